@@ -1,0 +1,335 @@
+/*
+ * libcae - train and run small autoencoders on images.
+ *
+ * Copyright 2026 the libcae authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * This header is the whole interface and its manual; read it from top to bottom.
+ *
+ *     cae_model *model;
+ *     if (cae_model_new(&model, "cae-compress", 1))           // a preset, seed 1
+ *         fprintf(stderr, "%s\n", cae_last_error());
+ *     for (int step = 0; step < 600; step++)
+ *         cae_train_step(model, faces, faces, 32, 64, 64, &loss);
+ *     cae_model_save(model, "faces.safetensors", CAE_SAVE_TRAINING);
+ *     cae_model_free(model);
+ *
+ * Link with `pkg-config --cflags --libs libcae`. C99 and C++ may include this file.
+ *
+ * WORDS
+ *   image    float, planar and contiguous: count x channels x height x width, nominally in [0,1]
+ *            (noise may leave that range: nothing is clipped). One "image" of a call is one of count.
+ *   code     what the network makes of an image at the line `code` of its architecture; float,
+ *            planar: count x the shape that cae_code_shape gives.
+ *   pixels   8 bit, channels interleaved, rows `stride` bytes apart.
+ *   unit     the product of the strides before `code` (8 for the convolutional presets). An image
+ *            whose height or width is no multiple of it is extended at the bottom and at the right
+ *            by repeating its last row and column, run, and cropped again.
+ *
+ * STATUS
+ *   Every function that can fail returns CAE_OK (0) or one of the negative values below and leaves
+ *   a sentence for cae_last_error(). On failure `*out` is NULL, inputs are untouched, the model is
+ *   as it was before the call, and the contents of output buffers are unspecified.
+ *
+ * BAD INPUT gets a status, never a crash:
+ *   CAE_E_ARGUMENT   NULL where a pointer is needed; a size of 0, or sizes whose product overflows;
+ *                    unknown names and keys; settings out of range; an unknown value in CAE_CPU
+ *   CAE_E_SHAPE      an image size that the network cannot take (one with a dense layer takes its
+ *                    training size only), a buffer length that does not match
+ *   CAE_E_NONFINITE  NaN or infinity in images, targets, codes, weights or gradients; a result that
+ *                    overflowed. Finite values outside [0,1] are fine.
+ *   CAE_E_LIMIT      work that would need more scratch memory than the setting `memory_limit`
+ *
+ * OWNERSHIP
+ *   The caller owns every buffer; the library keeps no pointer to one after the call. Only models
+ *   are allocated for the caller; free them with cae_model_free. Returned strings live as long as
+ *   the model (or, where none is involved, as long as the library).
+ *
+ * THREADS
+ *   A function that takes `const cae_model *` may run in any number of threads at once on one model,
+ *   truly in parallel. A function that takes `cae_model *` needs the model to itself. Different
+ *   models are independent. Calls may use several threads of their own (setting `threads`); results
+ *   do not depend on how many. Workers block all signals and are gone when the call returns, so
+ *   fork() between calls is safe. cae_last_error() is per thread.
+ *
+ * NUMBERS
+ *   Arithmetic is float32 in a documented order, the same on every processor: see docs/numerics.md.
+ *   The result for one image depends on the image and the model alone, bit for bit: not on the other
+ *   images of the call, threads, tiles or the memory limit. The caller's rounding mode and
+ *   flush-to-zero flags neither matter nor change. The environment variable CAE_CPU = c | sse2 |
+ *   avx2 | fma, read once, can lower the instruction set in use.
+ */
+#ifndef CAE_H
+#define CAE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(CAE_BUILD) && defined(__GNUC__)
+#define CAE_API __attribute__((visibility("default")))
+#else
+#define CAE_API
+#endif
+
+/* ---- Version, status, errors ------------------------------------------------------------------ */
+
+/* The version of this header. */
+#define CAE_VERSION_MAJOR 0
+#define CAE_VERSION_MINOR 1
+#define CAE_VERSION_PATCH 0
+
+/* Status values. They never change their meaning; new ones may be added below the last. */
+#define CAE_OK 0
+#define CAE_E_ARGUMENT (-1)    /* an argument is wrong; the message says which and why */
+#define CAE_E_NOMEM (-2)       /* memory could not be had */
+#define CAE_E_IO (-3)          /* the system refused to read or write a file */
+#define CAE_E_FORMAT (-4)      /* a file or a buffer is damaged or is not ours */
+#define CAE_E_VERSION (-5)     /* made by a newer format than this library reads */
+#define CAE_E_MODEL (-6)       /* a compressed image made with another model */
+#define CAE_E_SHAPE (-7)       /* sizes that do not fit the model or each other */
+#define CAE_E_NONFINITE (-8)   /* NaN or infinity */
+#define CAE_E_LIMIT (-9)       /* over a limit, the setting memory_limit or a cap of the format */
+#define CAE_E_BUFFER (-10)     /* the output buffer is too small */
+#define CAE_E_UNSUPPORTED (-11) /* not possible for this model or on this machine */
+#define CAE_E_CANCELLED (-12)  /* reserved: the caller asked to stop */
+#define CAE_E_SYNTAX (-13)     /* an architecture text is wrong; the message names line and column */
+
+/* The version of the library in use, "0.1.0". Any thread. Since 0.1. */
+CAE_API const char *cae_version_string(void);
+
+/* The same as a number, 0xMMmmpp: 0x000100 for 0.1.0. Any thread. Since 0.1. */
+CAE_API uint32_t cae_version(void);
+
+/* A few words for a status, for any int ("unknown status" for one that is none). Never NULL.
+ * Any thread. Since 0.1. */
+CAE_API const char *cae_strerror(int status);
+
+/* This thread's last failure in words: which argument, line, field, offset or limit, at most 255
+ * bytes. A success leaves it as it is; "" before the first failure. Valid until this thread's next
+ * failing call. Since 0.1. */
+CAE_API const char *cae_last_error(void);
+
+/* ---- Presets ---------------------------------------------------------------------------------- */
+
+/* The name of preset `index`: "sae-compress", "sae-denoise", "cae-compress", "cae-denoise" (the
+ * four networks of Zhang, "A Better Autoencoder for Image"); NULL past the end. Since 0.1. */
+CAE_API const char *cae_preset_name(size_t index);
+
+/* The architecture text of a preset; NULL when the name is unknown or NULL. Since 0.1. */
+CAE_API const char *cae_preset_text(const char *name);
+
+/* ---- Models ----------------------------------------------------------------------------------- */
+
+/* A network, its weights, its settings and, once it has been trained, the state of the optimizer. */
+typedef struct cae_model cae_model;
+
+/* Makes a model with fresh weights.
+ *   out           receives the model; free it with cae_model_free
+ *   architecture  a preset's name, or an architecture text (docs/architecture-text.md), NUL-terminated
+ *   seed          any value; equal seeds give equal weights on every machine. Weights and biases are
+ *                 uniform in +-1/sqrt(fan_in).
+ * Returns CAE_OK; CAE_E_ARGUMENT (NULL, unknown value in CAE_CPU), _SYNTAX (the line and column),
+ * _SHAPE (the line whose sizes do not fit), _LIMIT (over a cap of the text), _NOMEM. Since 0.1. */
+CAE_API int cae_model_new(cae_model **out, const char *architecture, uint64_t seed);
+
+/* Loads a model that cae_model_save wrote, with its training state if the file has one. `path` is
+ * a regular file's name. The file may come from a stranger: everything is checked before it is
+ * used, and at most twice the file's size plus 1 MiB is allocated.
+ * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _FORMAT, _VERSION, _SYNTAX, _SHAPE, _NONFINITE, _LIMIT,
+ * _UNSUPPORTED, _NOMEM. Since 0.1. */
+CAE_API int cae_model_load(cae_model **out, const char *path);
+
+/* The same from `size` bytes at `data`, which may be freed afterwards. Since 0.1. */
+CAE_API int cae_model_load_memory(cae_model **out, const void *data, size_t size);
+
+/* Replaces the weights of `m` by those of a plain safetensors file, such as PyTorch's
+ * safetensors.torch.save_file(net.state_dict(), path) writes for the nn.Sequential of the same
+ * layers. Every tensor of the model must be there, F32, with its name and shape, and no other.
+ * The optimizer's moments and the step return to 0 and the codec's ranges to [0,1]; settings stay.
+ * Returns as cae_model_load; CAE_E_MODEL when names or shapes differ. Since 0.1. */
+CAE_API int cae_model_load_weights(cae_model *m, const char *path);
+
+#define CAE_SAVE_TRAINING 1u /* flag: the optimizer's moments, step, seed, epoch and settings too */
+
+/* Saves a model as a safetensors file (docs/file-formats.md), atomically: written beside `path`,
+ * flushed to the disk, renamed. Whatever fails, an old file at `path` survives whole. A target that
+ * is not a regular file is refused; the permissions of an old file are kept.
+ *   flags   0 or CAE_SAVE_TRAINING
+ * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _NOMEM. Since 0.1. */
+CAE_API int cae_model_save(const cae_model *m, const char *path, uint32_t flags);
+
+/* The same into memory. `data` NULL with `capacity` 0 asks for the size alone: sets `*size`, returns
+ * CAE_OK. CAE_E_BUFFER when capacity is too small; `*size` is set then too. Since 0.1. */
+CAE_API int cae_model_save_memory(const cae_model *m, void *data, size_t capacity, size_t *size,
+                                  uint32_t flags);
+
+/* Copies a model, to serve one while the other trains. Settings are copied; with CAE_SAVE_TRAINING
+ * the optimizer's state is too, without it the copy starts with an optimizer at step 0. A pending
+ * gradient is not copied. Returns CAE_OK; CAE_E_ARGUMENT, _NOMEM. Since 0.1. */
+CAE_API int cae_model_copy(cae_model **out, const cae_model *m, uint32_t flags);
+
+/* Frees a model; NULL is fine. No other thread may be using it. Since 0.1. */
+CAE_API void cae_model_free(cae_model *m);
+
+/* The model's architecture as canonical text: one layer a line, defaults left out. Belongs to the
+ * model; NULL when m is NULL. Since 0.1. */
+CAE_API const char *cae_model_architecture(const cae_model *m);
+
+/* shape = channels, height, width of the training size, the line `input`. Since 0.1. */
+CAE_API int cae_model_shape(const cae_model *m, size_t shape[3]);
+
+/* shape = channels, height, width of the code of one height x width image.
+ * CAE_E_SHAPE when the network cannot take that size; CAE_E_UNSUPPORTED when a skip crosses `code`,
+ * so that the code alone does not describe the image. Since 0.1. */
+CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size_t shape[3]);
+
+/* ---- Settings --------------------------------------------------------------------------------- */
+
+/* Sets or reads a number by its name. Settings, their initial values and ranges:
+ *   learning_rate  1e-3   [0, 1e6]    Adam's step size (Kingma & Ba 2015, Algorithm 1: alpha)
+ *   beta1          0.9    [0, 1)      decay of the first moment
+ *   beta2          0.999  [0, 1)      decay of the second moment
+ *   epsilon        1e-8   [1e-30, 1]  added to the root of the second moment
+ *   weight_decay   0      [0, 1e6]    decoupled (Loshchilov & Hutter 2019): w -= learning_rate * it * w
+ *   threads        1      [0, 1024]   of one call; 0 = the processors this process may use
+ *   reproducible   0      0 or 1      1: the same seed and data give the same weights, to the last
+ *                                     bit, on every processor (no fused multiply-add)
+ *   memory_limit   2^30   [2^16, 2^53] bytes of scratch memory for one call; inference of what needs
+ *                                     more is done in tiles where there is no dense layer, everything
+ *                                     else is refused with CAE_E_LIMIT before anything is allocated
+ *   epoch          0      [0, 2^53]   the caller's own count, kept with the training state
+ * Read-only, for cae_model_get alone: "parameters" (how many), "step" (updates so far).
+ * Returns CAE_OK; CAE_E_ARGUMENT for an unknown key, a value out of range, a fraction where a whole
+ * number is needed, or a read-only key; CAE_E_UNSUPPORTED for reproducible 1 where the compiler
+ * computes float with excess precision. Since 0.1. */
+CAE_API int cae_model_set(cae_model *m, const char *key, double value);
+CAE_API int cae_model_get(const cae_model *m, const char *key, double *value);
+
+/* Lists the settings: name, range (both ends allowed) and initial value of number `index`. Any of
+ * the pointers may be NULL. CAE_E_ARGUMENT past the end. Since 0.1. */
+CAE_API int cae_setting_info(size_t index, const char **key, double *min, double *max,
+                             double *initial);
+
+/* The instruction set in use by this model: "c", "sse2", "avx2" or "fma"; NULL when m is NULL.
+ * Since 0.1. */
+CAE_API const char *cae_model_kernels(const cae_model *m);
+
+/* ---- Weights ---------------------------------------------------------------------------------- */
+
+/* The number of weight tensors; 0 when m is NULL. They are numbered in file order: names sorted by
+ * byte value ("0.bias", "0.weight", "11.bias", ...). Since 0.1. */
+CAE_API size_t cae_tensor_count(const cae_model *m);
+
+/* Name, shape and rank of tensor `index`; any of the pointers may be NULL. Unused entries of shape
+ * are 1. Layouts are PyTorch's: convolution [out,in,kh,kw], transposed convolution [in,out,kh,kw],
+ * dense [out,in], bias [out]. The name belongs to the model. Since 0.1. */
+CAE_API int cae_tensor_info(const cae_model *m, size_t index, const char **name, size_t shape[4],
+                            size_t *rank);
+
+/* Copies a tensor out of the model or into it. len = the number of its elements, row-major, else
+ * CAE_E_SHAPE. Setting refuses NaN and infinity, leaves the optimizer's state alone and returns the
+ * codec's ranges to [0,1]. Since 0.1. */
+CAE_API int cae_tensor_get(const cae_model *m, size_t index, float *values, size_t len);
+CAE_API int cae_tensor_set(cae_model *m, size_t index, const float *values, size_t len);
+
+/* ---- Training --------------------------------------------------------------------------------- */
+/*
+ * input, target: count x channels x height x width; the same buffer may be passed for both. Any size
+ * that the network takes, not only its training size. loss (may be NULL) receives the mean of
+ * (output - target)^2 over all count x channels x height x width values, before the update.
+ * Each returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _NONFINITE, _LIMIT, _NOMEM.
+ */
+
+/* One step: gradient of the mean squared error, then an update by Adam. A step that would make any
+ * weight or moment non-finite is refused with CAE_E_NONFINITE and changes nothing. Since 0.1. */
+CAE_API int cae_train_step(cae_model *m, const float *input, const float *target, size_t count,
+                           size_t height, size_t width, float *loss);
+
+/* The first half: computes the gradient and keeps it in the model, in place of an earlier one; also
+ * gathers the range of each code channel. Weights do not change. Since 0.1. */
+CAE_API int cae_train_gradient(cae_model *m, const float *input, const float *target, size_t count,
+                               size_t height, size_t width, float *loss);
+
+/* Reads or replaces the pending gradient: all tensors concatenated in file order, the mean over the
+ * batch. len = cae_model_get "parameters", else CAE_E_SHAPE. Between gradient and apply, average it
+ * over machines by MPI or anything else. Getting when there is none is CAE_E_ARGUMENT; setting makes
+ * one. Since 0.1. */
+CAE_API int cae_gradient_get(const cae_model *m, float *values, size_t len);
+CAE_API int cae_gradient_set(cae_model *m, const float *values, size_t len);
+
+/* The second half: updates the weights from the pending gradient, which is used up. Gradient and
+ * apply equal one cae_train_step bit for bit. CAE_E_ARGUMENT when there is no gradient. Since 0.1. */
+CAE_API int cae_train_apply(cae_model *m);
+
+/* The loss of the whole network without training. Since 0.1. */
+CAE_API int cae_evaluate(const cae_model *m, const float *input, const float *target, size_t count,
+                         size_t height, size_t width, float *loss);
+
+/* ---- Using a model ---------------------------------------------------------------------------- */
+/*
+ * An output buffer overlaps no other buffer. height and width are those of the images, for
+ * cae_decode too. Any count runs in bounded memory. Each returns CAE_OK; CAE_E_ARGUMENT, _SHAPE,
+ * _NONFINITE, _LIMIT, _NOMEM; encoding and decoding also _UNSUPPORTED when a skip crosses `code`.
+ */
+
+/* images: count x channels x height x width -> codes: count x the shape cae_code_shape gives.
+ * Since 0.1. */
+CAE_API int cae_encode(const cae_model *m, const float *images, size_t count, size_t height,
+                       size_t width, float *codes);
+
+/* codes -> images. cae_decode(cae_encode(x)) equals cae_denoise(x) bit for bit. Since 0.1. */
+CAE_API int cae_decode(const cae_model *m, const float *codes, size_t count, size_t height,
+                       size_t width, float *images);
+
+/* The whole network of any model: noisy and clean are count x channels x height x width.
+ *   sigma   the noise's standard deviation on the scale [0,1], finite and >= 0; 0 = not known.
+ *           Models without a noise-level input ignore it (none of the presets has one). Since 0.1. */
+CAE_API int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t height,
+                        size_t width, float sigma, float *clean);
+
+/* Adds Gaussian noise in place to len values: value i gets sigma * normal(seed, i), the same numbers
+ * on every machine. Not clipped. sigma finite and >= 0 on the scale of the values (25/255 is the
+ * usual 25). Needs no model; any thread. Since 0.1. */
+CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed);
+
+/* ---- Compressed images ------------------------------------------------------------------------ */
+/*
+ * The code of an image, quantised per channel with the ranges gathered in training, entropy-coded
+ * into a small container (docs/file-formats.md). Any number of channels that the model takes, pixel
+ * value v standing for v/255. One file gives one picture on every machine: these functions always
+ * run the kernels that are equal everywhere.
+ */
+
+/* A capacity that always suffices for cae_compress of a height x width image; 0 on error. Since 0.1. */
+CAE_API size_t cae_compress_bound(const cae_model *m, size_t height, size_t width);
+
+/* Compresses an image.
+ *   pixels    height rows of width x channels bytes, `stride` bytes apart (stride >= width x channels)
+ *   quality   1 (smallest) .. 100 (best); 0 = the default, 50
+ *   data, capacity, size   as in cae_model_save_memory; a size query runs the whole compression
+ * Returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _LIMIT, _BUFFER, _UNSUPPORTED, _NONFINITE, _NOMEM.
+ * Since 0.1. */
+CAE_API int cae_compress(const cae_model *m, const uint8_t *pixels, size_t height, size_t width,
+                         size_t stride, uint32_t quality, void *data, size_t capacity,
+                         size_t *size);
+
+/* Restores an image of known size; ask cae_compressed_info first. Rows of pixels between width x
+ * channels and stride are not touched. The file may come from a stranger.
+ * Returns CAE_OK; CAE_E_FORMAT (damaged), _VERSION, _MODEL (made with another model), _SHAPE (height
+ * or width are not the file's), _ARGUMENT, _LIMIT, _UNSUPPORTED, _NONFINITE, _NOMEM. Since 0.1. */
+CAE_API int cae_decompress(const cae_model *m, const void *data, size_t size, uint8_t *pixels,
+                           size_t height, size_t width, size_t stride);
+
+/* shape = channels, height, width that the header names. Reads the header alone: needs no model and
+ * the payload may be missing. Returns CAE_OK; CAE_E_ARGUMENT, _FORMAT, _VERSION. Since 0.1. */
+CAE_API int cae_compressed_info(const void *data, size_t size, size_t shape[3]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * Bounded reading and writing of bytes, little-endian whatever the machine. A reader never reads
+ * past its end and a writer never writes past its end: both remember that they were asked to
+ * (`failed`), so a parser may check once per record. No pointer arithmetic on file contents happens
+ * outside this pair.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_BASE_BYTES_H
+#define CAE_BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct cae_reader {
+    const uint8_t *data;
+    size_t size;
+    size_t at;
+    bool failed;
+} cae_reader;
+
+cae_reader cae_reader_make(const void *data, size_t size);
+uint8_t cae_read_u8(cae_reader *r); /* 0 once failed; so below */
+uint32_t cae_read_u32(cae_reader *r);
+uint64_t cae_read_u64(cae_reader *r);
+uint64_t cae_read_varint(cae_reader *r); /* unsigned LEB128, at most 10 bytes; the shortest form only */
+const uint8_t *cae_read_span(cae_reader *r, size_t size); /* NULL when fewer bytes are left */
+size_t cae_reader_left(const cae_reader *r);
+
+/* A writer with data NULL only counts: `at` is the size that would be needed. `at` goes on counting
+ * past `capacity` with `failed` set, for the same purpose. */
+typedef struct cae_writer {
+    uint8_t *data;
+    size_t capacity;
+    size_t at;
+    bool failed;
+} cae_writer;
+
+cae_writer cae_writer_make(void *data, size_t capacity);
+void cae_write_u8(cae_writer *w, uint8_t value);
+void cae_write_u32(cae_writer *w, uint32_t value);
+void cae_write_u64(cae_writer *w, uint64_t value);
+void cae_write_varint(cae_writer *w, uint64_t value);
+void cae_write_span(cae_writer *w, const void *data, size_t size);
+
+/* Little-endian loads and stores of single values at any alignment. */
+uint32_t cae_load_u32(const void *p);
+uint64_t cae_load_u64(const void *p);
+void cae_store_u32(void *p, uint32_t value);
+void cae_store_u64(void *p, uint64_t value);
+
+/* Arrays of float between the machine's order and the file's. Source and target may be the same
+ * memory, of any alignment on the file's side. */
+void cae_floats_to_file(void *bytes, const float *values, size_t len);
+void cae_floats_from_file(float *values, const void *bytes, size_t len);
+
+/* True when no value is NaN or infinite; `*bad` receives the index of the first that is. */
+bool cae_all_finite(const float *values, size_t len, size_t *bad);
+
+#endif

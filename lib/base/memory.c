@@ -1,0 +1,73 @@
+/*
+ * The default allocator and the checked wrappers around a memory context.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "base/status.h"
+
+static void *default_allocate(void *user, size_t size)
+{
+    void *block = NULL;
+    (void)user;
+    return posix_memalign(&block, CAE_ALIGN, size) == 0 ? block : NULL;
+}
+
+static void default_release(void *user, void *block)
+{
+    (void)user;
+    free(block);
+}
+
+const cae_memory *cae_memory_default(void)
+{
+    static const cae_memory memory = {default_allocate, default_release, NULL};
+    return &memory;
+}
+
+void *cae_alloc(const cae_memory *memory, size_t count, size_t size)
+{
+    size_t bytes = 0;
+    if (!cae_size_mul(count, size, &bytes)) {
+        cae_fail(CAE_E_NOMEM, "out of memory: %zu elements of %zu bytes", count, size);
+        return NULL;
+    }
+    void *block = memory->allocate(memory->user, bytes > 0 ? bytes : 1);
+    if (block == NULL) {
+        cae_fail(CAE_E_NOMEM, "out of memory: %zu bytes could not be allocated", bytes);
+    }
+    return block;
+}
+
+void *cae_alloc_zeroed(const cae_memory *memory, size_t count, size_t size)
+{
+    void *block = cae_alloc(memory, count, size);
+    if (block != NULL) {
+        memset(block, 0, count * size);
+    }
+    return block;
+}
+
+void cae_release(const cae_memory *memory, void *block)
+{
+    if (block != NULL) {
+        memory->release(memory->user, block);
+    }
+}
+
+char *cae_alloc_string(const cae_memory *memory, const char *text)
+{
+    const size_t size = strlen(text) + 1;
+    char *copy = cae_alloc(memory, size, 1);
+    if (copy != NULL) {
+        memcpy(copy, text, size);
+    }
+    return copy;
+}

@@ -1,0 +1,55 @@
+/*
+ * Checked arithmetic on sizes: the one place where sizes from callers and files are multiplied and
+ * added. Caps come first (a cap turns a product into one that cannot overflow, and gives the better
+ * message); these functions are the net below.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_BASE_SIZE_H
+#define CAE_BASE_SIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* *out = a * b; false, with *out untouched, when that is more than a size_t holds. */
+static inline bool cae_size_mul(size_t a, size_t b, size_t *out)
+{
+    if (b != 0 && a > SIZE_MAX / b) {
+        return false;
+    }
+    *out = a * b;
+    return true;
+}
+
+static inline bool cae_size_add(size_t a, size_t b, size_t *out)
+{
+    if (a > SIZE_MAX - b) {
+        return false;
+    }
+    *out = a + b;
+    return true;
+}
+
+/* *out = a * b * c * d. */
+static inline bool cae_size_mul4(size_t a, size_t b, size_t c, size_t d, size_t *out)
+{
+    return cae_size_mul(a, b, out) && cae_size_mul(*out, c, out) && cae_size_mul(*out, d, out);
+}
+
+static inline size_t cae_size_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t cae_size_max(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline size_t cae_div_up(size_t a, size_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Status and words: how a failure travels. A function that can fail returns int, CAE_OK or a
+ * negative status, and whoever finds the fault first puts it into words with cae_fail; callers
+ * pass the status on with CAE_TRY or `goto done` and add nothing.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_BASE_STATUS_H
+#define CAE_BASE_STATUS_H
+
+#include <stddef.h>
+
+#include "cae/cae.h"
+
+#ifdef __FAST_MATH__
+#error "libcae computes exactly: build it without -ffast-math and -Ofast"
+#endif
+
+enum { CAE_MESSAGE_SIZE = 256 };
+
+/* Stores the words for this thread's cae_last_error and returns `status`. The format knows %s, %d,
+ * %u, %zu, %lld, %llu, %g and %%, whatever the locale; longer text is cut. */
+int cae_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The stored words; never NULL. */
+const char *cae_message(void);
+
+/* Writes at most `size` bytes with the final NUL; the same formats. Returns text. */
+char *cae_format(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define CAE_TRY(call)                                                                              \
+    do {                                                                                           \
+        const int try_status = (call);                                                             \
+        if (try_status != CAE_OK) {                                                                \
+            return try_status;                                                                     \
+        }                                                                                          \
+    } while (0)
+
+#endif

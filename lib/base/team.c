@@ -1,0 +1,220 @@
+/*
+ * The team: one mutex, three conditions. Jobs are coarse (an image, a slab of a matrix), so a lock
+ * per job costs nothing that can be measured.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _GNU_SOURCE
+
+#include "base/team.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "base/fpenv.h"
+
+/* Kernels and layers keep their frames small; glibc alone would take the size from `ulimit -s`. */
+enum { STACK_SIZE = 256 * 1024 };
+
+struct cae_team {
+    const cae_memory *memory;
+    pthread_mutex_t lock;
+    pthread_cond_t work; /* a run began, or the team ends */
+    pthread_cond_t done; /* the last job of a run ended */
+    pthread_cond_t turn; /* `next_turn` moved */
+    cae_job run;
+    void *arg;
+    size_t jobs;
+    size_t next_job;
+    size_t next_turn;
+    size_t unfinished;
+    bool ending;
+    size_t thread_len; /* without the caller */
+    struct worker {
+        cae_team *team;
+        pthread_t thread;
+        size_t number;
+    } workers[];
+};
+
+size_t cae_team_processors(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) {
+        return (size_t)CPU_COUNT(&set);
+    }
+    /* More processors than a cpu_set_t names. */
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (size_t)n : 1;
+}
+
+/* Runs jobs until none is left; called and left with the lock held. */
+static void take_jobs(cae_team *team, size_t worker)
+{
+    while (team->next_job < team->jobs) {
+        const size_t job = team->next_job++;
+        pthread_mutex_unlock(&team->lock);
+        team->run(team->arg, job, worker);
+        pthread_mutex_lock(&team->lock);
+        if (--team->unfinished == 0) {
+            pthread_cond_signal(&team->done);
+        }
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    const struct worker *self = arg;
+    cae_team *team = self->team;
+    /* A thread inherits the environment of its maker, which has set it already on most systems but
+     * not by any standard. The thread ends with it: nothing to give back. */
+    (void)cae_fpenv_enter();
+    pthread_mutex_lock(&team->lock);
+    while (!team->ending) {
+        take_jobs(team, self->number);
+        if (!team->ending) {
+            pthread_cond_wait(&team->work, &team->lock);
+        }
+    }
+    pthread_mutex_unlock(&team->lock);
+    return NULL;
+}
+
+static void start_threads(cae_team *team, size_t threads)
+{
+    pthread_attr_t attributes;
+    sigset_t all, old;
+    if (pthread_attr_init(&attributes) != 0) {
+        return;
+    }
+    /* Signals belong to the program: workers are born with all of them blocked. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    for (size_t i = 0; i < threads; i++) {
+        struct worker *w = &team->workers[i];
+        *w = (struct worker){.team = team, .number = i + 1};
+        if (pthread_create(&w->thread, &attributes, worker_main, w) != 0) {
+            break;
+        }
+        team->thread_len++;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attributes);
+}
+
+cae_team *cae_team_start(const cae_memory *memory, size_t size)
+{
+    if (size < 2) {
+        return NULL;
+    }
+    cae_team *team =
+        memory->allocate(memory->user, sizeof(*team) + (size - 1) * sizeof(team->workers[0]));
+    if (team == NULL) {
+        return NULL;
+    }
+    *team = (cae_team){.memory = memory};
+    if (pthread_mutex_init(&team->lock, NULL) != 0) {
+        goto no_lock;
+    }
+    if (pthread_cond_init(&team->work, NULL) != 0) {
+        goto no_work;
+    }
+    if (pthread_cond_init(&team->done, NULL) != 0) {
+        goto no_done;
+    }
+    if (pthread_cond_init(&team->turn, NULL) != 0) {
+        goto no_turn;
+    }
+    start_threads(team, size - 1);
+    return team;
+
+no_turn:
+    pthread_cond_destroy(&team->done);
+no_done:
+    pthread_cond_destroy(&team->work);
+no_work:
+    pthread_mutex_destroy(&team->lock);
+no_lock:
+    cae_release(memory, team);
+    return NULL;
+}
+
+void cae_team_stop(cae_team *team)
+{
+    if (team == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&team->lock);
+    team->ending = true;
+    pthread_cond_broadcast(&team->work);
+    pthread_mutex_unlock(&team->lock);
+    for (size_t i = 0; i < team->thread_len; i++) {
+        pthread_join(team->workers[i].thread, NULL);
+    }
+    pthread_cond_destroy(&team->turn);
+    pthread_cond_destroy(&team->done);
+    pthread_cond_destroy(&team->work);
+    pthread_mutex_destroy(&team->lock);
+    cae_release(team->memory, team);
+}
+
+size_t cae_team_size(const cae_team *team)
+{
+    return team != NULL ? team->thread_len + 1 : 1;
+}
+
+void cae_team_run(cae_team *team, size_t jobs, cae_job run, void *arg)
+{
+    if (team == NULL || jobs < 2) {
+        for (size_t job = 0; job < jobs; job++) {
+            run(arg, job, 0);
+            if (team != NULL) {
+                team->next_turn = 0;
+            }
+        }
+        return;
+    }
+    pthread_mutex_lock(&team->lock);
+    team->run = run;
+    team->arg = arg;
+    team->jobs = jobs;
+    team->next_job = 0;
+    team->next_turn = 0;
+    team->unfinished = jobs;
+    pthread_cond_broadcast(&team->work);
+    take_jobs(team, 0);
+    while (team->unfinished > 0) {
+        pthread_cond_wait(&team->done, &team->lock);
+    }
+    /* Workers that wake late must find nothing to do. */
+    team->jobs = 0;
+    team->next_turn = 0;
+    pthread_mutex_unlock(&team->lock);
+}
+
+void cae_team_await_turn(cae_team *team, size_t job)
+{
+    if (team == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&team->lock);
+    while (team->next_turn != job) {
+        pthread_cond_wait(&team->turn, &team->lock);
+    }
+    pthread_mutex_unlock(&team->lock);
+}
+
+void cae_team_pass_turn(cae_team *team, size_t job)
+{
+    if (team == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&team->lock);
+    team->next_turn = job + 1;
+    pthread_cond_broadcast(&team->turn);
+    pthread_mutex_unlock(&team->lock);
+}

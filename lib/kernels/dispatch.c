@@ -1,0 +1,121 @@
+/*
+ * Dispatch: which tiers this processor runs, and which one CAE_CPU leaves. A processor may know AVX
+ * while the system does not save its registers, so XGETBV is asked as well as CPUID. The result is
+ * one of the library's two mutable globals; computing it twice gives the same, so no lock is needed.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "kernels/kernels.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(CAE_TIER_AVX2)
+#include <cpuid.h>
+
+static bool cpu_has(bool fma)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & bit_OSXSAVE) == 0 || (c & bit_AVX) == 0 ||
+        (fma && (c & bit_FMA) == 0)) {
+        return false;
+    }
+    unsigned low = 0, high = 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    (void)high;
+    const unsigned xmm_and_ymm = 6;
+    return (low & xmm_and_ymm) == xmm_and_ymm && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (b & bit_AVX2) != 0;
+}
+
+static bool has_avx2(void)
+{
+    return cpu_has(false);
+}
+
+static bool has_fma(void)
+{
+    return cpu_has(true);
+}
+#endif
+
+static bool always(void)
+{
+    return true;
+}
+
+/* Slowest first. A new tier is a file and a row. */
+static const struct tier {
+    const cae_kernels *kernels;
+    bool (*runs_here)(void);
+} tiers[] = {
+    {&cae_kernels_c, always},
+#if defined(CAE_TIER_SSE2)
+    {&cae_kernels_sse2, always},
+#endif
+#if defined(CAE_TIER_AVX2)
+    {&cae_kernels_avx2, has_avx2},
+#endif
+#if defined(CAE_TIER_FMA)
+    {&cae_kernels_fma, has_fma},
+#endif
+};
+
+enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };
+
+const cae_kernels *cae_kernels_tier(size_t index)
+{
+    size_t i = 0;
+    while (i < TIERS && (!tiers[i].runs_here() || index-- > 0)) {
+        i++;
+    }
+    return i < TIERS ? tiers[i].kernels : NULL;
+}
+
+/* Names that CAE_CPU may hold everywhere, built in or not, slowest first: "avx2" on a machine without
+ * it is a wish that cannot be met in full, not a mistake. */
+static const char *const names[] = {"c", "sse2", "avx2", "fma"};
+
+enum { NAMES = sizeof(names) / sizeof(names[0]), UNKNOWN = 0, BAD = -1 };
+
+static int rank_of(const char *name)
+{
+    int rank = 0;
+    while (rank < NAMES && strcmp(name, names[rank]) != 0) {
+        rank++;
+    }
+    return rank;
+}
+
+/* The highest rank that CAE_CPU allows, plus 1; or BAD. */
+static int ceiling(void)
+{
+    static atomic_int cached = UNKNOWN;
+    int found = atomic_load_explicit(&cached, memory_order_relaxed);
+    if (found == UNKNOWN) {
+        const char *wish = getenv("CAE_CPU");
+        const int rank = wish != NULL && *wish != '\0' ? rank_of(wish) : NAMES - 1;
+        found = rank < NAMES ? rank + 1 : BAD;
+        atomic_store_explicit(&cached, found, memory_order_relaxed);
+    }
+    return found;
+}
+
+const cae_kernels *cae_kernels_choose(bool exact, const char **bad)
+{
+    const int top = ceiling();
+    if (top == BAD) {
+        const char *now = getenv("CAE_CPU");
+        *bad = now != NULL ? now : "";
+        return NULL;
+    }
+    const cae_kernels *best = &cae_kernels_c;
+    for (size_t i = 0; i < TIERS; i++) {
+        const cae_kernels *k = tiers[i].kernels;
+        if (rank_of(k->name) < top && (k->exact || !exact) && tiers[i].runs_here()) {
+            best = k;
+        }
+    }
+    return best;
+}

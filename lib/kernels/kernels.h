@@ -1,0 +1,151 @@
+/*
+ * The kernel table and its contracts. All arithmetic on tensors happens in these functions; everything
+ * above only moves pointers. They allocate nothing, report nothing and know no layers.
+ *
+ * A *tier* is one table: "c" (portable), "sse2", "avx2" (multiply, then add) and "fma" (AVX2 with
+ * fused multiply-add), all compiled from the one source vector.h over a few vector words. reference.c
+ * is the plain specification: c, sse2 and avx2 equal it bit for bit, and fma equals the same text
+ * with madd(a, b, c) meaning fmaf(a, b, c) instead of a * b + c rounded twice.
+ *
+ * Rules for all: vectors run over outputs, never over a sum, so that each output element sums its
+ * terms in the order written here whatever the vector's length; no element outside the stated ranges
+ * is read or written; pointers need the alignment of float only; outputs overlap no input unless
+ * the contract says so; NaN goes through as IEEE arithmetic has it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_KERNELS_KERNELS_H
+#define CAE_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A layer's last step, element by element. In the order of the architecture text's words. */
+typedef enum cae_activation {
+    CAE_NONE,
+    CAE_RELU,    /* x < 0 ? 0 : x */
+    CAE_LEAKY,   /* x < 0 ? 0.01 x : x */
+    CAE_TANH,    /* own polynomial, see reference.c */
+    CAE_SIGMOID, /* 1 / (1 + exp(-x)), own exp */
+    CAE_ACTIVATIONS
+} cae_activation;
+
+/*
+ * gemm: the product behind every layer and every pass,
+ *
+ *     C[i][j] = start + sum over s, then over l, of  A_s[i][l] * B_s[l][j]
+ *
+ * for i < m, j < n, with s < segments and l < k in rising order, one chain of acc = madd(A, B, acc).
+ *
+ *     A_s[i][l] = a[a_segment[s] + i * a_row + l * a_k]
+ *     B_s[l][j] = b[b_segment[s] + l * b_k + (j / 16) * b_panel + j % 16]
+ *     C[i][j]   = c[i * c_row + j]
+ *
+ * B stands in panels of 16 columns, so that weights can be packed (b_k = width of the panel) and
+ * plain rows can be used as they are (b_panel = 16). The last panel is as wide as what is left of n.
+ * The start is 0, C itself, bias[j] or bias[i]. segments = 0 or k = 0 leaves the start.
+ * A segment is a tap of a convolution, or a row of pixels.
+ */
+typedef enum cae_gemm_start {
+    CAE_START_ZERO,
+    CAE_START_C,
+    CAE_START_COLUMN_BIAS,
+    CAE_START_ROW_BIAS
+} cae_gemm_start;
+
+enum { CAE_PANEL = 16 };
+
+typedef struct cae_gemm {
+    size_t m, n, k, segments;
+    const float *a;
+    const ptrdiff_t *a_segment; /* `segments` offsets */
+    ptrdiff_t a_row, a_k;
+    const float *b;
+    const ptrdiff_t *b_segment;
+    ptrdiff_t b_k, b_panel;
+    float *c;
+    ptrdiff_t c_row;
+    cae_gemm_start start;
+    const float *bias;
+} cae_gemm;
+
+/*
+ * Max pooling of a run of `pixels` output pixels that see the same taps of their windows (pixels at
+ * the border see fewer). For pixel p and channel c:
+ *
+ *     y[p * channels + c] = the largest x[p * x_step + tap[t] + c],  t < taps
+ *     arg[p * channels + c] = id[t] of the first t that has it
+ *
+ * taps >= 1; a NaN that comes first stays, a later one is passed over. arg may be NULL.
+ * Backward, onto what dx holds already, pixels then taps in rising order:
+ *
+ *     dx[p * x_step + tap[t] + c] += id[t] == arg[p * channels + c] ? dy[p * channels + c] : +0
+ */
+typedef struct cae_pool {
+    size_t pixels, channels, taps;
+    const ptrdiff_t *tap;
+    const uint32_t *id;
+    ptrdiff_t x_step;
+} cae_pool;
+
+/*
+ * One update by Adam with decoupled weight decay (Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter
+ * 2019), element by element:
+ *
+ *     m' = madd(g, 1 - beta1, beta1 * m)                       (below FLT_MIN in magnitude: 0)
+ *     v' = madd(g * (1 - beta2), g, beta2 * v)                 (likewise)
+ *     w' = madd(-step, m' / madd(sqrt(v'), v_scale, epsilon), w * decay)
+ *
+ * with step = learning_rate / (1 - beta1^t), v_scale = 1 / sqrt(1 - beta2^t) and decay = 1 -
+ * learning_rate * weight_decay prepared by the caller in double and rounded once.
+ */
+typedef struct cae_adam_step {
+    float beta1, one_minus_beta1;
+    float beta2, one_minus_beta2;
+    float step, v_scale, epsilon, decay;
+} cae_adam_step;
+
+typedef struct cae_kernels {
+    const char *name;
+    bool exact; /* equal on every machine: not fma */
+
+    void (*gemm)(const cae_gemm *g);
+
+    /* y = activation(y); and dy = dy * activation'(x), written in terms of the output y:
+     * relu: y > 0 ? dy : +0; leaky: y < 0 ? 0.01 dy : dy; tanh: dy * (1 - y y); sigmoid:
+     * dy * (y * (1 - y)). */
+    void (*activate)(cae_activation activation, float *y, size_t len);
+    void (*activate_back)(cae_activation activation, const float *y, float *dy, size_t len);
+
+    /* y[i] += x[i] */
+    void (*add)(float *y, const float *x, size_t len);
+
+    /* sum[j] += x[i * stride + j] for i < rows in rising order, j < cols. */
+    void (*sum_rows)(float *sum, const float *x, size_t rows, size_t cols, ptrdiff_t stride);
+
+    void (*pool)(const cae_pool *p, const float *x, float *y, uint32_t *arg);
+    void (*pool_back)(const cae_pool *p, const float *dy, const uint32_t *arg, float *dx);
+
+    /* Computes w', m', v'; stores them when `write`. Returns whether all of them are finite. */
+    bool (*adam)(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t len,
+                 bool write);
+} cae_kernels;
+
+/* The tiers built in that this processor runs, slowest first; NULL past the end. CAE_CPU has no say
+ * here. */
+const cae_kernels *cae_kernels_tier(size_t index);
+
+/* The tier to use: the best, or the best exact one, lowered by CAE_CPU. NULL when CAE_CPU names no
+ * tier; then `*bad` says what it holds. */
+const cae_kernels *cae_kernels_choose(bool exact, const char **bad);
+
+/* The tables, one per file. reference.c is linked by tests only. */
+extern const cae_kernels cae_kernels_c;
+extern const cae_kernels cae_kernels_sse2;
+extern const cae_kernels cae_kernels_avx2;
+extern const cae_kernels cae_kernels_fma;
+extern const cae_kernels cae_kernels_reference;
+extern const cae_kernels cae_kernels_reference_fma;
+
+#endif

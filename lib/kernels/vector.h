@@ -1,0 +1,488 @@
+/*
+ * All kernels, written once over the vector words of a tier (words_*.h) and compiled once per tier by
+ * tier_*.c. kernels.h has the contracts, reference.c the plain text that this file must equal bit for
+ * bit. What is left over at the end of a row goes through the same words on a short copy, so there is
+ * no second arithmetic to keep equal, except in gemm, whose last few columns are single floats.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "kernels/kernels.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+/* ---- gemm ------------------------------------------------------------------------------------- */
+
+/*
+ * A block of ROWS x WORDS words of C stays in registers while the whole sum runs: 6 x 2 of the 16
+ * vector registers accumulate, two hold B, one holds A. The template is instantiated for vectors and
+ * for single floats.
+ */
+enum { ROWS = 6, WORDS = 2 };
+
+#define BLOCK_TEMPLATE(name, word, lanes, load, store, set, madd)                                  \
+    INLINE void name(const cae_gemm *g, size_t i, size_t j, const int rows, const int words)       \
+    {                                                                                              \
+        word acc[ROWS][WORDS];                                                                     \
+        float *const c = g->c + (ptrdiff_t)i * g->c_row + (ptrdiff_t)j;                            \
+        UNROLL for (int r = 0; r < rows; r++)                                                      \
+        {                                                                                          \
+            UNROLL for (int w = 0; w < words; w++)                                                 \
+            {                                                                                      \
+                switch (g->start) {                                                                \
+                case CAE_START_C:                                                                  \
+                    acc[r][w] = load(c + r * g->c_row + w * (lanes));                              \
+                    break;                                                                         \
+                case CAE_START_COLUMN_BIAS:                                                        \
+                    acc[r][w] = load(g->bias + j + (size_t)(w * (lanes)));                         \
+                    break;                                                                         \
+                case CAE_START_ROW_BIAS:                                                           \
+                    acc[r][w] = set(g->bias[i + (size_t)r]);                                       \
+                    break;                                                                         \
+                default:                                                                           \
+                    acc[r][w] = set(0.0f);                                                         \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        const ptrdiff_t column =                                                                   \
+            (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);                  \
+        const ptrdiff_t a_row = g->a_row;                                                          \
+        const ptrdiff_t a_k = g->a_k;                                                              \
+        const ptrdiff_t b_k = g->b_k;                                                              \
+        const size_t k = g->k;                                                                     \
+        for (size_t s = 0; s < g->segments; s++) {                                                 \
+            const float *a = g->a + g->a_segment[s] + (ptrdiff_t)i * a_row;                        \
+            const float *b = g->b + g->b_segment[s] + column;                                      \
+            for (size_t l = 0; l < k; l++) {                                                       \
+                word bw[WORDS];                                                                    \
+                UNROLL for (int w = 0; w < words; w++)                                             \
+                {                                                                                  \
+                    bw[w] = load(b + w * (lanes));                                                 \
+                }                                                                                  \
+                UNROLL for (int r = 0; r < rows; r++)                                              \
+                {                                                                                  \
+                    const word x = set(a[r * a_row]);                                              \
+                    UNROLL for (int w = 0; w < words; w++)                                         \
+                    {                                                                              \
+                        acc[r][w] = madd(x, bw[w], acc[r][w]);                                     \
+                    }                                                                              \
+                }                                                                                  \
+                a += a_k;                                                                          \
+                b += b_k;                                                                          \
+            }                                                                                      \
+        }                                                                                          \
+        UNROLL for (int r = 0; r < rows; r++)                                                      \
+        {                                                                                          \
+            UNROLL for (int w = 0; w < words; w++)                                                 \
+            {                                                                                      \
+                store(c + r * g->c_row + w * (lanes), acc[r][w]);                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+INLINE float s_load(const float *p)
+{
+    return *p;
+}
+
+INLINE void s_store(float *p, float x)
+{
+    *p = x;
+}
+
+INLINE float s_set(float x)
+{
+    return x;
+}
+
+INLINE float s_madd(float a, float b, float c)
+{
+#ifdef __FMA__
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+BLOCK_TEMPLATE(vector_block, vec, LANES, v_load, v_store, v_set, v_madd)
+BLOCK_TEMPLATE(float_block, float, 1, s_load, s_store, s_set, s_madd)
+
+/* The blocks that exist: 1 to 6 rows of two vectors, of one, and of a single float. */
+#define BLOCK_ROWS(name, block, words)                                                             \
+    static void name(const cae_gemm *g, size_t i, size_t j, size_t rows)                           \
+    {                                                                                              \
+        switch (rows) {                                                                            \
+        case 1:                                                                                    \
+            block(g, i, j, 1, words);                                                              \
+            break;                                                                                 \
+        case 2:                                                                                    \
+            block(g, i, j, 2, words);                                                              \
+            break;                                                                                 \
+        case 3:                                                                                    \
+            block(g, i, j, 3, words);                                                              \
+            break;                                                                                 \
+        case 4:                                                                                    \
+            block(g, i, j, 4, words);                                                              \
+            break;                                                                                 \
+        case 5:                                                                                    \
+            block(g, i, j, 5, words);                                                              \
+            break;                                                                                 \
+        default:                                                                                   \
+            block(g, i, j, ROWS, words);                                                           \
+        }                                                                                          \
+    }
+
+BLOCK_ROWS(two_vectors, vector_block, WORDS)
+BLOCK_ROWS(one_vector, vector_block, 1)
+BLOCK_ROWS(one_float, float_block, 1)
+
+static void gemm(const cae_gemm *g)
+{
+    /* Rows are split evenly: 32 as 6+6+5+5+5+5, not as five times 6 and a poor 2. */
+    const size_t blocks = g->m / ROWS + (g->m % ROWS != 0);
+    size_t i = 0;
+    for (size_t block = 0; block < blocks; block++) {
+        const size_t rows = (g->m - i + (blocks - block) - 1) / (blocks - block);
+        size_t j = 0;
+        /* LANES x WORDS divides the panel, so no block of vectors crosses from one to the next. */
+        for (; g->n - j >= LANES * WORDS; j += LANES * WORDS) {
+            two_vectors(g, i, j, rows);
+        }
+        for (; g->n - j >= LANES; j += LANES) {
+            one_vector(g, i, j, rows);
+        }
+        for (; j < g->n; j++) {
+            one_float(g, i, j, rows);
+        }
+        i += rows;
+    }
+}
+
+/* ---- Short rows ------------------------------------------------------------------------------- */
+
+/* The first n < LANES lanes; the others are 0 and are not stored. */
+INLINE vec load_part(const float *p, size_t n)
+{
+    float lanes[LANES] = {0};
+    for (size_t i = 0; i < n; i++) {
+        lanes[i] = p[i];
+    }
+    return v_load(lanes);
+}
+
+INLINE void store_part(float *p, vec v, size_t n)
+{
+    float lanes[LANES];
+    v_store(lanes, v);
+    for (size_t i = 0; i < n; i++) {
+        p[i] = lanes[i];
+    }
+}
+
+INLINE vec load_some(const float *p, size_t n)
+{
+    return n >= LANES ? v_load(p) : load_part(p, n);
+}
+
+INLINE void store_some(float *p, vec v, size_t n)
+{
+    if (n >= LANES) {
+        v_store(p, v);
+    } else {
+        store_part(p, v, n);
+    }
+}
+
+INLINE vec load_some_u32(const uint32_t *p, size_t n)
+{
+    uint32_t lanes[LANES] = {0};
+    if (n >= LANES) {
+        return v_load_u32(p);
+    }
+    for (size_t i = 0; i < n; i++) {
+        lanes[i] = p[i];
+    }
+    return v_load_u32(lanes);
+}
+
+INLINE void store_some_u32(uint32_t *p, vec v, size_t n)
+{
+    uint32_t lanes[LANES];
+    if (n >= LANES) {
+        v_store_u32(p, v);
+        return;
+    }
+    v_store_u32(lanes, v);
+    for (size_t i = 0; i < n; i++) {
+        p[i] = lanes[i];
+    }
+}
+
+/* ---- Activations ------------------------------------------------------------------------------ */
+
+INLINE vec select(vec mask, vec yes, vec no)
+{
+    return v_or(v_and(mask, yes), v_andnot(mask, no));
+}
+
+INLINE vec magnitude(vec x)
+{
+    return v_andnot(v_set(-0.0f), x);
+}
+
+/* See exponential() in reference.c, step by step. */
+INLINE vec exponential(vec x)
+{
+    x = select(v_greater(v_set(-87.0f), x), v_set(-87.0f), x);
+    x = select(v_greater(x, v_set(88.0f)), v_set(88.0f), x);
+    const vec magic = v_set(12582912.0f);
+    const vec t = v_madd(x, v_set(1.44269504f), magic);
+    const vec n = v_sub(t, magic);
+    vec r = v_madd(n, v_set(-0.693359375f), x);
+    r = v_madd(n, v_set(2.12194440e-4f), r);
+    vec p = v_set(1.9875691500e-4f);
+    p = v_madd(p, r, v_set(1.3981999507e-3f));
+    p = v_madd(p, r, v_set(8.3334519073e-3f));
+    p = v_madd(p, r, v_set(4.1665795894e-2f));
+    p = v_madd(p, r, v_set(1.6666665459e-1f));
+    p = v_madd(p, r, v_set(5.0000001201e-1f));
+    p = v_madd(p, v_mul(r, r), r);
+    return v_mul(v_add(p, v_set(1.0f)), v_exp2_magic(t));
+}
+
+INLINE vec hyperbolic_tangent(vec x)
+{
+    const vec one = v_set(1.0f);
+    const vec a = magnitude(x);
+    const vec z = v_mul(x, x);
+    vec p = v_set(-5.70498872745e-3f);
+    p = v_madd(p, z, v_set(2.06390887954e-2f));
+    p = v_madd(p, z, v_set(-5.37397155531e-2f));
+    p = v_madd(p, z, v_set(1.33314422036e-1f));
+    p = v_madd(p, z, v_set(-3.33332819422e-1f));
+    const vec small = v_madd(v_mul(p, z), x, x);
+    const vec e = exponential(v_mul(a, v_set(-2.0f)));
+    const vec large = v_div(v_sub(one, e), v_add(one, e));
+    const vec sign = v_and(x, v_set(-0.0f));
+    return select(v_greater(a, v_set(0.625f)), v_or(large, sign), small);
+}
+
+INLINE vec activate_word(const cae_activation activation, vec x)
+{
+    const vec zero = v_set(0.0f);
+    const vec one = v_set(1.0f);
+    switch (activation) {
+    case CAE_RELU:
+        return v_andnot(v_greater(zero, x), x);
+    case CAE_LEAKY:
+        return select(v_greater(zero, x), v_mul(x, v_set(0.01f)), x);
+    case CAE_TANH:
+        return hyperbolic_tangent(x);
+    case CAE_SIGMOID:
+        return v_div(one, v_add(one, exponential(v_sub(zero, x))));
+    default:
+        return x;
+    }
+}
+
+INLINE vec activate_back_word(const cae_activation activation, vec y, vec dy)
+{
+    const vec zero = v_set(0.0f);
+    const vec one = v_set(1.0f);
+    switch (activation) {
+    case CAE_RELU:
+        return v_and(v_greater(y, zero), dy);
+    case CAE_LEAKY:
+        return select(v_greater(zero, y), v_mul(dy, v_set(0.01f)), dy);
+    case CAE_TANH:
+        return v_mul(dy, v_sub(one, v_mul(y, y)));
+    case CAE_SIGMOID:
+        return v_mul(dy, v_mul(y, v_sub(one, y)));
+    default:
+        return dy;
+    }
+}
+
+INLINE void activate_all(const cae_activation activation, float *y, size_t len)
+{
+    for (size_t i = 0; i < len; i += LANES) {
+        store_some(y + i, activate_word(activation, load_some(y + i, len - i)), len - i);
+    }
+}
+
+INLINE void activate_back_all(const cae_activation activation, const float *y, float *dy,
+                              size_t len)
+{
+    for (size_t i = 0; i < len; i += LANES) {
+        const vec d =
+            activate_back_word(activation, load_some(y + i, len - i), load_some(dy + i, len - i));
+        store_some(dy + i, d, len - i);
+    }
+}
+
+/* One loop per activation, with the choice outside. */
+static void activate(cae_activation activation, float *y, size_t len)
+{
+    switch (activation) {
+    case CAE_RELU:
+        activate_all(CAE_RELU, y, len);
+        break;
+    case CAE_LEAKY:
+        activate_all(CAE_LEAKY, y, len);
+        break;
+    case CAE_TANH:
+        activate_all(CAE_TANH, y, len);
+        break;
+    case CAE_SIGMOID:
+        activate_all(CAE_SIGMOID, y, len);
+        break;
+    default:
+        break;
+    }
+}
+
+static void activate_back(cae_activation activation, const float *y, float *dy, size_t len)
+{
+    switch (activation) {
+    case CAE_RELU:
+        activate_back_all(CAE_RELU, y, dy, len);
+        break;
+    case CAE_LEAKY:
+        activate_back_all(CAE_LEAKY, y, dy, len);
+        break;
+    case CAE_TANH:
+        activate_back_all(CAE_TANH, y, dy, len);
+        break;
+    case CAE_SIGMOID:
+        activate_back_all(CAE_SIGMOID, y, dy, len);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- Sums ------------------------------------------------------------------------------------- */
+
+static void add(float *y, const float *x, size_t len)
+{
+    for (size_t i = 0; i < len; i += LANES) {
+        const size_t n = len - i;
+        store_some(y + i, v_add(load_some(y + i, n), load_some(x + i, n)), n);
+    }
+}
+
+static void sum_rows(float *sum, const float *x, size_t rows, size_t cols, ptrdiff_t stride)
+{
+    for (size_t j = 0; j < cols; j += LANES) {
+        const size_t n = cols - j;
+        vec acc = load_some(sum + j, n);
+        for (size_t i = 0; i < rows; i++) {
+            acc = v_add(acc, load_some(x + (ptrdiff_t)i * stride + (ptrdiff_t)j, n));
+        }
+        store_some(sum + j, acc, n);
+    }
+}
+
+/* ---- Max pooling ------------------------------------------------------------------------------ */
+
+INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg, size_t n)
+{
+    vec best = load_some(x + p->tap[0], n);
+    vec where = v_set_u32(p->id[0]);
+    for (size_t t = 1; t < p->taps; t++) {
+        const vec v = load_some(x + p->tap[t], n);
+        const vec greater = v_greater(v, best);
+        best = select(greater, v, best);
+        where = select(greater, v_set_u32(p->id[t]), where);
+    }
+    store_some(y, best, n);
+    if (arg != NULL) {
+        store_some_u32(arg, where, n);
+    }
+}
+
+static void pool(const cae_pool *p, const float *x, float *y, uint32_t *arg)
+{
+    for (size_t i = 0; i < p->pixels; i++) {
+        for (size_t j = 0; j < p->channels; j += LANES) {
+            const size_t at = i * p->channels + j;
+            pool_word(p, x + (ptrdiff_t)i * p->x_step + (ptrdiff_t)j, y + at,
+                      arg != NULL ? arg + at : NULL, p->channels - j);
+        }
+    }
+}
+
+static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, float *dx)
+{
+    for (size_t i = 0; i < p->pixels; i++) {
+        for (size_t j = 0; j < p->channels; j += LANES) {
+            const size_t at = i * p->channels + j;
+            const size_t n = p->channels - j;
+            const vec d = load_some(dy + at, n);
+            const vec where = load_some_u32(arg + at, n);
+            for (size_t t = 0; t < p->taps; t++) {
+                float *to = dx + (ptrdiff_t)i * p->x_step + p->tap[t] + (ptrdiff_t)j;
+                const vec mask = v_equal_u32(where, v_set_u32(p->id[t]));
+                store_some(to, v_add(load_some(to, n), v_and(mask, d)), n);
+            }
+        }
+    }
+}
+
+/* ---- Adam ------------------------------------------------------------------------------------- */
+
+/* 0 for what is below the smallest normal float: denormals would make later steps slow. */
+INLINE vec flush(vec x)
+{
+    return v_andnot(v_greater(v_set(1.17549435e-38f), magnitude(x)), x);
+}
+
+INLINE vec adam_word(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t n,
+                     bool write)
+{
+    const vec grad = load_some(g, n);
+    const vec m1 = flush(v_madd(grad, v_set(s->one_minus_beta1),
+                                v_mul(v_set(s->beta1), load_some(m, n))));
+    const vec v1 = flush(v_madd(v_mul(grad, v_set(s->one_minus_beta2)), grad,
+                                v_mul(v_set(s->beta2), load_some(v, n))));
+    const vec root = v_madd(v_sqrt(v1), v_set(s->v_scale), v_set(s->epsilon));
+    const vec w1 = v_madd(v_set(-s->step), v_div(m1, root),
+                          v_mul(load_some(w, n), v_set(s->decay)));
+    if (write) {
+        store_some(w, w1, n);
+        store_some(m, m1, n);
+        store_some(v, v1, n);
+    }
+    /* x - x is 0 for what is finite and NaN for the rest; NaN stays in a sum. */
+    return v_add(v_add(v_sub(w1, w1), v_sub(m1, m1)), v_sub(v1, v1));
+}
+
+static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t len,
+                 bool write)
+{
+    vec poison = v_set(0.0f);
+    for (size_t i = 0; i < len; i += LANES) {
+        poison = v_add(poison, adam_word(s, w + i, m + i, v + i, g + i, len - i, write));
+    }
+    float lanes[LANES];
+    v_store(lanes, poison);
+    bool finite = true;
+    for (size_t i = 0; i < LANES; i++) {
+        finite = finite && lanes[i] == 0.0f;
+    }
+    return finite;
+}
+
+/* ---- The table -------------------------------------------------------------------------------- */
+
+#define CAE_KERNEL_TABLE(tier_name, is_exact)                                                      \
+    {                                                                                              \
+        .name = tier_name, .exact = is_exact, .gemm = gemm, .activate = activate,                  \
+        .activate_back = activate_back, .add = add, .sum_rows = sum_rows, .pool = pool,            \
+        .pool_back = pool_back, .adam = adam                                                       \
+    }

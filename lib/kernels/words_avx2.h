@@ -1,0 +1,113 @@
+/*
+ * Vector words of the avx2 and fma tiers: 8 lanes. The two differ in v_madd alone: under -mfma it is one
+ * rounding, otherwise two.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef __AVX2__
+#error "this file must be compiled with -mavx2"
+#endif
+
+#include <immintrin.h>
+#include <stdint.h>
+
+enum { LANES = 8 };
+
+typedef __m256 vec;
+
+static inline vec v_load(const float *p)
+{
+    return _mm256_loadu_ps(p);
+}
+
+static inline void v_store(float *p, vec v)
+{
+    _mm256_storeu_ps(p, v);
+}
+
+static inline vec v_set(float x)
+{
+    return _mm256_set1_ps(x);
+}
+
+static inline vec v_add(vec a, vec b)
+{
+    return _mm256_add_ps(a, b);
+}
+
+static inline vec v_sub(vec a, vec b)
+{
+    return _mm256_sub_ps(a, b);
+}
+
+static inline vec v_mul(vec a, vec b)
+{
+    return _mm256_mul_ps(a, b);
+}
+
+static inline vec v_div(vec a, vec b)
+{
+    return _mm256_div_ps(a, b);
+}
+
+static inline vec v_madd(vec a, vec b, vec c)
+{
+#ifdef __FMA__
+    return _mm256_fmadd_ps(a, b, c);
+#else
+    return _mm256_add_ps(_mm256_mul_ps(a, b), c);
+#endif
+}
+
+static inline vec v_sqrt(vec a)
+{
+    return _mm256_sqrt_ps(a);
+}
+
+static inline vec v_and(vec a, vec b)
+{
+    return _mm256_and_ps(a, b);
+}
+
+static inline vec v_or(vec a, vec b)
+{
+    return _mm256_or_ps(a, b);
+}
+
+static inline vec v_andnot(vec mask, vec a)
+{
+    return _mm256_andnot_ps(mask, a);
+}
+
+/* All bits set where a > b; not where either is NaN. */
+static inline vec v_greater(vec a, vec b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_GT_OQ);
+}
+
+/* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
+static inline vec v_exp2_magic(vec t)
+{
+    const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(shifted, _mm256_set1_epi32(0x3f800000)));
+}
+
+static inline vec v_load_u32(const uint32_t *p)
+{
+    return _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+static inline void v_store_u32(uint32_t *p, vec v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm256_castps_si256(v));
+}
+
+static inline vec v_set_u32(uint32_t x)
+{
+    return _mm256_castsi256_ps(_mm256_set1_epi32((int32_t)x));
+}
+
+static inline vec v_equal_u32(vec a, vec b)
+{
+    return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+}
