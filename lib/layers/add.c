@@ -1,0 +1,53 @@
+/*
+ * add NAME: the element-wise sum of the current tensor and a marked one, current + marked.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "base/status.h"
+#include "layers/types.h"
+
+static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
+{
+    (void)l;
+    if (in[0].c != in[1].c || in[0].h != in[1].h || in[0].w != in[1].w) {
+        return cae_fail(CAE_E_SHAPE,
+                        "cannot add %zu x %zu x %zu (channels, height, width) to %zu x %zu x %zu",
+                        in[1].c, in[1].h, in[1].w, in[0].c, in[0].h, in[0].w);
+    }
+    *out = in[0];
+    return CAE_OK;
+}
+
+static cae_region needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in)
+{
+    (void)l;
+    (void)which;
+    (void)in;
+    return out;
+}
+
+static void forward(const cae_pass *p)
+{
+    cae_view_copy(&p->y, 0, &p->x[0], 0, p->y.c, p->images);
+    cae_view_add(p->kernels, &p->y, &p->x[1], p->images);
+}
+
+static void backward(const cae_pass *p)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (p->dx_wanted[i] && p->dx_begun[i]) {
+            cae_view_add(p->kernels, &p->dx[i], &p->dy, p->images);
+        } else if (p->dx_wanted[i]) {
+            cae_view_copy(&p->dx[i], 0, &p->dy, 0, p->dy.c, p->images);
+        }
+    }
+}
+
+const cae_layer_type cae_layer_add = {
+    .word = "add",
+    .takes = CAE_TAKES_NAME | CAE_TAKES_ACTIVATION,
+    .shape = shape,
+    .needs = needs,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,181 @@
+/*
+ * A layer: what one line of an architecture text computes. Each kind is one file that says how shapes
+ * follow, which pixels of its input a piece of its output needs, what parameters it has, and how it
+ * runs forward and backward; cae_layer_types is the table of them. Layers own no memory and know
+ * nothing of the network around them: a cae_pass brings all they need.
+ *
+ * Inside the library tensors stand channels innermost (n, h, w, c), so that vectors run over
+ * channels; callers' images are planar (n, c, h, w) and are turned at the network's two ends.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_LAYERS_LAYER_H
+#define CAE_LAYERS_LAYER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/team.h"
+#include "kernels/kernels.h"
+
+/* Caps of the architecture text; checked before anything is multiplied. */
+enum {
+    CAE_MAX_CHANNELS = 65536,
+    CAE_MAX_KERNEL = 65536,
+    CAE_MAX_SIDE = 1 << 24,
+    CAE_MAX_PARAMETERS = 1 << 28
+};
+
+typedef struct cae_shape {
+    size_t c, h, w;
+} cae_shape;
+
+/* Rows [y0, y1) and columns [x0, x1) of a tensor, in the tensor's own coordinates. What a layer asks
+ * for may reach beyond the tensor: that part is its padding. */
+typedef struct cae_region {
+    ptrdiff_t y0, y1, x0, x1;
+} cae_region;
+
+/* A piece of a tensor in memory: `region` holds its pixels, and around it there may be a margin of
+ * zeros that belongs to it, as wide as the readers of the tensor asked for. Pixels of a row are
+ * adjacent: c floats each. */
+typedef struct cae_view {
+    float *data; /* channel 0 of pixel (y0, x0) of the first image */
+    cae_region region;
+    size_t c;
+    ptrdiff_t row;   /* floats from one row to the next */
+    ptrdiff_t image; /* floats from one image to the next */
+} cae_view;
+
+/* Pixel (y, x) of image `n`, in the tensor's coordinates. */
+static inline float *cae_view_at(const cae_view *v, size_t n, ptrdiff_t y, ptrdiff_t x)
+{
+    return v->data + (ptrdiff_t)n * v->image + (y - v->region.y0) * v->row +
+           (x - v->region.x0) * (ptrdiff_t)v->c;
+}
+
+static inline size_t cae_region_height(const cae_region *r)
+{
+    return (size_t)(r->y1 - r->y0);
+}
+
+static inline size_t cae_region_width(const cae_region *r)
+{
+    return (size_t)(r->x1 - r->x0);
+}
+
+static inline cae_region cae_region_whole(const cae_shape *s)
+{
+    return (cae_region){0, (ptrdiff_t)s->h, 0, (ptrdiff_t)s->w};
+}
+
+/* What of `r` lies within a tensor of shape `s`; empty regions keep their place in range. */
+cae_region cae_region_clip(cae_region r, const cae_shape *s);
+
+/* The smallest region that holds both. */
+cae_region cae_region_join(cae_region a, cae_region b);
+
+/* Sets the region's pixels to 0; the margin is zero already. */
+void cae_view_zero(const cae_view *v, size_t images);
+
+/* Copies `channels` channels from `from` (starting at channel from_c) to `to` (at to_c), for every
+ * pixel of the region of `to`. */
+void cae_view_copy(const cae_view *to, size_t to_c, const cae_view *from, size_t from_c,
+                   size_t channels, size_t images);
+
+/* to += from, for every pixel of the region of `to`; both have the same channels. */
+void cae_view_add(const cae_kernels *k, const cae_view *to, const cae_view *from, size_t images);
+
+/* Whole quotients rounded down and up, for any sign of a. */
+ptrdiff_t cae_div_floor(ptrdiff_t a, ptrdiff_t b);
+ptrdiff_t cae_div_ceil(ptrdiff_t a, ptrdiff_t b);
+
+typedef struct cae_layer cae_layer;
+typedef struct cae_pass cae_pass;
+
+/* A weight tensor in PyTorch's layout. */
+typedef struct cae_parameter {
+    const char *name; /* "weight" or "bias" */
+    size_t rank;
+    size_t shape[4];
+    size_t fan_in; /* initial values are uniform in +-1/sqrt(fan_in) */
+} cae_parameter;
+
+/* Which operands and options a line takes, for the parser of the architecture text. */
+enum {
+    CAE_TAKES_CHANNELS = 1,    /* conv N */
+    CAE_TAKES_SHAPE = 2,       /* dense N, or dense C H W */
+    CAE_TAKES_WINDOW = 4,      /* maxpool K; the stride defaults to K */
+    CAE_TAKES_NAME = 8,        /* add NAME */
+    CAE_TAKES_KERNEL = 16,     /* kernel K, required */
+    CAE_TAKES_STRIDE_PAD = 32, /* stride S, pad P */
+    CAE_TAKES_ACTIVATION = 64
+};
+
+typedef struct cae_layer_type {
+    const char *word;
+    unsigned takes;
+    bool picks; /* keeps in training which input each output took: cae_pass.arg */
+    bool whole; /* needs its training size, all of it at once: no other sizes, no tiles */
+
+    /* Output shape for the given input shapes; CAE_E_SHAPE or CAE_E_LIMIT when they do not fit. Sides
+     * and channels above the caps are refused by the caller. */
+    int (*shape)(const cae_layer *l, const cae_shape in[2], cae_shape *out);
+
+    /* The pixels of input `which` that output pixels `out` read; `in` is that input's shape. */
+    cae_region (*needs)(const cae_layer *l, size_t which, cae_region out, const cae_shape *in);
+
+    /* The pixels of dy that the backward pass reads; NULL: those of the output alone. */
+    cae_region (*needs_back)(const cae_layer *l, const cae_shape *in);
+
+    /* Weight and bias; NULL when there are none. False when a product would overflow. */
+    bool (*parameters)(const cae_layer *l, const cae_shape *in, cae_parameter p[2]);
+
+    /* Turns a weight tensor into the kernels' layout for forward and backward, of the same size, and
+     * a gradient in the forward layout back. NULL: the weight is used as it is. */
+    void (*pack)(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
+    void (*pack_back)(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
+    void (*unpack)(const cae_layer *l, const cae_shape *in, const float *packed, float *weight);
+
+    /* Bytes of scratch memory for a pass; SIZE_MAX when that overflows. NULL: none. */
+    size_t (*scratch)(const cae_layer *l, const cae_pass *pass, bool training);
+
+    /* y from x, before the activation. */
+    void (*forward)(const cae_pass *p);
+
+    /* From dy (behind the activation's gradient): adds to weight_grad and bias_grad, and makes
+     * dx[i] where wanted, continuing the sums that it holds when `dx_begun`. */
+    void (*backward)(const cae_pass *p);
+} cae_layer_type;
+
+/* The table, ended by a NULL. A new layer is a file and a row. */
+extern const cae_layer_type *const cae_layer_types[];
+
+struct cae_layer {
+    const cae_layer_type *type;
+    size_t line;     /* in the text, from 1 */
+    size_t input_len;
+    size_t input[2]; /* numbers of tensors: 0 is the network's input, i + 1 the output of layer i */
+    size_t kernel, stride, pad;
+    cae_shape size; /* conv, tconv: c alone; dense: all three */
+    cae_activation activation;
+};
+
+/* One run of a layer over `images` images. */
+struct cae_pass {
+    const cae_layer *layer;
+    const cae_kernels *kernels;
+    cae_team *team; /* NULL: this thread alone */
+    size_t images;
+    cae_shape in[2], out; /* whole tensors; views may hold less */
+    cae_view x[2], y;
+    cae_view dx[2], dy;
+    bool dx_wanted[2], dx_begun[2];
+    const float *weight, *weight_back, *bias; /* weights as packed for each direction */
+    float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
+    uint32_t *arg; /* max pool in training: images x h x w x c of the output */
+    void *scratch;
+};
+
+#endif

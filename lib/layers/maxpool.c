@@ -1,0 +1,159 @@
+/*
+ * Max pooling. Padding never wins: windows see only what lies within the input, so a window at the
+ * border has fewer taps. The first maximum in row-major order takes the gradient.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "base/size.h"
+#include "base/status.h"
+#include "layers/types.h"
+
+static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
+{
+    const size_t h = in[0].h + 2 * l->pad;
+    const size_t w = in[0].w + 2 * l->pad;
+    if (2 * l->pad > l->kernel) {
+        return cae_fail(CAE_E_SHAPE, "pad %zu is more than half the window of %zu", l->pad,
+                        l->kernel);
+    }
+    if (h < l->kernel || w < l->kernel) {
+        return cae_fail(CAE_E_SHAPE, "a window of %zu is larger than the padded input, %zu x %zu",
+                        l->kernel, h, w);
+    }
+    *out =
+        (cae_shape){in[0].c, (h - l->kernel) / l->stride + 1, (w - l->kernel) / l->stride + 1};
+    return CAE_OK;
+}
+
+static cae_region window(const cae_layer *l, cae_region out)
+{
+    const ptrdiff_t s = (ptrdiff_t)l->stride;
+    const ptrdiff_t p = (ptrdiff_t)l->pad;
+    const ptrdiff_t k = (ptrdiff_t)l->kernel;
+    return (cae_region){out.y0 * s - p, (out.y1 - 1) * s - p + k, out.x0 * s - p,
+                        (out.x1 - 1) * s - p + k};
+}
+
+static cae_region needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in)
+{
+    (void)which;
+    return cae_region_clip(window(l, out), in);
+}
+
+static size_t scratch(const cae_layer *l, const cae_pass *pass, bool training)
+{
+    size_t bytes = 0;
+    (void)training;
+    return cae_size_mul4(l->kernel, l->kernel, sizeof(ptrdiff_t) + sizeof(uint32_t),
+                         cae_team_size(pass->team), &bytes)
+               ? bytes
+               : SIZE_MAX;
+}
+
+/* One run of pixels of an output row whose windows are cut alike. */
+typedef void (*run_function)(const cae_pass *p, const cae_pool *pool, size_t image, ptrdiff_t y,
+                             ptrdiff_t x, const cae_region *seen);
+
+struct job {
+    const cae_pass *pass;
+    const cae_view *out;
+    const cae_view *in;
+    run_function run;
+};
+
+static void run_pixels(const struct job *j, size_t image, size_t worker, cae_region out)
+{
+    const cae_layer *l = j->pass->layer;
+    const size_t taps = l->kernel * l->kernel;
+    ptrdiff_t *tap = (ptrdiff_t *)j->pass->scratch + worker * taps;
+    uint32_t *id =
+        (uint32_t *)((ptrdiff_t *)j->pass->scratch + cae_team_size(j->pass->team) * taps) +
+        worker * taps;
+    const cae_region first = {out.y0, out.y1, out.x0, out.x0 + 1};
+    const cae_region whole = window(l, first);
+    const cae_region seen = cae_region_clip(whole, &j->pass->in[0]);
+    cae_pool pool = {.pixels = cae_region_width(&out),
+                     .channels = j->in->c,
+                     .tap = tap,
+                     .id = id,
+                     .x_step = (ptrdiff_t)(l->stride * j->in->c)};
+    for (ptrdiff_t y = seen.y0; y < seen.y1; y++) {
+        for (ptrdiff_t x = seen.x0; x < seen.x1; x++) {
+            tap[pool.taps] = (y - seen.y0) * j->in->row + (x - seen.x0) * (ptrdiff_t)j->in->c;
+            id[pool.taps++] =
+                (uint32_t)((size_t)(y - whole.y0) * l->kernel + (size_t)(x - whole.x0));
+        }
+    }
+    j->run(j->pass, &pool, image, out.y0, out.x0, &seen);
+}
+
+/* Row by row: windows cut at the left and at the right one by one, those between in one run. */
+static void pool_job(void *arg, size_t image, size_t worker)
+{
+    const struct job *j = arg;
+    const cae_layer *l = j->pass->layer;
+    const cae_region *r = &j->out->region;
+    const ptrdiff_t s = (ptrdiff_t)l->stride;
+    const ptrdiff_t k = (ptrdiff_t)l->kernel;
+    const ptrdiff_t pad = (ptrdiff_t)l->pad;
+    /* Output columns [left, right) see whole windows. */
+    const ptrdiff_t left = cae_div_ceil(pad, s);
+    const ptrdiff_t right = cae_div_floor((ptrdiff_t)j->pass->in[0].w + pad - k, s) + 1;
+    for (ptrdiff_t y = r->y0; y < r->y1; y++) {
+        for (ptrdiff_t x = r->x0; x < r->x1;) {
+            const ptrdiff_t stop = right < r->x1 ? right : r->x1;
+            const ptrdiff_t end = x >= left && x < stop ? stop : x + 1;
+            run_pixels(j, image, worker, (cae_region){y, y + 1, x, end});
+            x = end;
+        }
+    }
+}
+
+static uint32_t *arg_at(const cae_pass *p, size_t image, ptrdiff_t y, ptrdiff_t x)
+{
+    return p->arg + ((image * p->out.h + (size_t)y) * p->out.w + (size_t)x) * p->out.c;
+}
+
+static void forward_run(const cae_pass *p, const cae_pool *pool, size_t image, ptrdiff_t y,
+                        ptrdiff_t x, const cae_region *seen)
+{
+    p->kernels->pool(pool, cae_view_at(&p->x[0], image, seen->y0, seen->x0),
+                     cae_view_at(&p->y, image, y, x),
+                     p->arg != NULL ? arg_at(p, image, y, x) : NULL);
+}
+
+static void backward_run(const cae_pass *p, const cae_pool *pool, size_t image, ptrdiff_t y,
+                         ptrdiff_t x, const cae_region *seen)
+{
+    p->kernels->pool_back(pool, cae_view_at(&p->dy, image, y, x), arg_at(p, image, y, x),
+                          cae_view_at(&p->dx[0], image, seen->y0, seen->x0));
+}
+
+static void forward(const cae_pass *p)
+{
+    struct job j = {p, &p->y, &p->x[0], forward_run};
+    cae_team_run(p->team, p->images, pool_job, &j);
+}
+
+static void backward(const cae_pass *p)
+{
+    struct job j = {p, &p->dy, &p->dx[0], backward_run};
+    if (!p->dx_wanted[0]) {
+        return;
+    }
+    if (!p->dx_begun[0]) {
+        cae_view_zero(&p->dx[0], p->images);
+    }
+    cae_team_run(p->team, p->images, pool_job, &j);
+}
+
+const cae_layer_type cae_layer_maxpool = {
+    .word = "maxpool",
+    .takes = CAE_TAKES_WINDOW | CAE_TAKES_STRIDE_PAD,
+    .picks = true,
+    .shape = shape,
+    .needs = needs,
+    .scratch = scratch,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,355 @@
+/*
+ * The passes of convolution and transposed convolution as gemms over segments; see taps.h. Work is
+ * spread over the team by images, and by taps for the gradient of the weights: whoever computes an
+ * element sums it whole, in order.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "layers/taps.h"
+
+#include "base/size.h"
+
+/* Rows of both maps that the weights' gradient works on at a time, in floats: what stays in the first
+ * level of cache while all taps run over it. */
+enum { ROW_BLOCK = 6144 };
+
+cae_region cae_taps_fine(const cae_layer *l, cae_region r)
+{
+    const ptrdiff_t s = (ptrdiff_t)l->stride;
+    const ptrdiff_t p = (ptrdiff_t)l->pad;
+    const ptrdiff_t k = (ptrdiff_t)l->kernel;
+    return (cae_region){r.y0 * s - p, (r.y1 - 1) * s - p + k, r.x0 * s - p, (r.x1 - 1) * s - p + k};
+}
+
+cae_region cae_taps_coarse(const cae_layer *l, cae_region r)
+{
+    /* y_fine = y * s - p + ky with 0 <= ky < k, solved for y. */
+    const ptrdiff_t s = (ptrdiff_t)l->stride;
+    const ptrdiff_t p = (ptrdiff_t)l->pad;
+    const ptrdiff_t k = (ptrdiff_t)l->kernel;
+    return (cae_region){
+        cae_div_ceil(r.y0 + p - k + 1, s), cae_div_floor(r.y1 - 1 + p, s) + 1,
+        cae_div_ceil(r.x0 + p - k + 1, s), cae_div_floor(r.x1 - 1 + p, s) + 1};
+}
+
+static size_t panel_width(size_t channels, size_t panel)
+{
+    return cae_size_min(CAE_PANEL, channels - panel * CAE_PANEL);
+}
+
+static size_t panels_of(size_t channels)
+{
+    return cae_div_up(channels, CAE_PANEL);
+}
+
+void cae_taps_pack(const cae_packing *p, const float *weight, float *packed)
+{
+    for (size_t panel = 0; panel < panels_of(p->out); panel++) {
+        const size_t width = panel_width(p->out, panel);
+        for (size_t tap = 0; tap < p->taps; tap++) {
+            for (size_t i = 0; i < p->in; i++) {
+                const float *from = weight + panel * CAE_PANEL * p->o_step + i * p->i_step + tap;
+                for (size_t o = 0; o < width; o++) {
+                    *packed++ = from[o * p->o_step];
+                }
+            }
+        }
+    }
+}
+
+void cae_taps_unpack(const cae_packing *p, const float *packed, float *weight)
+{
+    for (size_t panel = 0; panel < panels_of(p->out); panel++) {
+        const size_t width = panel_width(p->out, panel);
+        for (size_t tap = 0; tap < p->taps; tap++) {
+            for (size_t i = 0; i < p->in; i++) {
+                float *to = weight + panel * CAE_PANEL * p->o_step + i * p->i_step + tap;
+                for (size_t o = 0; o < width; o++) {
+                    to[o * p->o_step] = *packed++;
+                }
+            }
+        }
+    }
+}
+
+/* A worker's table of segments: where A starts, which tap it is, where B starts. */
+struct segments {
+    ptrdiff_t *a, *tap, *b;
+    size_t len;
+};
+
+/* The weights' gradient has rows of the coarse map for segments, at most ROW_BLOCK of them. */
+static size_t table_len(const cae_layer *l, bool training)
+{
+    const size_t taps = l->kernel * l->kernel;
+    return training ? cae_size_max(taps, ROW_BLOCK) : taps;
+}
+
+size_t cae_taps_scratch(const cae_layer *l, const cae_pass *pass, bool training)
+{
+    size_t bytes = 0;
+    return cae_size_mul4(table_len(l, training), 3, sizeof(ptrdiff_t), cae_team_size(pass->team),
+                         &bytes)
+               ? bytes
+               : SIZE_MAX;
+}
+
+static struct segments table_of(const cae_pass *p, size_t worker)
+{
+    const size_t len = table_len(p->layer, p->weight_grad != NULL);
+    ptrdiff_t *table = (ptrdiff_t *)p->scratch + worker * 3 * len;
+    return (struct segments){table, table + len, table + 2 * len, 0};
+}
+
+/* What the jobs of a gather share. */
+struct gather {
+    const cae_pass *pass;
+    const cae_view *from, *to;
+    const float *packed;
+    cae_gemm_start start;
+    const float *bias;
+};
+
+/* Rows of output that share one table of segments. */
+struct rows {
+    const float *from; /* what the first segment of the first pixel reads */
+    float *to;
+    ptrdiff_t from_row, to_row;     /* to the next row */
+    ptrdiff_t from_pixel, to_pixel; /* to the next pixel */
+    size_t height, width;
+};
+
+static void gather_rows(const struct gather *g, const struct segments *s, const struct rows *r)
+{
+    const size_t k = g->pass->layer->kernel;
+    const size_t in = g->from->c;
+    cae_gemm m = {.m = r->width,
+                  .k = in,
+                  .segments = s->len,
+                  .a_segment = s->a,
+                  .a_row = r->from_pixel,
+                  .a_k = 1,
+                  .b_segment = s->b,
+                  .b_panel = CAE_PANEL,
+                  .c_row = r->to_pixel,
+                  .start = g->start};
+    for (size_t panel = 0; panel < panels_of(g->to->c); panel++) {
+        m.n = panel_width(g->to->c, panel);
+        m.b = g->packed + panel * CAE_PANEL * k * k * in;
+        m.b_k = (ptrdiff_t)m.n;
+        m.bias = g->bias != NULL ? g->bias + panel * CAE_PANEL : NULL;
+        for (size_t i = 0; i < s->len; i++) {
+            s->b[i] = s->tap[i] * (ptrdiff_t)(in * m.n);
+        }
+        for (size_t y = 0; y < r->height; y++) {
+            m.a = r->from + (ptrdiff_t)y * r->from_row;
+            m.c = r->to + (ptrdiff_t)y * r->to_row + panel * CAE_PANEL;
+            g->pass->kernels->gemm(&m);
+        }
+    }
+}
+
+static void to_coarse_job(void *arg, size_t image, size_t worker)
+{
+    const struct gather *g = arg;
+    const cae_layer *l = g->pass->layer;
+    const ptrdiff_t stride = (ptrdiff_t)l->stride;
+    const ptrdiff_t pad = (ptrdiff_t)l->pad;
+    const cae_region *out = &g->to->region;
+    struct segments s = table_of(g->pass, worker);
+    for (size_t ky = 0; ky < l->kernel; ky++) {
+        for (size_t kx = 0; kx < l->kernel; kx++) {
+            s.a[s.len] = (ptrdiff_t)ky * g->from->row + (ptrdiff_t)(kx * g->from->c);
+            s.tap[s.len] = (ptrdiff_t)s.len;
+            s.len++;
+        }
+    }
+    const struct rows rows = {
+        .from = cae_view_at(g->from, image, out->y0 * stride - pad, out->x0 * stride - pad),
+        .to = cae_view_at(g->to, image, out->y0, out->x0),
+        .from_row = stride * g->from->row,
+        .to_row = g->to->row,
+        .from_pixel = stride * (ptrdiff_t)g->from->c,
+        .to_pixel = (ptrdiff_t)g->to->c,
+        .height = cae_region_height(out),
+        .width = cae_region_width(out)};
+    gather_rows(g, &s, &rows);
+}
+
+/* Fine pixels fall into stride x stride phases by (y + pad) mod stride: pixels of one phase see the
+ * same taps, ky = phase, phase + stride, ..., of adjacent coarse pixels. */
+static void fine_phase(const struct gather *g, size_t image, struct segments s, size_t phase_y,
+                       size_t phase_x)
+{
+    const cae_layer *l = g->pass->layer;
+    const ptrdiff_t stride = (ptrdiff_t)l->stride;
+    const ptrdiff_t pad = (ptrdiff_t)l->pad;
+    const cae_region *out = &g->to->region;
+    /* The coarse pixel that meets the phase's first tap, at the first such output pixel and at the
+     * end. */
+    const ptrdiff_t qy0 = cae_div_ceil(out->y0 + pad - (ptrdiff_t)phase_y, stride);
+    const ptrdiff_t qy1 = cae_div_ceil(out->y1 + pad - (ptrdiff_t)phase_y, stride);
+    const ptrdiff_t qx0 = cae_div_ceil(out->x0 + pad - (ptrdiff_t)phase_x, stride);
+    const ptrdiff_t qx1 = cae_div_ceil(out->x1 + pad - (ptrdiff_t)phase_x, stride);
+    if (qy0 >= qy1 || qx0 >= qx1) {
+        return;
+    }
+    for (size_t ky = phase_y; ky < l->kernel; ky += l->stride) {
+        for (size_t kx = phase_x; kx < l->kernel; kx += l->stride) {
+            s.a[s.len] = -(ptrdiff_t)(ky / l->stride) * g->from->row -
+                         (ptrdiff_t)(kx / l->stride * g->from->c);
+            s.tap[s.len] = (ptrdiff_t)(ky * l->kernel + kx);
+            s.len++;
+        }
+    }
+    const struct rows rows = {
+        .from = cae_view_at(g->from, image, qy0, qx0),
+        .to = cae_view_at(g->to, image, qy0 * stride - pad + (ptrdiff_t)phase_y,
+                          qx0 * stride - pad + (ptrdiff_t)phase_x),
+        .from_row = g->from->row,
+        .to_row = stride * g->to->row,
+        .from_pixel = (ptrdiff_t)g->from->c,
+        .to_pixel = stride * (ptrdiff_t)g->to->c,
+        .height = (size_t)(qy1 - qy0),
+        .width = (size_t)(qx1 - qx0)};
+    gather_rows(g, &s, &rows);
+}
+
+static void to_fine_job(void *arg, size_t image, size_t worker)
+{
+    const struct gather *g = arg;
+    const size_t stride = g->pass->layer->stride;
+    for (size_t y = 0; y < stride; y++) {
+        for (size_t x = 0; x < stride; x++) {
+            fine_phase(g, image, table_of(g->pass, worker), y, x);
+        }
+    }
+}
+
+void cae_taps_to_coarse(const cae_pass *p, const cae_view *from, const cae_view *to,
+                        const float *packed, cae_gemm_start start, const float *bias)
+{
+    struct gather g = {p, from, to, packed, start, bias};
+    cae_team_run(p->team, p->images, to_coarse_job, &g);
+}
+
+void cae_taps_to_fine(const cae_pass *p, const cae_view *from, const cae_view *to,
+                      const float *packed, cae_gemm_start start, const float *bias)
+{
+    struct gather g = {p, from, to, packed, start, bias};
+    cae_team_run(p->team, p->images, to_fine_job, &g);
+}
+
+/* ---- Gradients of the parameters -------------------------------------------------------------- */
+
+struct weights {
+    const cae_pass *pass;
+    bool x_is_fine;
+};
+
+/* Adds rows [y0, y1) of the coarse map of one image to one tap. */
+static void weights_tap(const struct weights *w, const struct segments *s, size_t image, size_t tap,
+                        ptrdiff_t y0, ptrdiff_t y1)
+{
+    const cae_pass *p = w->pass;
+    const cae_layer *l = p->layer;
+    const ptrdiff_t stride = (ptrdiff_t)l->stride;
+    const cae_view *x = &p->x[0];
+    const cae_view *dy = &p->dy;
+    const cae_view *coarse = w->x_is_fine ? dy : x;
+    const cae_view *fine = w->x_is_fine ? x : dy;
+    const ptrdiff_t fine_y = y0 * stride - (ptrdiff_t)l->pad + (ptrdiff_t)(tap / l->kernel);
+    const ptrdiff_t fine_x = (ptrdiff_t)(tap % l->kernel) - (ptrdiff_t)l->pad;
+    const float *at_coarse = cae_view_at(coarse, image, y0, 0);
+    const float *at_fine = cae_view_at(fine, image, fine_y, fine_x);
+    const ptrdiff_t x_step = (w->x_is_fine ? stride : 1);
+    const ptrdiff_t dy_step = (w->x_is_fine ? 1 : stride);
+    for (ptrdiff_t r = 0; r < y1 - y0; r++) {
+        s->a[r] = r * x_step * x->row;
+        s->b[r] = r * dy_step * dy->row;
+    }
+    cae_gemm m = {.m = x->c,
+                  .k = cae_region_width(&coarse->region),
+                  .segments = (size_t)(y1 - y0),
+                  .a = w->x_is_fine ? at_fine : at_coarse,
+                  .a_segment = s->a,
+                  .a_row = 1,
+                  .a_k = x_step * (ptrdiff_t)x->c,
+                  .b_segment = s->b,
+                  .b_k = dy_step * (ptrdiff_t)dy->c,
+                  .b_panel = CAE_PANEL,
+                  .start = CAE_START_C};
+    const size_t taps = l->kernel * l->kernel;
+    for (size_t panel = 0; panel < panels_of(dy->c); panel++) {
+        m.n = panel_width(dy->c, panel);
+        m.b = (w->x_is_fine ? at_coarse : at_fine) + panel * CAE_PANEL;
+        m.c = p->weight_grad + (panel * CAE_PANEL * taps + tap * m.n) * x->c;
+        m.c_row = (ptrdiff_t)m.n;
+        p->kernels->gemm(&m);
+    }
+}
+
+/* All rows of one image for taps [tap0, tap1), a block of rows at a time. */
+static void weights_image(const struct weights *w, size_t worker, size_t image, size_t tap0,
+                          size_t tap1)
+{
+    const cae_pass *p = w->pass;
+    const cae_view *coarse = w->x_is_fine ? &p->dy : &p->x[0];
+    const struct segments s = table_of(p, worker);
+    const size_t row = cae_region_width(&coarse->region) * (p->x[0].c + p->dy.c) + 1;
+    const ptrdiff_t block = (ptrdiff_t)cae_size_max(1, ROW_BLOCK / row);
+    const ptrdiff_t height = coarse->region.y1;
+    for (ptrdiff_t y = 0; y < height; y += block) {
+        const ptrdiff_t end = height - y < block ? height : y + block;
+        for (size_t tap = tap0; tap < tap1; tap++) {
+            weights_tap(w, &s, image, tap, y, end);
+        }
+    }
+}
+
+static void weights_job(void *arg, size_t tap, size_t worker)
+{
+    const struct weights *w = arg;
+    for (size_t image = 0; image < w->pass->images; image++) {
+        weights_image(w, worker, image, tap, tap + 1);
+    }
+}
+
+void cae_taps_weights(const cae_pass *p, bool x_is_fine)
+{
+    const size_t taps = p->layer->kernel * p->layer->kernel;
+    struct weights w = {p, x_is_fine};
+    if (p->team != NULL) {
+        cae_team_run(p->team, taps, weights_job, &w);
+        return;
+    }
+    for (size_t image = 0; image < p->images; image++) {
+        weights_image(&w, 0, image, 0, taps);
+    }
+}
+
+void cae_taps_bias(const cae_pass *p)
+{
+    const cae_view *dy = &p->dy;
+    for (size_t image = 0; image < p->images; image++) {
+        for (ptrdiff_t y = dy->region.y0; y < dy->region.y1; y++) {
+            p->kernels->sum_rows(p->bias_grad, cae_view_at(dy, image, y, dy->region.x0),
+                                 cae_region_width(&dy->region), dy->c, (ptrdiff_t)dy->c);
+        }
+    }
+}
+
+bool cae_taps_parameters(const cae_layer *l, const cae_shape *in, bool transposed,
+                         cae_parameter p[2])
+{
+    const size_t first = transposed ? in->c : l->size.c;
+    const size_t second = transposed ? l->size.c : in->c;
+    p[0] = (cae_parameter){.name = "weight", .rank = 4, .shape = {first, second, l->kernel, l->kernel}};
+    p[1] = (cae_parameter){.name = "bias", .rank = 1, .shape = {l->size.c, 1, 1, 1}};
+    /* PyTorch's rule for both: the second dimension times the taps. */
+    if (!cae_size_mul4(second, l->kernel, l->kernel, 1, &p[0].fan_in)) {
+        return false;
+    }
+    p[1].fan_in = p[0].fan_in;
+    return true;
+}

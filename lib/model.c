@@ -1,0 +1,330 @@
+/*
+ * A model's life: made, trained, freed. See model.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "base/size.h"
+#include "base/status.h"
+
+/* ---- Making ----------------------------------------------------------------------------------- */
+
+static int choose_kernels(cae_model *m)
+{
+    const char *bad = NULL;
+    m->exact = cae_kernels_choose(true, &bad);
+    m->kernels = m->settings.reproducible != 0 ? m->exact : cae_kernels_choose(false, &bad);
+    if (m->exact == NULL || m->kernels == NULL) {
+        return cae_fail(CAE_E_ARGUMENT, "CAE_CPU is '%s'; it can be c, sse2, avx2 or fma", bad);
+    }
+    return CAE_OK;
+}
+
+static int make_ranges(const cae_memory *memory, size_t channels, cae_ranges *r)
+{
+    r->channels = channels;
+    r->lo = cae_alloc(memory, channels, sizeof(float));
+    r->hi = cae_alloc(memory, channels, sizeof(float));
+    return r->lo != NULL && r->hi != NULL ? CAE_OK : CAE_E_NOMEM;
+}
+
+static void free_ranges(const cae_memory *memory, cae_ranges *r)
+{
+    cae_release(memory, r->lo);
+    cae_release(memory, r->hi);
+    *r = (cae_ranges){0};
+}
+
+static bool packs_weights(const cae_net *net)
+{
+    for (size_t i = 0; i < net->layer_len; i++) {
+        if (net->layers[i].type->pack != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int fill(cae_model *m, const char *architecture, const cae_model_file *file)
+{
+    for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
+        *cae_setting_value(&m->settings, cae_setting_at(i)) = cae_setting_at(i)->initial;
+    }
+    CAE_TRY(choose_kernels(m));
+    m->id = cae_alloc(m->memory, 1, sizeof(*m->id));
+    if (m->id == NULL) {
+        return CAE_E_NOMEM;
+    }
+    atomic_init(m->id, 0);
+    CAE_TRY(cae_net_new(&m->net, m->memory, architecture));
+    if (file != NULL) {
+        CAE_TRY(cae_model_check_file(m->net, file));
+    }
+    const size_t len = m->net->parameters;
+    m->weights = cae_alloc(m->memory, len, sizeof(float));
+    if (m->weights == NULL) {
+        return CAE_E_NOMEM;
+    }
+    if (packs_weights(m->net)) {
+        m->packed = cae_alloc(m->memory, len, sizeof(float));
+        if (m->packed == NULL) {
+            return CAE_E_NOMEM;
+        }
+    }
+    m->optimizer = (cae_adam_state){.weights = m->weights, .len = len};
+    CAE_TRY(make_ranges(m->memory, m->net->shapes[m->net->code].c, &m->ranges));
+    cae_ranges_reset(&m->ranges);
+    return CAE_OK;
+}
+
+int cae_model_make(cae_model **out, const char *architecture, const cae_model_file *file)
+{
+    const cae_memory *memory = cae_memory_default();
+    cae_model *m = cae_alloc_zeroed(memory, 1, sizeof(*m));
+    if (m == NULL) {
+        return CAE_E_NOMEM;
+    }
+    m->memory = memory;
+    const int status = fill(m, architecture, file);
+    if (status != CAE_OK) {
+        cae_model_free(m);
+        return status;
+    }
+    *out = m;
+    return CAE_OK;
+}
+
+static void free_pending(const cae_memory *memory, cae_pending *p)
+{
+    cae_release(memory, p->weights);
+    free_ranges(memory, &p->ranges);
+    *p = (cae_pending){0};
+}
+
+void cae_model_free(cae_model *m)
+{
+    if (m == NULL) {
+        return;
+    }
+    cae_net_free(m->net);
+    cae_release(m->memory, m->id);
+    cae_release(m->memory, m->weights);
+    cae_release(m->memory, m->packed);
+    cae_release(m->memory, m->optimizer.m);
+    cae_release(m->memory, m->optimizer.v);
+    free_pending(m->memory, &m->pending);
+    free_ranges(m->memory, &m->ranges);
+    cae_release(m->memory, m);
+}
+
+int cae_model_change_setting(cae_model *m, const cae_setting *setting, double value)
+{
+    double *at = cae_setting_value(&m->settings, setting);
+    const double old = *at;
+    *at = value;
+    const int status = choose_kernels(m);
+    if (status != CAE_OK) {
+        *at = old;
+    }
+    return status;
+}
+
+static int duplicate_into(cae_model *copy, const cae_model *m, bool training)
+{
+    const size_t size = m->net->parameters * sizeof(float);
+    copy->settings = m->settings;
+    copy->seed = m->seed;
+    CAE_TRY(choose_kernels(copy));
+    memcpy(copy->weights, m->weights, size);
+    memcpy(copy->ranges.lo, m->ranges.lo, m->ranges.channels * sizeof(float));
+    memcpy(copy->ranges.hi, m->ranges.hi, m->ranges.channels * sizeof(float));
+    if (training && m->optimizer.m != NULL && m->optimizer.v != NULL) {
+        CAE_TRY(cae_model_need_moments(copy));
+        memcpy(copy->optimizer.m, m->optimizer.m, size);
+        memcpy(copy->optimizer.v, m->optimizer.v, size);
+    }
+    copy->optimizer.step = training ? m->optimizer.step : 0;
+    cae_model_weights_changed(copy);
+    return CAE_OK;
+}
+
+int cae_model_duplicate(cae_model **out, const cae_model *m, bool training)
+{
+    cae_model *copy = NULL;
+    CAE_TRY(cae_model_make(&copy, m->net->text, NULL));
+    const int status = duplicate_into(copy, m, training);
+    if (status != CAE_OK) {
+        cae_model_free(copy);
+        return status;
+    }
+    *out = copy;
+    return CAE_OK;
+}
+
+/* Uniform in +-1/sqrt(fan_in), PyTorch's default for these layers; a stream for each tensor. */
+void cae_model_draw_weights(cae_model *m, uint64_t seed)
+{
+    m->seed = seed;
+    for (size_t i = 0; i < m->net->weight_len; i++) {
+        const cae_weight *w = &m->net->weights[i];
+        const float bound = (float)(1 / sqrt((double)w->parameter.fan_in));
+        for (size_t k = 0; k < w->len; k++) {
+            const float u = cae_random_uniform(seed, CAE_STREAM_WEIGHTS + i, k);
+            m->weights[w->offset + k] = (2.0f * u - 1.0f) * bound;
+        }
+    }
+    cae_model_weights_changed(m);
+}
+
+void cae_model_weights_changed(cae_model *m)
+{
+    if (m->packed != NULL) {
+        cae_pack_weights(m->net, m->weights, m->packed, false);
+    }
+    atomic_store_explicit(m->id, 0, memory_order_relaxed);
+}
+
+cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
+{
+    const double limit = m->settings.memory_limit;
+    return (cae_engine){
+        .net = m->net,
+        .kernels = kernels,
+        .weights = m->weights,
+        .packed = m->packed,
+        .threads =
+            m->settings.threads > 0 ? (size_t)m->settings.threads : cae_team_processors(),
+        .memory_limit = limit < (double)SIZE_MAX ? (size_t)limit : SIZE_MAX};
+}
+
+/* ---- Training --------------------------------------------------------------------------------- */
+
+int cae_model_need_moments(cae_model *m)
+{
+    cae_adam_state *o = &m->optimizer;
+    if (o->m == NULL) {
+        o->m = cae_alloc_zeroed(m->memory, o->len, sizeof(float));
+    }
+    if (o->v == NULL) {
+        o->v = cae_alloc_zeroed(m->memory, o->len, sizeof(float));
+    }
+    return o->m != NULL && o->v != NULL ? CAE_OK : CAE_E_NOMEM;
+}
+
+void cae_model_reset_optimizer(cae_model *m)
+{
+    cae_adam_state *o = &m->optimizer;
+    o->step = 0;
+    if (o->m != NULL) {
+        memset(o->m, 0, o->len * sizeof(float));
+    }
+    if (o->v != NULL) {
+        memset(o->v, 0, o->len * sizeof(float));
+    }
+    m->pending.valid = false;
+}
+
+int cae_model_need_pending(cae_model *m, cae_pending *p)
+{
+    if (p->weights == NULL) {
+        p->weights = cae_alloc(m->memory, m->net->parameters, sizeof(float));
+    }
+    if (p->weights == NULL) {
+        return CAE_E_NOMEM;
+    }
+    return p->ranges.lo != NULL ? CAE_OK
+                                : make_ranges(m->memory, m->ranges.channels, &p->ranges);
+}
+
+/* Computes into `p`, whose buffers are made if they are missing. */
+static int compute(cae_model *m, cae_pending *p, const float *input, const float *target,
+                   size_t count, size_t height, size_t width, float *loss)
+{
+    CAE_TRY(cae_model_need_pending(m, p));
+    const cae_engine engine = cae_model_engine(m, m->kernels);
+    cae_gradient g = {.weights = p->weights, .low = p->ranges.lo, .high = p->ranges.hi};
+    p->valid = false;
+    CAE_TRY(cae_net_gradient(&engine, input, target, count, height, width, &g));
+    p->valid = true;
+    p->has_ranges = true;
+    if (loss != NULL) {
+        const double values =
+            (double)count * (double)m->net->input.c * (double)height * (double)width;
+        *loss = (float)(g.sum / values);
+    }
+    return CAE_OK;
+}
+
+static int apply(cae_model *m, cae_pending *p)
+{
+    CAE_TRY(cae_model_need_moments(m));
+    const cae_engine engine = cae_model_engine(m, m->kernels);
+    cae_team *team = cae_team_start(m->memory, engine.threads);
+    const int status =
+        cae_adam_apply(&m->settings.adam, &m->optimizer, p->weights, m->kernels, team);
+    cae_team_stop(team);
+    CAE_TRY(status);
+    if (p->has_ranges) {
+        memcpy(m->ranges.lo, p->ranges.lo, m->ranges.channels * sizeof(float));
+        memcpy(m->ranges.hi, p->ranges.hi, m->ranges.channels * sizeof(float));
+    }
+    p->valid = false;
+    p->has_ranges = false;
+    cae_model_weights_changed(m);
+    return CAE_OK;
+}
+
+/* A gradient that waits must outlive a call that fails, so such a call works on another. */
+static void replace_pending(cae_model *m, cae_pending *fresh, bool keep_fresh)
+{
+    cae_pending *old = &m->pending;
+    if (keep_fresh || !old->valid) {
+        const cae_pending swap = *old;
+        *old = *fresh;
+        *fresh = swap;
+    }
+    free_pending(m->memory, fresh);
+}
+
+/* Takes the model's buffers when no gradient waits in them. */
+static cae_pending borrow(cae_model *m)
+{
+    cae_pending fresh = {0};
+    if (!m->pending.valid) {
+        fresh = m->pending;
+        m->pending = (cae_pending){0};
+    }
+    return fresh;
+}
+
+int cae_model_gradient(cae_model *m, const float *input, const float *target, size_t count,
+                       size_t height, size_t width, float *loss)
+{
+    cae_pending fresh = borrow(m);
+    const int status = compute(m, &fresh, input, target, count, height, width, loss);
+    replace_pending(m, &fresh, status == CAE_OK);
+    return status;
+}
+
+int cae_model_apply(cae_model *m)
+{
+    return apply(m, &m->pending);
+}
+
+int cae_model_step(cae_model *m, const float *input, const float *target, size_t count,
+                   size_t height, size_t width, float *loss)
+{
+    cae_pending fresh = borrow(m);
+    int status = compute(m, &fresh, input, target, count, height, width, loss);
+    if (status == CAE_OK) {
+        status = apply(m, &fresh);
+    }
+    fresh.valid = fresh.valid && status == CAE_OK;
+    replace_pending(m, &fresh, status == CAE_OK);
+    return status;
+}

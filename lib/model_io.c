@@ -1,0 +1,325 @@
+/*
+ * Between a model and a list of named tensors, the content of a model file: weights by their names,
+ * the codec's ranges as codec.*, the training state as train.*.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/size.h"
+#include "base/status.h"
+#include "model.h"
+
+enum { NAME_SIZE = CAE_NAME_SIZE + 8 };
+
+/* Whole numbers that are neither weights nor settings. */
+enum { STEP, SEED, EPOCH, COUNTERS };
+
+static const char *const counter_names[COUNTERS] = {"train.step", "train.seed", "train.epoch"};
+
+static const uint64_t largest_counter = (uint64_t)1 << 53;
+
+/* ---- Writing ---------------------------------------------------------------------------------- */
+
+/* The list under construction, and what it points to that the model does not hold in this form. */
+struct list {
+    cae_file_tensor *tensors;
+    size_t len;
+    char (*names)[NAME_SIZE];
+    size_t name_len;
+    int64_t counters[COUNTERS];
+    double values[16];
+    size_t value_len;
+};
+
+static cae_file_tensor *add(struct list *l, const char *name, cae_dtype dtype, const void *data)
+{
+    cae_file_tensor *t = &l->tensors[l->len++];
+    *t = (cae_file_tensor){.name = name, .dtype = dtype, .rank = 1, .shape = {1}, .data = data};
+    return t;
+}
+
+/* A tensor of the shape of weight w. */
+static void add_weight(struct list *l, const char *prefix, const cae_weight *w, const float *data)
+{
+    char *name = l->names[l->name_len++];
+    cae_format(name, NAME_SIZE, "%s%s", prefix, w->name);
+    cae_file_tensor *t = add(l, name, CAE_F32, data + w->offset);
+    t->rank = w->parameter.rank;
+    memcpy(t->shape, w->parameter.shape, sizeof(t->shape));
+}
+
+static void add_training(struct list *l, const cae_model *m)
+{
+    const uint64_t counters[COUNTERS] = {m->optimizer.step, m->seed, (uint64_t)m->settings.epoch};
+    for (size_t i = 0; i < COUNTERS; i++) {
+        memcpy(&l->counters[i], &counters[i], sizeof(counters[i]));
+        add(l, counter_names[i], CAE_I64, &l->counters[i]);
+    }
+    cae_settings settings = m->settings;
+    for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
+        const cae_setting *s = cae_setting_at(i);
+        if (s->training) {
+            char *name = l->names[l->name_len++];
+            double *value = &l->values[l->value_len++];
+            *value = *cae_setting_value(&settings, s);
+            cae_format(name, NAME_SIZE, "train.%s", s->key);
+            add(l, name, CAE_F64, value);
+        }
+    }
+    for (size_t i = 0; i < m->net->weight_len; i++) {
+        add_weight(l, "train.m.", &m->net->weights[i], m->optimizer.m);
+        add_weight(l, "train.v.", &m->net->weights[i], m->optimizer.v);
+    }
+}
+
+static void add_all(struct list *l, const cae_model *m, bool training)
+{
+    for (size_t i = 0; i < m->net->weight_len; i++) {
+        add_weight(l, "", &m->net->weights[i], m->weights);
+    }
+    add(l, "codec.max", CAE_F32, m->ranges.hi)->shape[0] = m->ranges.channels;
+    add(l, "codec.min", CAE_F32, m->ranges.lo)->shape[0] = m->ranges.channels;
+    if (training) {
+        add_training(l, m);
+    }
+}
+
+int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, void *to)
+{
+    /* Weights and two moments each, ranges, counters and settings. */
+    const size_t most = 3 * m->net->weight_len + 32;
+    const bool training = (flags & CAE_SAVE_TRAINING) != 0;
+    struct list l = {.tensors = cae_alloc(m->memory, most, sizeof(l.tensors[0])),
+                     .names = cae_alloc(m->memory, most, NAME_SIZE)};
+    /* A model that was never trained has no moments yet: they are 0. */
+    float *zeros = NULL;
+    cae_model view = {.net = m->net};
+    view.weights = m->weights;
+    view.settings = m->settings;
+    view.seed = m->seed;
+    view.ranges = m->ranges;
+    view.optimizer = m->optimizer;
+    int status = CAE_E_NOMEM;
+    if (l.tensors == NULL || l.names == NULL) {
+        goto done;
+    }
+    if (training && (m->optimizer.m == NULL || m->optimizer.v == NULL)) {
+        zeros = cae_alloc_zeroed(m->memory, m->net->parameters, sizeof(float));
+        if (zeros == NULL) {
+            goto done;
+        }
+        view.optimizer.m = zeros;
+        view.optimizer.v = zeros;
+    }
+    add_all(&l, &view, training);
+    const cae_file_model file = {m->net->text, l.tensors, l.len};
+    status = write(to, m->memory, &file);
+
+done:
+    cae_release(m->memory, zeros);
+    cae_release(m->memory, l.names);
+    cae_release(m->memory, l.tensors);
+    return status;
+}
+
+static int write_id(void *to, const cae_memory *memory, const cae_file_model *file)
+{
+    return cae_model_file_id(memory, file, to);
+}
+
+int cae_model_id(const cae_model *m, uint8_t id[CAE_FILE_ID])
+{
+    const uint64_t known = (uint64_t)1 << 32;
+    const uint64_t found = atomic_load_explicit(m->id, memory_order_relaxed);
+    if (found & known) {
+        cae_store_u32(id, (uint32_t)found);
+        return CAE_OK;
+    }
+    CAE_TRY(cae_model_write(m, 0, write_id, id));
+    atomic_store_explicit(m->id, known | cae_load_u32(id), memory_order_relaxed);
+    return CAE_OK;
+}
+
+/* ---- Reading ---------------------------------------------------------------------------------- */
+
+/* The tensor of that name, dtype and shape. */
+static int find(const cae_model_file *f, const char *name, cae_dtype dtype, size_t rank,
+                const size_t shape[4], int missing, const cae_file_entry **out)
+{
+    const cae_file_entry *e = cae_model_file_find(f, name);
+    if (e == NULL) {
+        return cae_fail(missing, "tensor '%s' is missing", name);
+    }
+    if (e->dtype != dtype) {
+        return cae_fail(missing, "tensor '%s' is %s, not %s", name, cae_dtype_name(e->dtype),
+                        cae_dtype_name(dtype));
+    }
+    bool same = e->rank == rank;
+    for (size_t i = 0; same && i < rank; i++) {
+        same = e->shape[i] == shape[i];
+    }
+    if (!same) {
+        return cae_fail(missing,
+                        "tensor '%s' has the shape [%zu,%zu,%zu,%zu] of rank %zu, not "
+                        "[%zu,%zu,%zu,%zu] of rank %zu",
+                        name, e->shape[0], e->shape[1], e->shape[2], e->shape[3], e->rank,
+                        shape[0], shape[1], shape[2], shape[3], rank);
+    }
+    *out = e;
+    return CAE_OK;
+}
+
+static int read_values(const cae_model_file *f, const char *name, cae_dtype dtype, size_t len,
+                       void *values)
+{
+    const size_t shape[4] = {len, 1, 1, 1};
+    const cae_file_entry *e = NULL;
+    CAE_TRY(find(f, name, dtype, 1, shape, CAE_E_FORMAT, &e));
+    return cae_model_file_read(f, e, values);
+}
+
+/* All weights, or moments of them, by the names prefix + name; `values` NULL only looks. */
+static int read_weights(const cae_net *net, const cae_model_file *f, const char *prefix,
+                        int missing, float *values)
+{
+    for (size_t i = 0; i < net->weight_len; i++) {
+        const cae_weight *w = &net->weights[i];
+        const cae_file_entry *e = NULL;
+        char name[NAME_SIZE];
+        cae_format(name, sizeof(name), "%s%s", prefix, w->name);
+        CAE_TRY(find(f, name, CAE_F32, w->parameter.rank, w->parameter.shape, missing, &e));
+        if (values != NULL) {
+            CAE_TRY(cae_model_file_read(f, e, values + w->offset));
+        }
+    }
+    return CAE_OK;
+}
+
+/* A file has training state when it has the first counter; then it must have all of it. */
+static bool has_training(const cae_model_file *f)
+{
+    return cae_model_file_find(f, counter_names[STEP]) != NULL;
+}
+
+int cae_model_check_file(const cae_net *net, const cae_model_file *f)
+{
+    size_t known = net->weight_len + 2;
+    if (strcmp(net->text, cae_model_file_architecture(f)) != 0) {
+        return cae_fail(CAE_E_FORMAT, "libcae.architecture is not in canonical form");
+    }
+    CAE_TRY(read_weights(net, f, "", CAE_E_FORMAT, NULL));
+    if (has_training(f)) {
+        CAE_TRY(read_weights(net, f, "train.m.", CAE_E_FORMAT, NULL));
+        CAE_TRY(read_weights(net, f, "train.v.", CAE_E_FORMAT, NULL));
+        known += COUNTERS + 2 * net->weight_len;
+        for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
+            known += cae_setting_at(i)->training ? 1 : 0;
+        }
+    }
+    if (cae_model_file_len(f) != known) {
+        return cae_fail(CAE_E_FORMAT, "the file has %zu tensors; a model of its architecture has %zu",
+                        cae_model_file_len(f), known);
+    }
+    return CAE_OK;
+}
+
+static int read_counters(cae_model *m, const cae_model_file *f)
+{
+    uint64_t counters[COUNTERS];
+    for (size_t i = 0; i < COUNTERS; i++) {
+        int64_t value = 0;
+        CAE_TRY(read_values(f, counter_names[i], CAE_I64, 1, &value));
+        memcpy(&counters[i], &value, sizeof(value));
+        if (i != SEED && counters[i] > largest_counter) {
+            return cae_fail(CAE_E_FORMAT, "tensor '%s': %lld is not between 0 and 2^53",
+                            counter_names[i], (long long)value);
+        }
+    }
+    m->optimizer.step = counters[STEP];
+    m->seed = counters[SEED];
+    m->settings.epoch = (double)counters[EPOCH];
+    return CAE_OK;
+}
+
+static int read_settings(cae_model *m, const cae_model_file *f)
+{
+    for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
+        const cae_setting *s = cae_setting_at(i);
+        char name[NAME_SIZE];
+        double value = 0;
+        if (!s->training) {
+            continue;
+        }
+        cae_format(name, sizeof(name), "train.%s", s->key);
+        CAE_TRY(read_values(f, name, CAE_F64, 1, &value));
+        const int status = cae_setting_check(s, value);
+        if (status != CAE_OK) {
+            return cae_fail(status == CAE_E_UNSUPPORTED ? status : CAE_E_FORMAT, "tensor '%s': %s",
+                            name, cae_message());
+        }
+        *cae_setting_value(&m->settings, s) = value;
+    }
+    if (m->settings.reproducible != 0) {
+        m->kernels = m->exact;
+    }
+    return CAE_OK;
+}
+
+static int read_training(cae_model *m, const cae_model_file *f)
+{
+    CAE_TRY(read_counters(m, f));
+    CAE_TRY(read_settings(m, f));
+    CAE_TRY(cae_model_need_moments(m));
+    CAE_TRY(read_weights(m->net, f, "train.m.", CAE_E_FORMAT, m->optimizer.m));
+    return read_weights(m->net, f, "train.v.", CAE_E_FORMAT, m->optimizer.v);
+}
+
+static int read_all(cae_model *m, const cae_model_file *f)
+{
+    CAE_TRY(read_values(f, "codec.min", CAE_F32, m->ranges.channels, m->ranges.lo));
+    CAE_TRY(read_values(f, "codec.max", CAE_F32, m->ranges.channels, m->ranges.hi));
+    CAE_TRY(read_weights(m->net, f, "", CAE_E_FORMAT, m->weights));
+    if (has_training(f)) {
+        CAE_TRY(read_training(m, f));
+    }
+    cae_model_weights_changed(m);
+    return CAE_OK;
+}
+
+int cae_model_read(cae_model **out, const cae_model_file *f)
+{
+    cae_model *m = NULL;
+    CAE_TRY(cae_model_make(&m, cae_model_file_architecture(f), f));
+    const int status = read_all(m, f);
+    if (status != CAE_OK) {
+        cae_model_free(m);
+        return status;
+    }
+    *out = m;
+    return CAE_OK;
+}
+
+int cae_model_read_weights(cae_model *m, const cae_model_file *f)
+{
+    const cae_net *net = m->net;
+    CAE_TRY(read_weights(net, f, "", CAE_E_MODEL, NULL));
+    if (cae_model_file_len(f) != net->weight_len) {
+        return cae_fail(CAE_E_MODEL, "the file has %zu tensors, the model %zu",
+                        cae_model_file_len(f), net->weight_len);
+    }
+    float *values = cae_alloc(m->memory, net->parameters, sizeof(float));
+    if (values == NULL) {
+        return CAE_E_NOMEM;
+    }
+    const int status = read_weights(net, f, "", CAE_E_MODEL, values);
+    if (status == CAE_OK) {
+        memcpy(m->weights, values, net->parameters * sizeof(float));
+        cae_model_reset_optimizer(m);
+        cae_ranges_reset(&m->ranges);
+        cae_model_weights_changed(m);
+    }
+    cae_release(m->memory, values);
+    return status;
+}

@@ -1,0 +1,267 @@
+/*
+ * One pass over the layers of a plan; see exec.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "net/exec.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/size.h"
+
+void cae_pack_weights(const cae_net *net, const float *weights, float *packed, bool backward)
+{
+    for (size_t i = 0; i < net->layer_len; i++) {
+        const cae_layer *l = &net->layers[i];
+        const size_t at = net->slots[i].weight;
+        if (l->type->pack != NULL) {
+            (backward ? l->type->pack_back : l->type->pack)(l, &net->shapes[l->input[0]],
+                                                            weights + at, packed + at);
+        }
+    }
+}
+
+/* ---- Margins ---------------------------------------------------------------------------------- */
+
+static void zero_floats(float *p, ptrdiff_t len)
+{
+    if (len > 0) {
+        memset(p, 0, (size_t)len * sizeof(float));
+    }
+}
+
+/* Zeroes what lies within `outer` but outside the view's region. */
+static void zero_margin(const cae_view *v, const cae_region *outer, size_t images)
+{
+    const cae_region *r = &v->region;
+    const ptrdiff_t c = (ptrdiff_t)v->c;
+    for (size_t n = 0; n < images; n++) {
+        for (ptrdiff_t y = outer->y0; y < outer->y1; y++) {
+            float *row = cae_view_at(v, n, y, outer->x0);
+            if (y < r->y0 || y >= r->y1 || r->x0 >= r->x1) {
+                zero_floats(row, v->row);
+            } else {
+                zero_floats(row, (r->x0 - outer->x0) * c);
+                zero_floats(cae_view_at(v, n, y, r->x1), (outer->x1 - r->x1) * c);
+            }
+        }
+    }
+}
+
+/* ---- The two ends ----------------------------------------------------------------------------- */
+
+/* Values that pass through the stack at a time. */
+enum { PIECE = 256 };
+
+static void read_planar(const void *from, size_t n, size_t c, size_t y, size_t x0, size_t x1,
+                        float *row)
+{
+    const cae_planar *p = from;
+    const float *line = p->data + ((n * p->c + c) * p->h + y) * p->w;
+    memcpy(row, line + x0, (x1 - x0) * sizeof(float));
+}
+
+cae_source cae_source_planar(const cae_planar *images)
+{
+    return (cae_source){read_planar, images, images->h, images->w};
+}
+
+/* One row of one channel, [x0, x1), into pixels that are `step` floats apart. */
+static void load_row(const cae_source *s, size_t n, size_t c, size_t y, const cae_region *r,
+                     float *to, size_t step)
+{
+    float piece[PIECE];
+    const size_t x1 = cae_size_min((size_t)r->x1, s->w);
+    size_t x = (size_t)r->x0;
+    /* A region that begins beyond the image still needs the last value. */
+    piece[0] = 0;
+    size_t len = 0;
+    if (x >= x1) {
+        s->read(s->from, n, c, y, s->w - 1, s->w, piece);
+        len = 1;
+    }
+    while (x < x1) {
+        len = cae_size_min(PIECE, x1 - x);
+        s->read(s->from, n, c, y, x, x + len, piece);
+        for (size_t i = 0; i < len; i++, to += step) {
+            *to = piece[i];
+        }
+        x += len;
+    }
+    for (; x < (size_t)r->x1; x++, to += step) {
+        *to = piece[len - 1];
+    }
+}
+
+void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, size_t first)
+{
+    const cae_view v = cae_plan_view(plan, plan->from, base);
+    const cae_region *r = &v.region;
+    zero_margin(&v, &plan->tensors[plan->from].outer, plan->images);
+    if (r->x0 >= r->x1) {
+        return;
+    }
+    for (size_t n = 0; n < plan->images; n++) {
+        for (ptrdiff_t y = r->y0; y < r->y1; y++) {
+            const size_t line = cae_size_min((size_t)y, images->h - 1);
+            for (size_t c = 0; c < v.c; c++) {
+                load_row(images, first + n, c, line, r, cae_view_at(&v, n, y, r->x0) + c, v.c);
+            }
+        }
+    }
+}
+
+static bool store_row(const cae_sink *s, size_t n, size_t c, size_t y, const cae_region *r,
+                      const float *from, size_t step)
+{
+    float piece[PIECE];
+    bool finite = true;
+    for (size_t x = (size_t)r->x0; x < (size_t)r->x1;) {
+        const size_t len = cae_size_min(PIECE, (size_t)r->x1 - x);
+        for (size_t i = 0; i < len; i++, from += step) {
+            piece[i] = *from;
+        }
+        finite = cae_all_finite(piece, len, NULL) && finite;
+        s->write(s->to, n, c, y, x, x + len, piece);
+        x += len;
+    }
+    return finite;
+}
+
+bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, size_t first)
+{
+    const cae_view v = cae_plan_view(plan, plan->to, base);
+    const cae_shape own = {v.c, images->h, images->w};
+    const cae_region r = cae_region_clip(v.region, &own);
+    bool finite = true;
+    for (size_t n = 0; n < plan->images; n++) {
+        for (ptrdiff_t y = r.y0; y < r.y1; y++) {
+            for (size_t c = 0; c < v.c; c++) {
+                finite = store_row(images, first + n, c, (size_t)y, &r,
+                                   cae_view_at(&v, n, y, r.x0) + c, v.c) &&
+                         finite;
+            }
+        }
+    }
+    return finite;
+}
+
+/* ---- Layers ----------------------------------------------------------------------------------- */
+
+/* What both directions share. */
+static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base, size_t layer)
+{
+    const cae_net *net = plan->net;
+    const cae_layer *l = &net->layers[layer];
+    const cae_planned *made = &plan->tensors[layer + 1];
+    cae_pass p = {.layer = l,
+                  .kernels = e->kernels,
+                  .team = plan->team,
+                  .images = plan->images,
+                  .out = plan->shapes[layer + 1],
+                  .y = cae_plan_view(plan, layer + 1, base),
+                  .scratch = (char *)base + plan->scratch_at};
+    for (size_t k = 0; k < l->input_len; k++) {
+        p.in[k] = plan->shapes[l->input[k]];
+        p.x[k] = cae_plan_view(plan, l->input[k], base);
+    }
+    if (l->type->parameters != NULL) {
+        const float *weights = l->type->pack != NULL ? e->packed : e->weights;
+        p.weight = weights + net->slots[layer].weight;
+        p.bias = e->weights + net->slots[layer].bias;
+    }
+    if (made->arg_at != SIZE_MAX) {
+        p.arg = (uint32_t *)(void *)((char *)base + made->arg_at);
+    }
+    return p;
+}
+
+static void activate(const cae_kernels *k, cae_activation a, const cae_view *y, size_t images)
+{
+    const cae_region *r = &y->region;
+    if (a == CAE_NONE) {
+        return;
+    }
+    for (size_t n = 0; n < images; n++) {
+        for (ptrdiff_t row = r->y0; row < r->y1; row++) {
+            k->activate(a, cae_view_at(y, n, row, r->x0), cae_region_width(r) * y->c);
+        }
+    }
+}
+
+static void activate_back(const cae_kernels *k, cae_activation a, const cae_view *y,
+                          const cae_view *dy, size_t images)
+{
+    const cae_region *r = &y->region;
+    if (a == CAE_NONE) {
+        return;
+    }
+    for (size_t n = 0; n < images; n++) {
+        for (ptrdiff_t row = r->y0; row < r->y1; row++) {
+            k->activate_back(a, cae_view_at(y, n, row, r->x0), cae_view_at(dy, n, row, r->x0),
+                             cae_region_width(r) * y->c);
+        }
+    }
+}
+
+void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base)
+{
+    for (size_t i = plan->from; i < plan->to; i++) {
+        const cae_layer *l = &plan->net->layers[i];
+        const cae_pass p = make_pass(e, plan, base, i);
+        zero_margin(&p.y, &plan->tensors[i + 1].outer, plan->images);
+        l->type->forward(&p);
+        activate(e->kernels, l->activation, &p.y, plan->images);
+    }
+}
+
+void cae_exec_begin_gradient(cae_plan *plan, void *base, size_t t)
+{
+    const cae_view v = cae_plan_gradient(plan, t, base);
+    zero_margin(&v, &plan->tensors[t].gradient_outer, plan->images);
+    plan->tensors[t].begun = true;
+}
+
+/* The gradients of a layer's inputs: where they stand, and whether they hold terms already. */
+static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
+{
+    const cae_layer *l = p->layer;
+    for (size_t k = 0; k < l->input_len; k++) {
+        const size_t t = l->input[k];
+        if (!plan->tensors[t].gradient) {
+            continue;
+        }
+        p->dx_wanted[k] = true;
+        p->dx[k] = cae_plan_gradient(plan, t, base);
+        p->dx_begun[k] = plan->tensors[t].begun;
+        if (!p->dx_begun[k]) {
+            cae_exec_begin_gradient(plan, base, t);
+        }
+    }
+}
+
+void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
+                       float *sums)
+{
+    const cae_net *net = plan->net;
+    for (size_t i = plan->to; i-- > 0;) {
+        const cae_layer *l = &net->layers[i];
+        if (!plan->tensors[i + 1].gradient) {
+            continue;
+        }
+        cae_pass p = make_pass(e, plan, base, i);
+        p.dy = cae_plan_gradient(plan, i + 1, base);
+        if (l->type->parameters != NULL) {
+            p.weight_back = l->type->pack != NULL ? packed_back + net->slots[i].weight : NULL;
+            p.weight_grad = sums + net->slots[i].weight;
+            p.bias_grad = sums + net->slots[i].bias;
+        }
+        prepare_inputs(plan, base, &p);
+        activate_back(e->kernels, l->activation, &p.y, &p.dy, plan->images);
+        l->type->backward(&p);
+    }
+    for (size_t t = 0; t <= plan->to; t++) {
+        plan->tensors[t].begun = false;
+    }
+}

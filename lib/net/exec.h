@@ -1,0 +1,67 @@
+/*
+ * Running a planned piece of the network in a block of memory: forward, and backward from the
+ * gradient of the last tensor. Also the two ends: planar images to views and back.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_NET_EXEC_H
+#define CAE_NET_EXEC_H
+
+#include "net/plan.h"
+
+/* What runs: the network with its weights, and how. */
+typedef struct cae_engine {
+    const cae_net *net;
+    const cae_kernels *kernels;
+    const float *weights; /* in file order, PyTorch's layouts */
+    const float *packed;  /* at the same offsets, those of layers that pack theirs */
+    size_t threads;       /* at least 1 */
+    size_t memory_limit;  /* bytes of scratch for one call */
+} cae_engine;
+
+/* Planar images, count x c x h x w. */
+typedef struct cae_planar {
+    const float *data;
+    size_t c, h, w;
+} cae_planar;
+
+/* Where a run's images or codes come from and go to, a piece of a row at a time: values x0 .. x1 - 1
+ * of row y of channel c of image n. Called from several threads at once, for different pieces. */
+typedef struct cae_source {
+    void (*read)(const void *from, size_t n, size_t c, size_t y, size_t x0, size_t x1, float *row);
+    const void *from;
+    size_t h, w; /* of one image */
+} cae_source;
+
+typedef struct cae_sink {
+    void (*write)(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1, const float *row);
+    void *to;
+    size_t h, w;
+} cae_sink;
+
+/* Planar floats as a source; `images` must outlive it. */
+cae_source cae_source_planar(const cae_planar *images);
+
+/* Packs the weights of all layers that have a packing, forward or backward. */
+void cae_pack_weights(const cae_net *net, const float *weights, float *packed, bool backward);
+
+/* Fills the run's input from images `first` ...; pixels beyond an image repeat its last row and
+ * column. */
+void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, size_t first);
+
+/* Runs the layers of the plan. */
+void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base);
+
+/* Hands out what the run's output holds of images `first` ...; what lies beyond them is dropped.
+ * False when a value is not finite. */
+bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, size_t first);
+
+/* Prepares the gradient of tensor t for its first terms. */
+void cae_exec_begin_gradient(cae_plan *plan, void *base, size_t t);
+
+/* Runs backward; the gradient of the last tensor is in place. Adds to `sums`, the gradient of the
+ * weights at the weights' offsets, in the forward packing where a layer packs. */
+void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
+                       float *sums);
+
+#endif

@@ -1,0 +1,323 @@
+/*
+ * Inference and evaluation. The work is a list of jobs, each a rectangle of one image's result (a
+ * tile; all of it where memory allows), spread over the workers of a team, each with a plan and a
+ * block of memory of its own. A network with a dense layer is run on slices of the batch instead, one
+ * after the other, with the team inside the layers, so that its matrices are read once per slice.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <string.h>
+
+#include "base/size.h"
+#include "base/status.h"
+#include "net/loss.h"
+#include "net/run.h"
+
+enum {
+    GROUP = 64,            /* images whose jobs are spread together, and a slice's at the most */
+    LARGEST_TILE = 1 << 12 /* a side */
+};
+
+/* Memory beyond this makes a tile no faster: it is outside every cache. */
+static const size_t comfortable = (size_t)96 << 20;
+
+struct worker {
+    cae_plan *plan;
+    void *base;
+    bool overflowed;
+};
+
+struct run {
+    const cae_engine *engine;
+    cae_part part;
+    cae_source in;     /* images or codes */
+    cae_sink out;      /* write NULL: a loss is wanted, against the target */
+    cae_planar target;
+    cae_shape *shapes;
+    cae_region whole; /* what must be computed of the result */
+    size_t side;      /* of a tile */
+    size_t tiles_y, tiles_x;
+    size_t slice;      /* images per job */
+    size_t group_from; /* the first image of the group under way */
+    double *cells;
+    size_t cell_len;
+    cae_team *team;
+    struct worker *workers;
+    size_t worker_len;
+    size_t block_size;
+};
+
+/* ---- One job ---------------------------------------------------------------------------------- */
+
+static cae_region tile_of(const struct run *r, size_t tile)
+{
+    const ptrdiff_t side = (ptrdiff_t)r->side;
+    const ptrdiff_t y = (ptrdiff_t)(tile / r->tiles_x) * side;
+    const ptrdiff_t x = (ptrdiff_t)(tile % r->tiles_x) * side;
+    const ptrdiff_t y1 = r->whole.y1 - y < side ? r->whole.y1 : y + side;
+    const ptrdiff_t x1 = r->whole.x1 - x < side ? r->whole.x1 : x + side;
+    return (cae_region){y, y1, x, x1};
+}
+
+static int plan_tile(const struct run *r, cae_plan *plan, size_t tile, size_t images)
+{
+    cae_team *inside = r->engine->net->whole ? r->team : NULL;
+    return cae_plan_make(plan, r->part, r->shapes, tile_of(r, tile), images, false, inside);
+}
+
+static void run_tile(struct run *r, struct worker *w, size_t first, size_t images, size_t tile)
+{
+    /* The same plan was made when the block's size was found: it cannot fail now. */
+    (void)plan_tile(r, w->plan, tile, images);
+    cae_exec_load(w->plan, w->base, &r->in, first);
+    cae_exec_forward(r->engine, w->plan, w->base);
+    if (r->out.write != NULL) {
+        w->overflowed = !cae_exec_store(w->plan, w->base, &r->out, first) || w->overflowed;
+        return;
+    }
+    const cae_view y = cae_plan_view(w->plan, w->plan->to, w->base);
+    for (size_t n = 0; n < images; n++) {
+        cae_loss_of(&y, n, &r->target, first,
+                    r->cells + (first + n - r->group_from) * r->cell_len, NULL, 0);
+    }
+}
+
+static void job(void *arg, size_t number, size_t worker)
+{
+    struct run *r = arg;
+    const size_t tiles = r->tiles_y * r->tiles_x;
+    run_tile(r, &r->workers[worker], r->group_from + number / tiles, 1, number % tiles);
+}
+
+/* ---- How large a tile, how many workers ------------------------------------------------------- */
+
+static void set_side(struct run *r, size_t side)
+{
+    r->side = side;
+    r->tiles_y = cae_div_up(cae_region_height(&r->whole), side);
+    r->tiles_x = cae_div_up(cae_region_width(&r->whole), side);
+}
+
+/* The memory that the hungriest tile needs; stops early when that is over `limit`. */
+static int tile_size(const struct run *r, cae_plan *plan, size_t limit, size_t *size)
+{
+    *size = 0;
+    for (size_t tile = 0; tile < r->tiles_y * r->tiles_x && *size <= limit; tile++) {
+        CAE_TRY(plan_tile(r, plan, tile, r->slice));
+        *size = cae_size_max(*size, plan->size);
+    }
+    return CAE_OK;
+}
+
+/* The largest tiles that fit into `limit`; false when none do. Sides are powers of two: multiples of
+ * a loss cell where there are pixels, down to 1 for codes. */
+static int find_side(struct run *r, cae_plan *plan, size_t limit, bool *found)
+{
+    const size_t least = r->part == CAE_ENCODE ? 1 : CAE_LOSS_CELL;
+    const size_t longer =
+        cae_size_max(cae_region_height(&r->whole), cae_region_width(&r->whole));
+    set_side(r, longer);
+    CAE_TRY(tile_size(r, plan, limit, &r->block_size));
+    for (size_t side = LARGEST_TILE; r->block_size > limit && side >= least; side /= 2) {
+        if (side < longer) {
+            set_side(r, side);
+            CAE_TRY(tile_size(r, plan, limit, &r->block_size));
+        }
+    }
+    *found = r->block_size <= limit;
+    return CAE_OK;
+}
+
+static int too_large(const struct run *r)
+{
+    return cae_fail(CAE_E_LIMIT,
+                    "an image of %zu x %zu (height x width) needs more than the memory_limit of "
+                    "%zu bytes, even in the smallest pieces",
+                    r->part == CAE_ENCODE ? r->in.h : r->out.h,
+                    r->part == CAE_ENCODE ? r->in.w : r->out.w, r->engine->memory_limit);
+}
+
+static int choose_tiles(struct run *r, cae_plan *plan, size_t threads)
+{
+    const size_t limit = r->engine->memory_limit;
+    bool found = false;
+    for (size_t n = threads; n >= 1 && !found; n /= 2) {
+        r->worker_len = n;
+        const size_t share = limit / n;
+        CAE_TRY(find_side(r, plan, cae_size_min(share, comfortable), &found));
+        if (!found && share > comfortable) {
+            CAE_TRY(find_side(r, plan, share, &found));
+        }
+    }
+    return found ? CAE_OK : too_large(r);
+}
+
+/* A network with a dense layer: one worker, and slices as large as fit. */
+static int choose_slice(struct run *r, cae_plan *plan, size_t count)
+{
+    set_side(r, cae_size_max(cae_region_height(&r->whole), cae_region_width(&r->whole)));
+    r->worker_len = 1;
+    for (r->slice = cae_size_min(count, GROUP); r->slice >= 1; r->slice /= 2) {
+        CAE_TRY(tile_size(r, plan, SIZE_MAX, &r->block_size));
+        if (r->block_size <= r->engine->memory_limit) {
+            return CAE_OK;
+        }
+    }
+    return too_large(r);
+}
+
+/* ---- The call --------------------------------------------------------------------------------- */
+
+static int make_workers(struct run *r)
+{
+    const cae_memory *memory = r->engine->net->memory;
+    r->workers = cae_alloc_zeroed(memory, r->worker_len, sizeof(r->workers[0]));
+    if (r->workers == NULL) {
+        return CAE_E_NOMEM;
+    }
+    for (size_t i = 0; i < r->worker_len; i++) {
+        CAE_TRY(cae_plan_new(&r->workers[i].plan, r->engine->net));
+        r->workers[i].base = cae_alloc(memory, r->block_size, 1);
+        if (r->workers[i].base == NULL) {
+            return CAE_E_NOMEM;
+        }
+    }
+    return CAE_OK;
+}
+
+static void free_run(struct run *r)
+{
+    const cae_memory *memory = r->engine->net->memory;
+    for (size_t i = 0; r->workers != NULL && i < r->worker_len; i++) {
+        cae_plan_free(r->workers[i].plan);
+        cae_release(memory, r->workers[i].base);
+    }
+    cae_release(memory, r->workers);
+    cae_release(memory, r->cells);
+    cae_release(memory, r->shapes);
+    cae_team_stop(r->team);
+}
+
+static int prepare(struct run *r, size_t count, size_t height, size_t width)
+{
+    const cae_net *net = r->engine->net;
+    const size_t tensor_len = net->layer_len + 1;
+    r->shapes = cae_alloc(net->memory, tensor_len, sizeof(r->shapes[0]));
+    if (r->shapes == NULL) {
+        return CAE_E_NOMEM;
+    }
+    CAE_TRY(cae_net_shapes(net, height, width, r->shapes));
+    const cae_shape *code = &r->shapes[net->code];
+    const cae_shape image = {net->input.c, height, width};
+    const cae_shape in = r->part == CAE_DECODE ? *code : image;
+    const cae_shape out = r->part == CAE_ENCODE ? *code : image;
+    r->in.h = in.h;
+    r->in.w = in.w;
+    r->out.h = out.h;
+    r->out.w = out.w;
+    /* A dense layer makes all of its result or nothing; elsewhere what is cropped is not computed. */
+    r->whole = cae_region_whole(net->whole && r->part != CAE_ENCODE ? &r->shapes[net->layer_len]
+                                                                     : &out);
+    r->slice = 1;
+    if (r->out.write == NULL) {
+        r->cell_len = cae_loss_cells(height, width);
+        r->cells = cae_alloc(net->memory, r->cell_len * cae_size_min(count, GROUP), sizeof(double));
+        if (r->cells == NULL) {
+            return CAE_E_NOMEM;
+        }
+    }
+    cae_plan *plan = NULL;
+    CAE_TRY(cae_plan_new(&plan, net));
+    /* Layers' scratch depends on the team's size: start it first. */
+    const size_t threads = r->engine->threads;
+    r->team = net->whole ? cae_team_start(net->memory, threads) : NULL;
+    const int status =
+        net->whole ? choose_slice(r, plan, count) : choose_tiles(r, plan, threads);
+    cae_plan_free(plan);
+    CAE_TRY(status);
+    if (!net->whole) {
+        const size_t jobs = cae_size_min(count, GROUP) * r->tiles_y * r->tiles_x;
+        r->worker_len = cae_size_min(r->worker_len, jobs);
+        r->team = cae_team_start(net->memory, r->worker_len);
+    }
+    return make_workers(r);
+}
+
+static void run_group(struct run *r, size_t images)
+{
+    if (!r->engine->net->whole) {
+        cae_team_run(r->team, images * r->tiles_y * r->tiles_x, job, r);
+        return;
+    }
+    for (size_t n = 0; n < images; n += r->slice) {
+        run_tile(r, &r->workers[0], r->group_from + n, cae_size_min(r->slice, images - n), 0);
+    }
+}
+
+static int infer(struct run *r, size_t count, size_t height, size_t width, double *sum)
+{
+    CAE_TRY(prepare(r, count, height, width));
+    for (r->group_from = 0; r->group_from < count; r->group_from += GROUP) {
+        const size_t images = cae_size_min(GROUP, count - r->group_from);
+        run_group(r, images);
+        for (size_t n = 0; sum != NULL && n < images; n++) {
+            *sum += cae_loss_sum(r->cells + n * r->cell_len, r->cell_len);
+        }
+    }
+    for (size_t i = 0; i < r->worker_len; i++) {
+        if (r->workers[i].overflowed) {
+            return cae_fail(CAE_E_NONFINITE, "the network's result overflowed");
+        }
+    }
+    return CAE_OK;
+}
+
+int cae_net_infer(const cae_engine *e, cae_part part, cae_source in, size_t count, size_t height,
+                  size_t width, cae_sink out)
+{
+    struct run r = {.engine = e, .part = part, .in = in, .out = out};
+    const int status = infer(&r, count, height, width, NULL);
+    free_run(&r);
+    return status;
+}
+
+struct planar_sink {
+    float *data;
+    size_t c, h, w;
+};
+
+static void write_planar(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1,
+                         const float *row)
+{
+    const struct planar_sink *p = to;
+    memcpy(p->data + ((n * p->c + c) * p->h + y) * p->w + x0, row, (x1 - x0) * sizeof(float));
+}
+
+int cae_net_infer_planar(const cae_engine *e, cae_part part, const float *in, size_t count,
+                         size_t height, size_t width, float *out)
+{
+    const cae_shape image = {e->net->input.c, height, width};
+    cae_shape code;
+    CAE_TRY(cae_net_code_shape(e->net, height, width, &code));
+    const cae_shape *from = part == CAE_DECODE ? &code : &image;
+    const cae_shape *to = part == CAE_ENCODE ? &code : &image;
+    const cae_planar source = {in, from->c, from->h, from->w};
+    struct planar_sink sink = {out, to->c, to->h, to->w};
+    return cae_net_infer(e, part, cae_source_planar(&source), count, height, width,
+                         (cae_sink){write_planar, &sink, 0, 0});
+}
+
+int cae_net_loss(const cae_engine *e, const float *in, const float *target, size_t count,
+                 size_t height, size_t width, double *sum)
+{
+    const size_t c = e->net->input.c;
+    const cae_planar images = {in, c, height, width};
+    struct run r = {.engine = e,
+                    .part = CAE_WHOLE,
+                    .in = cae_source_planar(&images),
+                    .target = {target, c, height, width}};
+    *sum = 0;
+    const int status = infer(&r, count, height, width, sum);
+    free_run(&r);
+    return status;
+}

@@ -1,0 +1,77 @@
+/*
+ * Sums of squares by cells; see loss.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "net/loss.h"
+
+#include <string.h>
+
+#include "base/size.h"
+
+size_t cae_loss_cells(size_t h, size_t w)
+{
+    return cae_div_up(h, CAE_LOSS_CELL) * cae_div_up(w, CAE_LOSS_CELL);
+}
+
+struct row {
+    const float *y, *target;
+    float *dy;
+    size_t step; /* floats between pixels of y and dy */
+    size_t len;
+};
+
+static double add_row(double sum, const struct row *r, float scale)
+{
+    for (size_t x = 0; x < r->len; x++) {
+        const float d = r->y[x * r->step] - r->target[x];
+        sum += (double)d * (double)d;
+        if (r->dy != NULL) {
+            r->dy[x * r->step] = d * scale;
+        }
+    }
+    return sum;
+}
+
+void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t first, double *cells,
+                 const cae_view *dy, float scale)
+{
+    const cae_shape own = {y->c, target->h, target->w};
+    const cae_region r = cae_region_clip(y->region, &own);
+    const size_t across = cae_div_up(target->w, CAE_LOSS_CELL);
+    if (dy != NULL && (r.y1 < dy->region.y1 || r.x1 < dy->region.x1)) {
+        const cae_view one = {cae_view_at(dy, n, dy->region.y0, dy->region.x0), dy->region, dy->c,
+                              dy->row, dy->image};
+        cae_view_zero(&one, 1);
+    }
+    for (ptrdiff_t y0 = r.y0; y0 < r.y1; y0 += CAE_LOSS_CELL) {
+        for (ptrdiff_t x0 = r.x0; x0 < r.x1; x0 += CAE_LOSS_CELL) {
+            const ptrdiff_t y1 = r.y1 - y0 < CAE_LOSS_CELL ? r.y1 : y0 + CAE_LOSS_CELL;
+            const ptrdiff_t x1 = r.x1 - x0 < CAE_LOSS_CELL ? r.x1 : x0 + CAE_LOSS_CELL;
+            double sum = 0;
+            for (size_t c = 0; c < y->c; c++) {
+                const float *plane =
+                    target->data + ((first + n) * y->c + c) * target->h * target->w;
+                for (ptrdiff_t row = y0; row < y1; row++) {
+                    const struct row part = {
+                        .y = cae_view_at(y, n, row, x0) + c,
+                        .target = plane + (size_t)row * target->w + (size_t)x0,
+                        .dy = dy != NULL ? cae_view_at(dy, n, row, x0) + c : NULL,
+                        .step = y->c,
+                        .len = (size_t)(x1 - x0)};
+                    sum = add_row(sum, &part, scale);
+                }
+            }
+            cells[(size_t)(y0 / CAE_LOSS_CELL) * across + (size_t)(x0 / CAE_LOSS_CELL)] = sum;
+        }
+    }
+}
+
+double cae_loss_sum(const double *cells, size_t len)
+{
+    double sum = 0;
+    for (size_t i = 0; i < len; i++) {
+        sum += cells[i];
+    }
+    return sum;
+}

@@ -1,0 +1,256 @@
+/*
+ * Regions run backwards from the wanted result, lifetimes forwards over the steps of the run; then
+ * every piece of memory takes the lowest place that is free for as long as it lives.
+ *
+ * Steps of a run of L layers: the input is step 0, layer i runs forward in step i + 1, the loss is
+ * step L + 1, and layer i runs backward in step 2L + 1 - i.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "net/plan.h"
+
+#include <string.h>
+
+#include "base/size.h"
+#include "base/status.h"
+
+/* A piece of memory and the steps, both included, in which it lives. */
+struct cae_block {
+    size_t at, size;
+    size_t first, last;
+};
+
+int cae_plan_new(cae_plan **out, const cae_net *net)
+{
+    *out = NULL;
+    cae_plan *plan = cae_alloc_zeroed(net->memory, 1, sizeof(*plan));
+    if (plan == NULL) {
+        return CAE_E_NOMEM;
+    }
+    plan->net = net;
+    plan->tensors = cae_alloc(net->memory, net->layer_len + 1, sizeof(plan->tensors[0]));
+    /* Tensor, gradient and arg-max of each layer, the input's tensor, and the scratch memory. */
+    plan->blocks = cae_alloc(net->memory, 3 * net->layer_len + 3, sizeof(plan->blocks[0]));
+    if (plan->tensors == NULL || plan->blocks == NULL) {
+        cae_plan_free(plan);
+        return CAE_E_NOMEM;
+    }
+    *out = plan;
+    return CAE_OK;
+}
+
+void cae_plan_free(cae_plan *plan)
+{
+    if (plan != NULL) {
+        const cae_memory *memory = plan->net->memory;
+        cae_release(memory, plan->tensors);
+        cae_release(memory, plan->blocks);
+        cae_release(memory, plan);
+    }
+}
+
+/* ---- Regions ---------------------------------------------------------------------------------- */
+
+static void need(cae_planned *t, cae_region r)
+{
+    t->outer = t->used ? cae_region_join(t->outer, r) : r;
+    t->used = true;
+}
+
+static void find_regions(cae_plan *p, cae_region wanted)
+{
+    need(&p->tensors[p->to], wanted);
+    for (size_t t = p->to; t > p->from; t--) {
+        const cae_layer *l = &p->net->layers[t - 1];
+        cae_planned *out = &p->tensors[t];
+        if (!out->used) {
+            continue;
+        }
+        if (p->training) {
+            /* The gradients of the weights read all of it, used or not. */
+            need(out, cae_region_whole(&p->shapes[t]));
+        }
+        out->region = cae_region_clip(out->outer, &p->shapes[t]);
+        for (size_t k = 0; k < l->input_len; k++) {
+            const cae_shape *in = &p->shapes[l->input[k]];
+            need(&p->tensors[l->input[k]], l->type->needs(l, k, out->region, in));
+        }
+    }
+    cae_planned *in = &p->tensors[p->from];
+    if (p->training) {
+        need(in, cae_region_whole(&p->shapes[p->from]));
+    }
+    in->region = cae_region_clip(in->outer, &p->shapes[p->from]);
+}
+
+/* Gradients exist where a layer with parameters lies on the way back. */
+static void find_gradients(cae_plan *p)
+{
+    for (size_t t = 1; t <= p->to; t++) {
+        const cae_layer *l = &p->net->layers[t - 1];
+        cae_planned *out = &p->tensors[t];
+        const cae_region whole = cae_region_whole(&p->shapes[t]);
+        out->gradient = l->type->parameters != NULL;
+        for (size_t k = 0; k < l->input_len; k++) {
+            out->gradient = out->gradient || p->tensors[l->input[k]].gradient;
+        }
+        out->gradient = out->gradient && out->used;
+        out->gradient_outer = whole;
+        if (l->type->needs_back != NULL) {
+            out->gradient_outer = cae_region_join(
+                whole, l->type->needs_back(l, &p->shapes[l->input[0]]));
+        }
+    }
+}
+
+/* ---- Places ----------------------------------------------------------------------------------- */
+
+/* Puts a block at the lowest place where nothing that lives at the same time stands. Blocks are kept
+ * sorted by place, so one pass finds it. */
+static int place(cae_plan *p, size_t size, size_t first, size_t last, size_t *at)
+{
+    size_t candidate = 0;
+    size_t where = 0;
+    size_t end = 0;
+    if (!cae_size_add(size, CAE_ALIGN - 1, &size)) {
+        return cae_fail(CAE_E_LIMIT, "a size overflows");
+    }
+    size -= size % CAE_ALIGN;
+    for (size_t i = 0; i < p->block_len; i++) {
+        const struct cae_block *b = &p->blocks[i];
+        const bool together = b->first <= last && first <= b->last;
+        if (together && b->at < candidate + size && b->at + b->size > candidate) {
+            candidate = b->at + b->size;
+        }
+    }
+    if (!cae_size_add(candidate, size, &end) || end > SIZE_MAX / 2) {
+        return cae_fail(CAE_E_LIMIT, "a size overflows");
+    }
+    while (where < p->block_len && p->blocks[where].at <= candidate) {
+        where++;
+    }
+    memmove(p->blocks + where + 1, p->blocks + where,
+            (p->block_len - where) * sizeof(p->blocks[0]));
+    p->blocks[where] = (struct cae_block){candidate, size, first, last};
+    p->block_len++;
+    p->size = cae_size_max(p->size, end);
+    *at = candidate;
+    return CAE_OK;
+}
+
+static int region_bytes(const cae_plan *p, const cae_region *r, size_t channels, size_t *bytes)
+{
+    size_t pixels = 0;
+    if (!cae_size_mul(cae_region_height(r), cae_region_width(r), &pixels) ||
+        !cae_size_mul4(pixels, channels, p->images, sizeof(float), bytes)) {
+        return cae_fail(CAE_E_LIMIT, "a tensor's size overflows");
+    }
+    return CAE_OK;
+}
+
+/* The step in which the last reader of tensor t runs forward. */
+static size_t last_use(const cae_plan *p, size_t t)
+{
+    size_t last = t == p->to ? p->to + 1 : t;
+    for (size_t i = t > p->from ? t : p->from; i < p->to; i++) {
+        const cae_layer *l = &p->net->layers[i];
+        for (size_t k = 0; k < l->input_len; k++) {
+            if (l->input[k] == t) {
+                last = cae_size_max(last, i + 1);
+            }
+        }
+    }
+    return last;
+}
+
+static int place_tensor(cae_plan *p, size_t t)
+{
+    cae_planned *tensor = &p->tensors[t];
+    const size_t layers = p->to;
+    const size_t backward = 2 * layers + 2; /* minus t: the step of the layer that made t */
+    size_t bytes = 0;
+    CAE_TRY(region_bytes(p, &tensor->outer, p->shapes[t].c, &bytes));
+    CAE_TRY(place(p, bytes, t, p->training ? backward - t : last_use(p, t), &tensor->at));
+    if (!p->training || t == 0) {
+        return CAE_OK;
+    }
+    if (p->net->layers[t - 1].type->picks) {
+        const cae_region whole = cae_region_whole(&p->shapes[t]);
+        CAE_TRY(region_bytes(p, &whole, p->shapes[t].c, &bytes));
+        CAE_TRY(place(p, bytes, t, backward - t, &tensor->arg_at));
+    }
+    if (tensor->gradient) {
+        /* Begun by the last reader's backward pass, or by the loss. */
+        const size_t begin = 2 * layers + 2 - last_use(p, t);
+        CAE_TRY(region_bytes(p, &tensor->gradient_outer, p->shapes[t].c, &bytes));
+        CAE_TRY(place(p, bytes, begin, backward - t, &tensor->gradient_at));
+    }
+    return CAE_OK;
+}
+
+static int place_scratch(cae_plan *p)
+{
+    size_t most = 0;
+    for (size_t i = p->from; i < p->to; i++) {
+        const cae_layer *l = &p->net->layers[i];
+        const cae_pass pass = {.layer = l,
+                               .team = p->team,
+                               .images = p->images,
+                               .in = {p->shapes[l->input[0]], p->shapes[l->input[1]]},
+                               .out = p->shapes[i + 1]};
+        if (l->type->scratch != NULL && p->tensors[i + 1].used) {
+            most = cae_size_max(most, l->type->scratch(l, &pass, p->training));
+        }
+    }
+    return place(p, most, 0, SIZE_MAX, &p->scratch_at);
+}
+
+int cae_plan_make(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region region,
+                  size_t images, bool training, cae_team *team)
+{
+    const cae_net *net = p->net;
+    p->from = part == CAE_DECODE ? net->code : 0;
+    p->to = part == CAE_ENCODE ? net->code : net->layer_len;
+    p->training = training;
+    p->images = images;
+    p->team = team;
+    p->shapes = shapes;
+    p->size = 0;
+    p->block_len = 0;
+    for (size_t t = 0; t <= net->layer_len; t++) {
+        p->tensors[t] = (cae_planned){.at = SIZE_MAX, .gradient_at = SIZE_MAX, .arg_at = SIZE_MAX};
+    }
+    find_regions(p, region);
+    if (training) {
+        find_gradients(p);
+    }
+    for (size_t t = p->from; t <= p->to; t++) {
+        if (p->tensors[t].used) {
+            CAE_TRY(place_tensor(p, t));
+        }
+    }
+    return place_scratch(p);
+}
+
+static cae_view view_of(cae_region region, cae_region outer, size_t c, float *data)
+{
+    cae_view v = {.region = region, .c = c};
+    v.row = (ptrdiff_t)(cae_region_width(&outer) * c);
+    v.image = (ptrdiff_t)cae_region_height(&outer) * v.row;
+    v.data = data + (region.y0 - outer.y0) * v.row + (region.x0 - outer.x0) * (ptrdiff_t)c;
+    return v;
+}
+
+cae_view cae_plan_view(const cae_plan *p, size_t t, void *base)
+{
+    const cae_planned *tensor = &p->tensors[t];
+    return view_of(tensor->region, tensor->outer, p->shapes[t].c,
+                   (float *)(void *)((char *)base + tensor->at));
+}
+
+cae_view cae_plan_gradient(const cae_plan *p, size_t t, void *base)
+{
+    const cae_planned *tensor = &p->tensors[t];
+    return view_of(cae_region_whole(&p->shapes[t]), tensor->gradient_outer, p->shapes[t].c,
+                   (float *)(void *)((char *)base + tensor->gradient_at));
+}

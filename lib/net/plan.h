@@ -1,0 +1,57 @@
+/*
+ * The memory plan of one run through the network: which pixels of every tensor are computed so that a
+ * wanted piece of the result comes out, with what margins of zeros, and where in one block of memory
+ * tensors, gradients and scratch stand while they live. Everything is decided, and its size known,
+ * before anything is allocated.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_NET_PLAN_H
+#define CAE_NET_PLAN_H
+
+#include "net/net.h"
+
+/* Which layers run: all; up to the code; from the code on. */
+typedef enum cae_part { CAE_WHOLE, CAE_ENCODE, CAE_DECODE } cae_part;
+
+typedef struct cae_planned {
+    bool used;         /* lives in this run */
+    bool gradient;     /* its gradient too */
+    bool begun;        /* the gradient has its first terms; kept by the run */
+    cae_region region; /* pixels held */
+    cae_region outer;  /* with the margin; never smaller */
+    size_t at;         /* bytes into the block; SIZE_MAX: none */
+    /* The gradient: whole tensor, with a margin of its own. */
+    cae_region gradient_outer;
+    size_t gradient_at;
+    size_t arg_at; /* of the layer that makes this tensor, a max pool in training */
+} cae_planned;
+
+typedef struct cae_plan {
+    const cae_net *net;
+    size_t from, to;   /* tensors: the run's input and output */
+    bool training;
+    size_t images;
+    cae_team *team;    /* that layers may use */
+    const cae_shape *shapes;
+    size_t scratch_at;
+    size_t size;       /* bytes of the block */
+    cae_planned *tensors; /* layer_len + 1 */
+    struct cae_block *blocks;
+    size_t block_len;
+} cae_plan;
+
+/* Room for plans of a network; made once per worker, filled again for every run. */
+int cae_plan_new(cae_plan **out, const cae_net *net);
+void cae_plan_free(cae_plan *plan);
+
+/* Plans a run that makes `region` of the part's output for `images` images at once. Training needs
+ * CAE_WHOLE and the whole region. `shapes` must outlive the plan. CAE_E_LIMIT when a size overflows. */
+int cae_plan_make(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_region region,
+                  size_t images, bool training, cae_team *team);
+
+/* Views of a planned tensor and of its gradient in a block of memory at `base`. */
+cae_view cae_plan_view(const cae_plan *plan, size_t tensor, void *base);
+cae_view cae_plan_gradient(const cae_plan *plan, size_t tensor, void *base);
+
+#endif

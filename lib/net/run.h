@@ -1,0 +1,37 @@
+/*
+ * Whole calls on a network: images in, images, codes, a loss or a gradient out, spread over threads
+ * and, where memory is short, over tiles. What comes out does not depend on either.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_NET_RUN_H
+#define CAE_NET_RUN_H
+
+#include "net/exec.h"
+
+/* Runs a part of the network: images -> images, images -> codes, codes -> images. height and width are
+ * the images'; `in` and `out` need no sizes, they follow. All checks of the arguments are the caller's.
+ * CAE_E_SHAPE, _LIMIT, _NOMEM, _NONFINITE. */
+int cae_net_infer(const cae_engine *e, cae_part part, cae_source in, size_t count, size_t height,
+                  size_t width, cae_sink out);
+
+/* The same from and to planar floats. */
+int cae_net_infer_planar(const cae_engine *e, cae_part part, const float *in, size_t count,
+                         size_t height, size_t width, float *out);
+
+/* The sum of (output - target)^2 over all values of all images. */
+int cae_net_loss(const cae_engine *e, const float *in, const float *target, size_t count,
+                 size_t height, size_t width, double *sum);
+
+/* The gradient of the mean of (output - target)^2, in file order; its sum as above; and the range of
+ * each channel of the code. */
+typedef struct cae_gradient {
+    float *weights;
+    float *low, *high;
+    double sum;
+} cae_gradient;
+
+int cae_net_gradient(const cae_engine *e, const float *in, const float *target, size_t count,
+                     size_t height, size_t width, cae_gradient *out);
+
+#endif

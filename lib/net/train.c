@@ -1,0 +1,304 @@
+/*
+ * The gradient of a batch. A network without a dense layer is run image by image: the batch is cut
+ * into chunks of two images, the workers of a team take chunks as they come, and each chunk's
+ * gradient is added to the total in the order of the chunks. A network with a dense layer is run on
+ * slices of the batch, with the team inside the layers, adding to the total as it goes. Chunks are
+ * part of the numbers (docs/numerics.md); slices, threads and memory are not.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <float.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/size.h"
+#include "base/status.h"
+#include "net/loss.h"
+#include "net/run.h"
+
+enum {
+    CHUNK = 2, /* images */
+    SLICE = 64 /* images, at the most */
+};
+
+struct worker {
+    cae_plan *plan;
+    void *base;
+    float *sums;   /* a chunk's gradient; NULL: straight into the total */
+    double *cells; /* of one image */
+    float *low, *high;
+};
+
+struct run {
+    const cae_engine *engine;
+    cae_source in;
+    cae_planar target;
+    size_t count;
+    cae_shape *shapes;
+    float *packed_back;
+    float *total; /* in the forward packing */
+    double sum;
+    float scale;
+    size_t slice;
+    cae_team *team;
+    struct worker *workers;
+    size_t worker_len;
+    size_t cell_len;
+    size_t block_size;
+};
+
+/* ---- One piece -------------------------------------------------------------------------------- */
+
+static void gather_ranges(const struct worker *w, const cae_view *code, size_t images)
+{
+    const cae_region *r = &code->region;
+    for (size_t n = 0; n < images; n++) {
+        for (ptrdiff_t y = r->y0; y < r->y1; y++) {
+            for (ptrdiff_t x = r->x0; x < r->x1; x++) {
+                const float *v = cae_view_at(code, n, y, x);
+                for (size_t c = 0; c < code->c; c++) {
+                    w->low[c] = v[c] < w->low[c] ? v[c] : w->low[c];
+                    w->high[c] = v[c] > w->high[c] ? v[c] : w->high[c];
+                }
+            }
+        }
+    }
+}
+
+/* Forward, loss and backward of plan->images images; returns their sum of squares. */
+static double train_images(struct run *r, struct worker *w, float *sums, size_t first)
+{
+    cae_plan *plan = w->plan;
+    double sum = 0;
+    cae_exec_load(plan, w->base, &r->in, first);
+    cae_exec_forward(r->engine, plan, w->base);
+    const cae_view code = cae_plan_view(plan, plan->net->code, w->base);
+    gather_ranges(w, &code, plan->images);
+    cae_exec_begin_gradient(plan, w->base, plan->to);
+    const cae_view y = cae_plan_view(plan, plan->to, w->base);
+    const cae_view dy = cae_plan_gradient(plan, plan->to, w->base);
+    for (size_t n = 0; n < plan->images; n++) {
+        cae_loss_of(&y, n, &r->target, first, w->cells, &dy, r->scale);
+        sum += cae_loss_sum(w->cells, r->cell_len);
+    }
+    cae_exec_backward(r->engine, plan, w->base, r->packed_back, sums);
+    return sum;
+}
+
+static void chunk_job(void *arg, size_t chunk, size_t worker)
+{
+    struct run *r = arg;
+    struct worker *w = &r->workers[worker];
+    const size_t parameters = r->engine->net->parameters;
+    const size_t first = chunk * CHUNK;
+    const size_t end = cae_size_min(first + CHUNK, r->count);
+    double sum = 0;
+    memset(w->sums, 0, parameters * sizeof(float));
+    for (size_t n = first; n < end; n++) {
+        sum += train_images(r, w, w->sums, n);
+    }
+    cae_team_await_turn(r->team, chunk);
+    r->engine->kernels->add(r->total, w->sums, parameters);
+    r->sum += sum;
+    cae_team_pass_turn(r->team, chunk);
+}
+
+static int run_slices(struct run *r)
+{
+    struct worker *w = &r->workers[0];
+    const cae_region whole = cae_region_whole(&r->shapes[r->engine->net->layer_len]);
+    for (size_t first = 0; first < r->count; first += r->slice) {
+        const size_t images = cae_size_min(r->slice, r->count - first);
+        CAE_TRY(cae_plan_make(w->plan, CAE_WHOLE, r->shapes, whole, images, true, r->team));
+        r->sum += train_images(r, w, r->total, first);
+    }
+    return CAE_OK;
+}
+
+/* ---- Preparation ------------------------------------------------------------------------------ */
+
+static int too_large(const struct run *r)
+{
+    return cae_fail(CAE_E_LIMIT,
+                    "training on images of %zu x %zu (height x width) needs more than the "
+                    "memory_limit of %zu bytes",
+                    r->in.h, r->in.w, r->engine->memory_limit);
+}
+
+/* How many workers, or how large a slice, memory allows. */
+static int fit(struct run *r, cae_plan *plan)
+{
+    const cae_net *net = r->engine->net;
+    const cae_region whole = cae_region_whole(&r->shapes[net->layer_len]);
+    const size_t limit = r->engine->memory_limit;
+    const size_t sums = net->parameters * sizeof(float);
+    r->slice = net->whole ? cae_size_min(r->count, SLICE) : 1;
+    for (;; r->slice /= 2) {
+        CAE_TRY(cae_plan_make(plan, CAE_WHOLE, r->shapes, whole, r->slice, true, r->team));
+        if (plan->size <= limit || r->slice == 1) {
+            break;
+        }
+    }
+    r->block_size = plan->size;
+    /* The packing for the way back, and for every worker a block and the sums of its chunk. */
+    const size_t fixed = net->whole ? 0 : sums;
+    const size_t each = r->block_size + (net->whole ? 0 : sums);
+    if (fixed > limit || each > limit - fixed) {
+        return too_large(r);
+    }
+    const size_t most = net->whole ? 1 : cae_div_up(r->count, CHUNK);
+    r->worker_len =
+        cae_size_min(cae_size_min(r->engine->threads, most), (limit - fixed) / each);
+    return CAE_OK;
+}
+
+static int make_worker(struct run *r, struct worker *w)
+{
+    const cae_net *net = r->engine->net;
+    const cae_region whole = cae_region_whole(&r->shapes[net->layer_len]);
+    const size_t channels = r->shapes[net->code].c;
+    CAE_TRY(cae_plan_new(&w->plan, net));
+    CAE_TRY(cae_plan_make(w->plan, CAE_WHOLE, r->shapes, whole, r->slice, true, r->team));
+    w->base = cae_alloc(net->memory, r->block_size, 1);
+    w->sums = cae_alloc(net->memory, net->whole ? 0 : net->parameters, sizeof(float));
+    w->cells = cae_alloc(net->memory, r->cell_len, sizeof(double));
+    w->low = cae_alloc(net->memory, channels, sizeof(float));
+    w->high = cae_alloc(net->memory, channels, sizeof(float));
+    if (w->base == NULL || w->sums == NULL || w->cells == NULL || w->low == NULL ||
+        w->high == NULL) {
+        return CAE_E_NOMEM;
+    }
+    for (size_t c = 0; c < channels; c++) {
+        w->low[c] = FLT_MAX;
+        w->high[c] = -FLT_MAX;
+    }
+    return CAE_OK;
+}
+
+static int prepare(struct run *r)
+{
+    const cae_net *net = r->engine->net;
+    cae_plan *plan = NULL;
+    r->shapes = cae_alloc(net->memory, net->layer_len + 1, sizeof(r->shapes[0]));
+    if (r->shapes == NULL) {
+        return CAE_E_NOMEM;
+    }
+    CAE_TRY(cae_net_shapes(net, r->in.h, r->in.w, r->shapes));
+    r->cell_len = cae_loss_cells(r->in.h, r->in.w);
+    r->team = net->whole ? cae_team_start(net->memory, r->engine->threads) : NULL;
+    CAE_TRY(cae_plan_new(&plan, net));
+    const int status = fit(r, plan);
+    cae_plan_free(plan);
+    CAE_TRY(status);
+    r->packed_back = cae_alloc(net->memory, net->parameters, sizeof(float));
+    r->workers = cae_alloc_zeroed(net->memory, r->worker_len, sizeof(r->workers[0]));
+    if (r->packed_back == NULL || r->workers == NULL) {
+        return CAE_E_NOMEM;
+    }
+    cae_pack_weights(net, r->engine->weights, r->packed_back, true);
+    for (size_t i = 0; i < r->worker_len; i++) {
+        CAE_TRY(make_worker(r, &r->workers[i]));
+    }
+    if (!net->whole) {
+        r->team = cae_team_start(net->memory, r->worker_len);
+    }
+    return CAE_OK;
+}
+
+static void free_run(struct run *r)
+{
+    const cae_memory *memory = r->engine->net->memory;
+    for (size_t i = 0; r->workers != NULL && i < r->worker_len; i++) {
+        struct worker *w = &r->workers[i];
+        cae_plan_free(w->plan);
+        cae_release(memory, w->base);
+        cae_release(memory, w->sums);
+        cae_release(memory, w->cells);
+        cae_release(memory, w->low);
+        cae_release(memory, w->high);
+    }
+    cae_release(memory, r->workers);
+    cae_release(memory, r->packed_back);
+    cae_release(memory, r->shapes);
+    cae_team_stop(r->team);
+}
+
+/* ---- The result ------------------------------------------------------------------------------- */
+
+/* From the forward packing to PyTorch's layouts, tensor by tensor. */
+static int unpack_total(const cae_net *net, float *total)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < net->weight_len; i++) {
+        most = cae_size_max(most, net->weights[i].len);
+    }
+    float *copy = NULL;
+    for (size_t i = 0; i < net->weight_len; i++) {
+        const cae_weight *w = &net->weights[i];
+        const cae_layer *l = &net->layers[w->layer];
+        if (w->is_bias || l->type->unpack == NULL) {
+            continue;
+        }
+        if (copy == NULL) {
+            copy = cae_alloc(net->memory, most, sizeof(float));
+        }
+        if (copy == NULL) {
+            return CAE_E_NOMEM;
+        }
+        memcpy(copy, total + w->offset, w->len * sizeof(float));
+        l->type->unpack(l, &net->shapes[l->input[0]], copy, total + w->offset);
+    }
+    cae_release(net->memory, copy);
+    return CAE_OK;
+}
+
+static void join_ranges(const struct run *r, cae_gradient *out)
+{
+    const size_t channels = r->shapes[r->engine->net->code].c;
+    for (size_t c = 0; c < channels; c++) {
+        out->low[c] = FLT_MAX;
+        out->high[c] = -FLT_MAX;
+        for (size_t i = 0; i < r->worker_len; i++) {
+            const struct worker *w = &r->workers[i];
+            out->low[c] = w->low[c] < out->low[c] ? w->low[c] : out->low[c];
+            out->high[c] = w->high[c] > out->high[c] ? w->high[c] : out->high[c];
+        }
+    }
+}
+
+static int gradient(struct run *r, cae_gradient *out)
+{
+    const cae_net *net = r->engine->net;
+    size_t bad = 0;
+    CAE_TRY(prepare(r));
+    memset(out->weights, 0, net->parameters * sizeof(float));
+    r->total = out->weights;
+    if (net->whole) {
+        CAE_TRY(run_slices(r));
+    } else {
+        cae_team_run(r->team, cae_div_up(r->count, CHUNK), chunk_job, r);
+    }
+    CAE_TRY(unpack_total(net, out->weights));
+    join_ranges(r, out);
+    out->sum = r->sum;
+    if (!(r->sum <= DBL_MAX) || !cae_all_finite(out->weights, net->parameters, &bad)) {
+        return cae_fail(CAE_E_NONFINITE, "the loss or its gradient overflowed");
+    }
+    return CAE_OK;
+}
+
+int cae_net_gradient(const cae_engine *e, const float *in, const float *target, size_t count,
+                     size_t height, size_t width, cae_gradient *out)
+{
+    const size_t c = e->net->input.c;
+    const cae_planar images = {in, c, height, width};
+    struct run r = {.engine = e,
+                    .in = cae_source_planar(&images),
+                    .target = {target, c, height, width},
+                    .count = count,
+                    .scale = (float)(2.0 / ((double)count * (double)c * (double)height *
+                                            (double)width))};
+    const int status = gradient(&r, out);
+    free_run(&r);
+    return status;
+}

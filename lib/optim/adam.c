@@ -1,0 +1,81 @@
+/*
+ * Adam's update over blocks of the weights; see adam.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "optim/adam.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+#include "base/size.h"
+#include "base/status.h"
+
+enum { BLOCK = 1 << 16 };
+
+/* x^n by repeated squaring: multiplications alone, the same everywhere. */
+static double power(double x, uint64_t n)
+{
+    double result = 1;
+    for (; n > 0; n >>= 1) {
+        if (n & 1) {
+            result *= x;
+        }
+        x *= x;
+    }
+    return result;
+}
+
+static cae_adam_step scalars(const cae_adam *a, uint64_t t)
+{
+    return (cae_adam_step){
+        .beta1 = (float)a->beta1,
+        .one_minus_beta1 = (float)(1 - a->beta1),
+        .beta2 = (float)a->beta2,
+        .one_minus_beta2 = (float)(1 - a->beta2),
+        .step = (float)(a->learning_rate / (1 - power(a->beta1, t))),
+        .v_scale = (float)(1 / sqrt(1 - power(a->beta2, t))),
+        .epsilon = (float)a->epsilon,
+        .decay = (float)(1 - a->learning_rate * a->weight_decay),
+    };
+}
+
+struct update {
+    const cae_adam_step *scalars;
+    cae_adam_state *state;
+    const float *gradient;
+    const cae_kernels *kernels;
+    bool write;
+    atomic_bool overflowed;
+};
+
+static void update_block(void *arg, size_t block, size_t worker)
+{
+    struct update *u = arg;
+    const size_t at = block * BLOCK;
+    const size_t len = cae_size_min(BLOCK, u->state->len - at);
+    (void)worker;
+    if (!u->kernels->adam(u->scalars, u->state->weights + at, u->state->m + at, u->state->v + at,
+                          u->gradient + at, len, u->write)) {
+        atomic_store_explicit(&u->overflowed, true, memory_order_relaxed);
+    }
+}
+
+int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gradient,
+                   const cae_kernels *kernels, cae_team *team)
+{
+    const cae_adam_step s = scalars(adam, state->step + 1);
+    struct update u = {.scalars = &s, .state = state, .gradient = gradient, .kernels = kernels};
+    const size_t blocks = cae_div_up(state->len, BLOCK);
+    atomic_init(&u.overflowed, false);
+    /* A pass that only looks, then one that writes. */
+    cae_team_run(team, blocks, update_block, &u);
+    if (atomic_load(&u.overflowed)) {
+        return cae_fail(CAE_E_NONFINITE, "step %llu would make a weight or a moment overflow",
+                        (unsigned long long)(state->step + 1));
+    }
+    u.write = true;
+    cae_team_run(team, blocks, update_block, &u);
+    state->step++;
+    return CAE_OK;
+}
