@@ -1,0 +1,121 @@
+/*
+ * The quantiser; see quantise.h. Each line of arithmetic is one the format fixes, in float32 and in
+ * this order: the same file must give the same values everywhere.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "codec/quantise.h"
+
+#include <float.h>
+
+/* Steps across the range, times 256: round(256 * 255^((q - 1) / 99)) for q = 1 to 100. The table is
+ * the definition, since powers differ in the last bit between computers. It ascends strictly. */
+static const uint32_t steps_256[100] = {
+    256,   271,   286,   303,   320,   339,   358,   379,   401,   424,   448,   474,   501,
+    530,   560,   593,   627,   663,   701,   741,   784,   829,   877,   928,   981,   1037,
+    1097,  1160,  1227,  1298,  1372,  1451,  1535,  1623,  1717,  1816,  1920,  2031,  2148,
+    2271,  2402,  2540,  2687,  2841,  3005,  3178,  3361,  3554,  3759,  3975,  4204,  4446,
+    4702,  4973,  5259,  5562,  5882,  6220,  6579,  6957,  7358,  7781,  8229,  8703,  9204,
+    9734,  10294, 10887, 11514, 12177, 12878, 13619, 14403, 15232, 16109, 17036, 18017, 19054,
+    20151, 21311, 22538, 23836, 25208, 26659, 28194, 29817, 31533, 33349, 35268, 37299, 39446,
+    41717, 44119, 46658, 49344, 52185, 55189, 58366, 61727, 65280,
+};
+
+static uint32_t steps_of(unsigned quality)
+{
+    return steps_256[quality < 1 ? 0 : quality > 100 ? 99 : quality - 1];
+}
+
+unsigned cae_quantise_top(unsigned quality)
+{
+    return (steps_of(quality) + 128) >> 8;
+}
+
+/* The step of a channel, 0 for a flat one. The bounds keep every intermediate result normal and
+ * finite: lo + top * step <= 2^120 + 1.5 * 2^121, and step >= 2^-100 / 255. */
+static float step_of(const cae_ranges *r, size_t channel, unsigned quality)
+{
+    static const float largest = 0x1p120f, smallest = 0x1p-100f;
+    const float lo = r->lo[channel], hi = r->hi[channel];
+    const bool usable = lo >= -largest && hi <= largest && lo < hi && hi - lo >= smallest;
+    return usable ? (hi - lo) / ((float)steps_of(quality) / 256.0f) : 0.0f;
+}
+
+/* Rounds half up by comparison and truncation: no rounding mode and no library function matters. A
+ * NaN is not greater than 0. */
+static uint8_t to_symbol(float v, float lo, float step, unsigned top)
+{
+    const float x = (v - lo) / step + 0.5f;
+    if (!(x > 0.0f)) {
+        return 0;
+    }
+    return x >= (float)(top + 1) ? (uint8_t)top : (uint8_t)x;
+}
+
+void cae_quantise(uint8_t *symbols, const float *code, const cae_ranges *r, size_t plane,
+                  unsigned quality)
+{
+    const unsigned top = cae_quantise_top(quality);
+    for (size_t c = 0; c < r->channels; c++) {
+        const float step = step_of(r, c, quality);
+        for (size_t i = c * plane; i < (c + 1) * plane; i++) {
+            symbols[i] = step > 0.0f ? to_symbol(code[i], r->lo[c], step, top) : 0;
+        }
+    }
+}
+
+void cae_dequantise(float *code, const uint8_t *symbols, const cae_ranges *r, size_t plane,
+                    unsigned quality)
+{
+    for (size_t c = 0; c < r->channels; c++) {
+        const float step = step_of(r, c, quality);
+        for (size_t i = c * plane; i < (c + 1) * plane; i++) {
+            code[i] = r->lo[c] + (float)symbols[i] * step;
+        }
+    }
+}
+
+bool cae_symbols_valid(const uint8_t *symbols, size_t len, unsigned quality, size_t *bad)
+{
+    const unsigned top = cae_quantise_top(quality);
+    for (size_t i = 0; i < len; i++) {
+        if (symbols[i] > top) {
+            *bad = i;
+            return false;
+        }
+    }
+    return true;
+}
+
+void cae_ranges_reset(const cae_ranges *r)
+{
+    for (size_t c = 0; c < r->channels; c++) {
+        r->lo[c] = 0.0f;
+        r->hi[c] = 1.0f;
+    }
+}
+
+void cae_ranges_clear(const cae_ranges *r)
+{
+    for (size_t c = 0; c < r->channels; c++) {
+        r->lo[c] = FLT_MAX;
+        r->hi[c] = -FLT_MAX;
+    }
+}
+
+void cae_ranges_gather(const cae_ranges *r, const float *codes, size_t count, size_t plane)
+{
+    for (size_t n = 0; n < count; n++) {
+        for (size_t c = 0; c < r->channels; c++) {
+            float lo = r->lo[c], hi = r->hi[c];
+            for (size_t i = 0; i < plane; i++) {
+                /* Adding 0 makes one zero of the two, so that order does not matter. */
+                const float v = *codes++ + 0.0f;
+                lo = v < lo ? v : lo;
+                hi = v > hi ? v : hi;
+            }
+            r->lo[c] = lo;
+            r->hi[c] = hi;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+/*
+ * The uniform quantiser of the codes (docs/file-formats.md, section 3): one range per channel, one
+ * byte per symbol. Every function here is total: NaN, infinities and ranges of any kind give
+ * symbols within bounds, and values that are finite where the range is.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_CODEC_QUANTISE_H
+#define CAE_CODEC_QUANTISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The range of each channel's values. Belongs to whoever holds the arrays. */
+typedef struct cae_ranges {
+    float *lo, *hi;
+    size_t channels;
+} cae_ranges;
+
+/* [0,1] everywhere: what a model without gathered ranges uses. */
+void cae_ranges_reset(const cae_ranges *r);
+
+/* Empties the ranges, to gather into them. */
+void cae_ranges_clear(const cae_ranges *r);
+
+/* Widens the ranges to hold count codes of channels x plane values each. Order does not matter. */
+void cae_ranges_gather(const cae_ranges *r, const float *codes, size_t count, size_t plane);
+
+/* The largest symbol of a quality, 1 to 255. Qualities are 1 to 100 here and below. */
+unsigned cae_quantise_top(unsigned quality);
+
+/* One code of channels x plane values (height x width in rows) to symbols of the same layout, and
+ * back. Only the first `plane` values of a channel are touched. */
+void cae_quantise(uint8_t *symbols, const float *code, const cae_ranges *r, size_t plane,
+                  unsigned quality);
+void cae_dequantise(float *code, const uint8_t *symbols, const cae_ranges *r, size_t plane,
+                    unsigned quality);
+
+/* True when no symbol is above the quality's largest; *bad receives the index of the first that is.
+ */
+bool cae_symbols_valid(const uint8_t *symbols, size_t len, unsigned quality, size_t *bad);
+
+#endif

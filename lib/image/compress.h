@@ -1,0 +1,39 @@
+/*
+ * Compressed images: pixels to a file of the container format and back, through a network's code. The
+ * pixels are turned into floats and back as tiles come by, and the code is held as one byte a symbol,
+ * so memory beside the caller's pixels stays within the engine's limit.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_IMAGE_COMPRESS_H
+#define CAE_IMAGE_COMPRESS_H
+
+#include "codec/quantise.h"
+#include "net/run.h"
+#include "serial/image_file.h"
+
+/* What both directions need of a model; the engine's kernels are exact ones. */
+typedef struct cae_image_coder {
+    cae_engine engine;
+    cae_ranges ranges;
+    uint8_t id[CAE_IMAGE_ID];
+} cae_image_coder;
+
+/* Interleaved 8-bit pixels, rows `stride` bytes apart; of one of the two directions. */
+typedef struct cae_pixels {
+    const uint8_t *in;
+    uint8_t *out;
+    size_t height, width, stride;
+} cae_pixels;
+
+/* The most bytes that a compressed image of this size takes; CAE_E_SHAPE, _LIMIT. */
+int cae_image_bound(const cae_net *net, size_t height, size_t width, size_t *bound);
+
+int cae_image_compress(const cae_image_coder *coder, const cae_pixels *pixels, unsigned quality,
+                       void *data, size_t capacity, size_t *size);
+
+/* `file` as parsed, of the model's id and the size of `pixels`. */
+int cae_image_decompress(const cae_image_coder *coder, const cae_image_file *file,
+                         const cae_pixels *pixels);
+
+#endif

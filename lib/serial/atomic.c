@@ -1,0 +1,245 @@
+/*
+ * Atomic replacement of a file; see atomic.h. Everything happens relative to the open folder, so
+ * that a folder renamed in between changes nothing.
+ *
+ * Who owns the temporary file: the process whose lock (flock) is on the file that has its name. A
+ * saver creates it with O_EXCL, locks it, and looks whether the name still means that file. One who
+ * finds the name taken opens that file and tries its lock: taken, another save is under way; free,
+ * its maker is dead, and under the lock it is removed. Nobody renames or removes a temporary file
+ * without its lock, so none is lost to another saver.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _DEFAULT_SOURCE /* flock */
+#define _POSIX_C_SOURCE 200809L
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+
+#include "serial/atomic.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h> /* renameat */
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/size.h"
+#include "base/status.h"
+#include "serial/system.h"
+
+enum { NAME_PART = 200 /* of the target's name; with ".", ".cae-tmp" below the usual 255 */ };
+
+static int open_in(int folder, const char *name, int flags, mode_t mode)
+{
+    int file;
+    do {
+        file = openat(folder, name, flags | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, mode);
+    } while (file < 0 && errno == EINTR);
+    return file;
+}
+
+static int open_folder(cae_atomic *a)
+{
+    const char *slash = strrchr(a->path, '/');
+    a->name = slash != NULL ? slash + 1 : a->path;
+    char *folder = cae_alloc_string(a->memory, slash != NULL ? a->path : ".");
+    if (folder == NULL) {
+        return CAE_E_NOMEM;
+    }
+    if (slash != NULL) {
+        folder[a->name - a->path] = '\0'; /* with its slash: "/" is a folder too */
+    }
+    do {
+        a->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    } while (a->folder < 0 && errno == EINTR);
+    const int error = errno;
+    cae_release(a->memory, folder);
+    return a->folder >= 0 ? CAE_OK : cae_fail_system("open the folder of", error, a->path);
+}
+
+static int look_at_target(cae_atomic *a)
+{
+    struct stat info;
+    if (*a->name == '\0') {
+        return cae_fail(CAE_E_ARGUMENT, "path: names no file: '%s'", a->path);
+    }
+    if (fstatat(a->folder, a->name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno == ENOENT ? CAE_OK : cae_fail_system("look at", errno, a->path);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        const char *kind = S_ISDIR(info.st_mode)   ? "a folder"
+                           : S_ISLNK(info.st_mode) ? "a symbolic link"
+                                                   : "a device, a pipe or a socket";
+        return cae_fail(CAE_E_IO, "the target is %s: cannot save %s", kind, a->path);
+    }
+    a->target_exists = true;
+    a->mode = info.st_mode & 0777;
+    a->owner = info.st_uid;
+    a->group = info.st_gid;
+    return CAE_OK;
+}
+
+static int name_temporary(cae_atomic *a)
+{
+    const size_t part = cae_size_min(strlen(a->name), NAME_PART);
+    char *text = cae_alloc(a->memory, part + sizeof(".") - 1 + sizeof(".cae-tmp"), 1);
+    if (text == NULL) {
+        return CAE_E_NOMEM;
+    }
+    text[0] = '.';
+    memcpy(text + 1, a->name, part);
+    memcpy(text + 1 + part, ".cae-tmp", sizeof(".cae-tmp"));
+    a->temporary = text;
+    return CAE_OK;
+}
+
+enum lock { LOCKED, HELD_BY_ANOTHER, NO_LOCKS };
+
+static enum lock try_lock(int file)
+{
+    int result;
+    do {
+        result = flock(file, LOCK_EX | LOCK_NB);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? LOCKED : errno == EWOULDBLOCK ? HELD_BY_ANOTHER : NO_LOCKS;
+}
+
+/* True when the temporary file's name means this open file. */
+static bool is_temporary(const cae_atomic *a, int file)
+{
+    struct stat mine, named;
+    return fstat(file, &mine) == 0 &&
+           fstatat(a->folder, a->temporary, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
+}
+
+/* The name is taken: removes a file that a killed process left, refuses one that is in use. */
+static int remove_stale(const cae_atomic *a)
+{
+    const int file = open_in(a->folder, a->temporary, O_RDWR, 0);
+    if (file < 0) {
+        return errno == ENOENT ? CAE_OK
+                               : cae_fail_system("open the temporary file of", errno, a->path);
+    }
+    int status = CAE_OK;
+    const enum lock lock = try_lock(file);
+    if (lock != LOCKED) {
+        status = cae_fail(CAE_E_IO, "another save is under way (if not, remove %s): cannot save %s",
+                          a->temporary, a->path);
+    } else if (is_temporary(a, file) && unlinkat(a->folder, a->temporary, 0) != 0) {
+        status = cae_fail_system("remove the old temporary file of", errno, a->path);
+    }
+    close(file);
+    return status;
+}
+
+static int make_temporary(cae_atomic *a)
+{
+    /* A private file's successor is private from the start; a new file's mode is the umask's. */
+    const mode_t mode = a->target_exists ? 0600 : 0666;
+    for (int attempt = 0; attempt < 8; attempt++) {
+        const int file = open_in(a->folder, a->temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+        if (file < 0 && errno != EEXIST) {
+            return cae_fail_system("make a temporary file beside", errno, a->path);
+        }
+        if (file < 0) {
+            CAE_TRY(remove_stale(a));
+            continue;
+        }
+        /* Between creating and locking it, another saver may have taken the file for a stale one.
+         */
+        if (try_lock(file) != HELD_BY_ANOTHER && is_temporary(a, file)) {
+            a->file = file;
+            return CAE_OK;
+        }
+        close(file);
+    }
+    return cae_fail(CAE_E_IO, "other saves are under way: cannot save %s", a->path);
+}
+
+static int take_over_mode(cae_atomic *a)
+{
+    if (!a->target_exists) {
+        return CAE_OK;
+    }
+    if (fchown(a->file, a->owner, a->group) != 0) {
+        /* Only root can give a file away; for everyone else the new file is the saver's own. */
+    }
+    if (fchmod(a->file, a->mode) != 0) {
+        return cae_fail_system("set the permissions of the successor of", errno, a->path);
+    }
+    return CAE_OK;
+}
+
+int cae_atomic_open(cae_atomic *a, const cae_memory *memory, const char *path)
+{
+    int status;
+    *a = (cae_atomic){.memory = memory, .path = path, .folder = -1, .file = -1};
+    if ((status = open_folder(a)) != CAE_OK || (status = look_at_target(a)) != CAE_OK ||
+        (status = name_temporary(a)) != CAE_OK || (status = make_temporary(a)) != CAE_OK ||
+        (status = take_over_mode(a)) != CAE_OK) {
+        cae_atomic_close(a);
+    }
+    return status;
+}
+
+int cae_atomic_write(cae_atomic *a, const void *data, size_t size)
+{
+    const char *at = data;
+    while (size > 0) {
+        const ssize_t written = write(a->file, at, size);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return cae_fail_system("write", written < 0 ? errno : EIO, a->path);
+        }
+        at += written;
+        size -= (size_t)written;
+    }
+    return CAE_OK;
+}
+
+static int flush(int file)
+{
+    int result;
+    do {
+        result = fsync(file);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
+int cae_atomic_commit(cae_atomic *a)
+{
+    if (flush(a->file) != 0) {
+        return cae_fail_system("flush", errno, a->path);
+    }
+    if (renameat(a->folder, a->temporary, a->folder, a->name) != 0) {
+        return cae_fail_system("rename the temporary file over", errno, a->path);
+    }
+    close(a->file); /* flushed already: nothing is left that closing could lose */
+    a->file = -1;
+    /* Some file systems cannot flush a folder (EINVAL); they order a rename by other means or not
+     * at all. Any other failure is told, though the new file is in place: it may not survive a
+     * power cut. */
+    if (flush(a->folder) != 0 && errno != EINVAL) {
+        return cae_fail_system("flush the folder of (the new file is in place)", errno, a->path);
+    }
+    return CAE_OK;
+}
+
+void cae_atomic_close(cae_atomic *a)
+{
+    if (a->file >= 0) {
+        (void)unlinkat(a->folder, a->temporary, 0);
+        close(a->file);
+    }
+    if (a->folder >= 0) {
+        close(a->folder);
+    }
+    cae_release(a->memory, a->temporary);
+    *a = (cae_atomic){.memory = a->memory, .folder = -1, .file = -1};
+}

@@ -1,0 +1,66 @@
+/*
+ * The JSON of a model file's header: a pull parser for the subset that docs/file-formats.md
+ * defines. The caller asks for what must come next, so depth is fixed by the caller's code and
+ * nothing is recursive; nothing is allocated or changed, and strings are spans of the text. A
+ * failure names the byte of the file. What the keys mean is the caller's business.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_SERIAL_JSON_H
+#define CAE_SERIAL_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+typedef struct cae_json {
+    const char *text;
+    size_t size;
+    size_t at;
+    size_t offset; /* of text within the file, for messages */
+} cae_json;
+
+/* A checked string as it stands between its quotes. */
+typedef struct cae_json_string {
+    const char *raw;
+    size_t raw_size;
+    size_t size; /* once unescaped: smaller than raw_size if and only if there are escapes */
+} cae_json_string;
+
+/* CAE_E_FORMAT with the words "header, byte N: ..." for the place that the parser has reached. */
+int cae_json_fail(const cae_json *j, const char *problem);
+
+/* Consumes white space, then `c` if that is next. */
+bool cae_json_accept(cae_json *j, char c);
+
+/* The same, where nothing but `c` may follow. */
+int cae_json_expect(cae_json *j, char c);
+
+/* A string: valid UTF-8, valid escapes, no U+0000. */
+int cae_json_read_string(cae_json *j, cae_json_string *out);
+
+/* A string without escapes, and the colon after it. */
+int cae_json_read_key(cae_json *j, cae_json_string *out);
+
+/* A whole number from 0 to 2^53 - 1. */
+int cae_json_read_number(cae_json *j, uint64_t *out);
+
+/* An array of such numbers. With more than `capacity` of them *len becomes capacity + 1, and the
+ * parser stands in the middle of the array: the caller gives up. */
+int cae_json_read_numbers(cae_json *j, uint64_t *values, size_t capacity, size_t *len);
+
+/* Nothing but spaces may be left. */
+int cae_json_finish(cae_json *j);
+
+/* True when the raw string is this text. */
+bool cae_json_equals(const cae_json_string *s, const char *text);
+
+/* Writes s->size bytes and a NUL. */
+void cae_json_unescape(const cae_json_string *s, char *out);
+
+/* Writes text between quotes with the escapes it needs. */
+void cae_json_write_string(cae_writer *w, const char *text);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * The bytes of tensors, shared by the model file's reader and writer: between the machine's order
+ * and the file's, checked for finiteness.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_SERIAL_MODEL_CONVERT_H
+#define CAE_SERIAL_MODEL_CONVERT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "serial/model_file.h"
+
+/* What goes through at a time: whole elements of every dtype. */
+typedef union cae_model_chunk {
+    uint8_t bytes[65536];
+    float f32[65536 / 4];
+    uint64_t u64[65536 / 8];
+} cae_model_chunk;
+
+/* len elements in place from the file's order to the machine's. */
+void cae_model_from_file(void *values, cae_dtype dtype, size_t len);
+
+/* len elements from the machine's order into the file's; the two do not overlap. */
+void cae_model_to_file(uint8_t *bytes, const void *values, cae_dtype dtype, size_t len);
+
+/* The index of the first NaN or infinity among len values of the machine's order; len if there is
+ * none, as always for integers. */
+size_t cae_model_first_nonfinite(const void *values, cae_dtype dtype, size_t len);
+
+#endif

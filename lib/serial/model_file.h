@@ -1,0 +1,97 @@
+/*
+ * The model file, a strict profile of safetensors (docs/file-formats.md, section 1): a list of
+ * named tensors with an architecture text, to and from bytes. Opening a file checks it from the
+ * first byte to the last and gives a plan, before anything of the data's size is allocated; reading
+ * a tensor then cannot find new faults but a failing disk or a file that changed meanwhile. Which
+ * tensors a model needs is the caller's business.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_SERIAL_MODEL_FILE_H
+#define CAE_SERIAL_MODEL_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/memory.h"
+
+enum {
+    CAE_FILE_RANK = 4,
+    CAE_FILE_NAME = 128, /* bytes of a tensor's name */
+    CAE_FILE_TENSORS = 8192,
+    CAE_FILE_METADATA = 64,        /* entries */
+    CAE_FILE_HEADER = 1 << 20,     /* bytes */
+    CAE_FILE_ARCHITECTURE = 65536, /* bytes */
+    CAE_FILE_ALIGN = 64,
+    CAE_FILE_ID = 4 /* bytes */
+};
+
+typedef enum cae_dtype { CAE_F32, CAE_F64, CAE_I64 } cae_dtype;
+
+size_t cae_dtype_size(cae_dtype dtype);
+const char *cae_dtype_name(cae_dtype dtype);
+
+/* ---- Writing ---- */
+
+typedef struct cae_file_tensor {
+    const char *name;
+    cae_dtype dtype;
+    size_t rank;
+    size_t shape[CAE_FILE_RANK]; /* the first `rank` count */
+    const void *data;            /* in the machine's order */
+} cae_file_tensor;
+
+typedef struct cae_file_model {
+    const char *architecture;
+    const cae_file_tensor *tensors; /* in any order */
+    size_t len;
+} cae_file_model;
+
+/* As cae_model_save_memory: data NULL with capacity 0 asks for the size alone. */
+int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *model, void *data,
+                                size_t capacity, size_t *size);
+
+/* Atomically; see atomic.h. Needs some 100 KiB of memory, whatever the model's size. */
+int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
+                              const char *path);
+
+/* The id that compressed images carry: over the architecture and all tensors but `train.*`. */
+int cae_model_file_id(const cae_memory *memory, const cae_file_model *model,
+                      uint8_t id[CAE_FILE_ID]);
+
+/* ---- Reading ---- */
+
+typedef enum cae_file_profile {
+    CAE_FILE_MODEL, /* libcae's own, with checksum */
+    CAE_FILE_PLAIN  /* any safetensors file of the dtypes above; no architecture */
+} cae_file_profile;
+
+typedef struct cae_file_entry {
+    const char *name; /* belongs to the open file, as the entry does */
+    cae_dtype dtype;
+    size_t rank;
+    size_t shape[CAE_FILE_RANK]; /* unused ones 1 */
+    size_t len;                  /* elements */
+    uint64_t begin;              /* of its bytes in the data */
+    uint32_t crc;                /* of its bytes, when they were checked */
+} cae_file_entry;
+
+typedef struct cae_model_file cae_model_file;
+
+/* Opens and checks; the words name byte, tensor and index. `data` must live until closing. The
+ * memory taken until then is less than the header's size + 1 MiB. */
+int cae_model_file_open_path(cae_model_file **out, const cae_memory *memory, const char *path,
+                             cae_file_profile profile);
+int cae_model_file_open_memory(cae_model_file **out, const cae_memory *memory, const void *data,
+                               size_t size, cae_file_profile profile);
+void cae_model_file_close(cae_model_file *f); /* NULL is fine */
+
+const char *cae_model_file_architecture(const cae_model_file *f); /* NULL for a plain file */
+size_t cae_model_file_len(const cae_model_file *f);
+const cae_file_entry *cae_model_file_entry(const cae_model_file *f, size_t index);    /* by name */
+const cae_file_entry *cae_model_file_find(const cae_model_file *f, const char *name); /* or NULL */
+
+/* Reads all of a tensor, entry->len elements in the machine's order. */
+int cae_model_file_read(const cae_model_file *f, const cae_file_entry *entry, void *values);
+
+#endif

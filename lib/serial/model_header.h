@@ -1,0 +1,47 @@
+/*
+ * The header of a model file as a plan: every rule of docs/file-formats.md, sections 1.2 to 1.4,
+ * that can be judged without the data. Allocates in proportion to the header.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_SERIAL_MODEL_HEADER_H
+#define CAE_SERIAL_MODEL_HEADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "serial/model_file.h"
+
+enum { CAE_FILE_LENGTH_SIZE = 8 /* the length field before the header */, CAE_FILE_CRC_DIGITS = 8 };
+
+#define CAE_FILE_KEY_METADATA     "__metadata__"
+#define CAE_FILE_KEY_ARCHITECTURE "libcae.architecture"
+#define CAE_FILE_KEY_CRC          "libcae.crc32"
+#define CAE_FILE_KEY_VERSION      "libcae.version"
+
+typedef struct cae_model_header {
+    const cae_memory *memory;
+    cae_file_entry *entries; /* in the header's order */
+    const void **by_name;    /* the same entries, sorted */
+    size_t len, capacity;
+    char *architecture; /* NULL in a plain file */
+    size_t crc_at;      /* where in the header the CRC's digits stand */
+    uint32_t crc;
+} cae_model_header;
+
+/* text: the header, `size` bytes at most CAE_FILE_HEADER; data_size: what the file holds behind it.
+ * The names of the entries are spans of text that do not end with a NUL yet. Call clear in every
+ * case. */
+int cae_model_header_parse(cae_model_header *h, const cae_memory *memory, const char *text,
+                           size_t size, uint64_t data_size, cae_file_profile profile);
+
+/* Ends the names with NUL, in place of the quotes behind them, once the text has served. */
+void cae_model_header_end_names(const cae_model_header *h, char *text);
+
+void cae_model_header_clear(cae_model_header *h);
+
+/* True for 1 to 128 characters of A-Z a-z 0-9 . _ - */
+bool cae_file_name_valid(const char *name, size_t size);
+
+#endif

@@ -1,0 +1,217 @@
+/*
+ * Reading a model file: frame, header, checksum, finiteness, then tensors one by one. The data goes
+ * through a small buffer once when the file is opened, and each tensor's own CRC is kept from then:
+ * a tensor read later that has another one was changed by someone in between.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/size.h"
+#include "base/status.h"
+#include "serial/crc32.h"
+#include "serial/model_convert.h"
+#include "serial/model_header.h"
+#include "serial/source.h"
+
+struct cae_model_file {
+    const cae_memory *memory;
+    cae_source source;
+    char *text; /* the header; after opening it serves for the names alone */
+    size_t text_size;
+    cae_model_header header;
+    cae_model_chunk chunk;
+};
+
+static uint64_t data_begin(const cae_model_file *f)
+{
+    return CAE_FILE_LENGTH_SIZE + (uint64_t)f->text_size;
+}
+
+/* ---- Opening ---- */
+
+static int read_text(cae_model_file *f, cae_file_profile profile)
+{
+    uint8_t field[CAE_FILE_LENGTH_SIZE];
+    if (f->source.size < sizeof(field)) {
+        return cae_fail(CAE_E_FORMAT, "not a model file: only %llu bytes",
+                        (unsigned long long)f->source.size);
+    }
+    CAE_TRY(cae_source_read(&f->source, 0, field, sizeof(field)));
+    const uint64_t size = cae_load_u64(field);
+    if (size > f->source.size - sizeof(field)) {
+        return cae_fail(CAE_E_FORMAT,
+                        "not a model file, or cut short: a header of %llu bytes in a file of %llu",
+                        (unsigned long long)size, (unsigned long long)f->source.size);
+    }
+    if (size > CAE_FILE_HEADER) {
+        return cae_fail(CAE_E_LIMIT, "model file: a header of %llu bytes, more than %d",
+                        (unsigned long long)size, (int)CAE_FILE_HEADER);
+    }
+    if (profile == CAE_FILE_MODEL && (size + sizeof(field)) % CAE_FILE_ALIGN != 0) {
+        return cae_fail(CAE_E_FORMAT, "not a model file of libcae: its data begins at byte %llu",
+                        (unsigned long long)(size + sizeof(field)));
+    }
+    f->text_size = (size_t)size;
+    f->text = cae_alloc(f->memory, f->text_size, 1);
+    return f->text == NULL ? CAE_E_NOMEM
+                           : cae_source_read(&f->source, sizeof(field), f->text, f->text_size);
+}
+
+static uint32_t crc_of_text(const cae_model_file *f)
+{
+    uint8_t field[CAE_FILE_LENGTH_SIZE];
+    cae_store_u64(field, f->text_size);
+    const size_t at = f->header.crc_at;
+    const size_t after = at + CAE_FILE_CRC_DIGITS;
+    uint32_t crc = cae_crc32(0, field, sizeof(field));
+    crc = cae_crc32(crc, f->text, at);
+    crc = cae_crc32(crc, "00000000", CAE_FILE_CRC_DIGITS);
+    return cae_crc32(crc, f->text + after, f->text_size - after);
+}
+
+/* Reads a tensor's bytes: fills in its own CRC and goes on with the file's. A value that is not
+ * finite is told by *nonfinite (elements from the tensor's first), since the CRC is judged first.
+ */
+static int scan_tensor(cae_model_file *f, cae_file_entry *e, uint32_t *crc, size_t *nonfinite)
+{
+    const size_t element = cae_dtype_size(e->dtype);
+    const size_t step = sizeof(f->chunk) / element;
+    *nonfinite = e->len;
+    e->crc = 0;
+    for (size_t at = 0; at < e->len; at += step) {
+        const size_t len = cae_size_min(step, e->len - at);
+        CAE_TRY(cae_source_read(&f->source, data_begin(f) + e->begin + at * element, f->chunk.bytes,
+                                len * element));
+        e->crc = cae_crc32(e->crc, f->chunk.bytes, len * element);
+        *crc = cae_crc32(*crc, f->chunk.bytes, len * element);
+        cae_model_from_file(&f->chunk, e->dtype, len);
+        const size_t bad = cae_model_first_nonfinite(&f->chunk, e->dtype, len);
+        if (bad < len && *nonfinite == e->len) {
+            *nonfinite = at + bad;
+        }
+    }
+    return CAE_OK;
+}
+
+static int scan_data(cae_model_file *f, cae_file_profile profile)
+{
+    const cae_file_entry *bad = NULL;
+    size_t bad_index = 0;
+    uint32_t crc = profile == CAE_FILE_MODEL ? crc_of_text(f) : 0;
+    for (size_t i = 0; i < f->header.len; i++) {
+        cae_file_entry *e = &f->header.entries[i];
+        size_t nonfinite;
+        CAE_TRY(scan_tensor(f, e, &crc, &nonfinite));
+        if (nonfinite < e->len && bad == NULL) {
+            bad = e;
+            bad_index = nonfinite;
+        }
+    }
+    if (profile == CAE_FILE_MODEL && crc != f->header.crc) {
+        return cae_fail(CAE_E_FORMAT, "model file: damaged (its checksum does not fit)");
+    }
+    cae_model_header_end_names(&f->header, f->text);
+    return bad == NULL ? CAE_OK
+                       : cae_fail(CAE_E_NONFINITE,
+                                  "model file, tensor '%s': element %zu is NaN or infinite",
+                                  bad->name, bad_index);
+}
+
+static int open_source(cae_model_file **out, const cae_memory *memory, cae_source source,
+                       cae_file_profile profile)
+{
+    int status = CAE_E_NOMEM;
+    cae_model_file *f = cae_alloc_zeroed(memory, 1, sizeof(*f));
+    *out = NULL;
+    if (f == NULL) {
+        cae_source_close(&source);
+        return status;
+    }
+    f->memory = memory;
+    f->source = source;
+    f->header.memory = memory;
+    if ((status = read_text(f, profile)) != CAE_OK ||
+        (status = cae_model_header_parse(&f->header, memory, f->text, f->text_size,
+                                         source.size - data_begin(f), profile)) != CAE_OK ||
+        (status = scan_data(f, profile)) != CAE_OK) {
+        cae_model_file_close(f);
+        return status;
+    }
+    *out = f;
+    return CAE_OK;
+}
+
+int cae_model_file_open_path(cae_model_file **out, const cae_memory *memory, const char *path,
+                             cae_file_profile profile)
+{
+    cae_source source;
+    *out = NULL;
+    CAE_TRY(cae_source_open(&source, path));
+    return open_source(out, memory, source, profile);
+}
+
+int cae_model_file_open_memory(cae_model_file **out, const cae_memory *memory, const void *data,
+                               size_t size, cae_file_profile profile)
+{
+    return open_source(out, memory, cae_source_make(data, size), profile);
+}
+
+void cae_model_file_close(cae_model_file *f)
+{
+    if (f != NULL) {
+        cae_source_close(&f->source);
+        cae_model_header_clear(&f->header);
+        cae_release(f->memory, f->text);
+        cae_release(f->memory, f);
+    }
+}
+
+/* ---- The plan ---- */
+
+const char *cae_model_file_architecture(const cae_model_file *f)
+{
+    return f->header.architecture;
+}
+
+size_t cae_model_file_len(const cae_model_file *f)
+{
+    return f->header.len;
+}
+
+const cae_file_entry *cae_model_file_entry(const cae_model_file *f, size_t index)
+{
+    return index < f->header.len ? f->header.by_name[index] : NULL;
+}
+
+const cae_file_entry *cae_model_file_find(const cae_model_file *f, const char *name)
+{
+    size_t low = 0, high = f->header.len;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const cae_file_entry *e = f->header.by_name[middle];
+        const int order = strcmp(name, e->name);
+        if (order == 0) {
+            return e;
+        }
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return NULL;
+}
+
+int cae_model_file_read(const cae_model_file *f, const cae_file_entry *entry, void *values)
+{
+    const size_t size = entry->len * cae_dtype_size(entry->dtype);
+    CAE_TRY(cae_source_read(&f->source, data_begin(f) + entry->begin, values, size));
+    if (cae_crc32(0, values, size) != entry->crc) {
+        return cae_fail(CAE_E_IO, "the model file changed while it was read: tensor '%s'",
+                        entry->name);
+    }
+    cae_model_from_file(values, entry->dtype, entry->len);
+    return CAE_OK;
+}

@@ -1,0 +1,29 @@
+/*
+ * Where a model file is read from: memory or a regular file. Reads are positioned and whole or an
+ * error; a file that shrinks under the reader is an error, which is why nothing is mapped.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_SERIAL_SOURCE_H
+#define CAE_SERIAL_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct cae_source {
+    const uint8_t *data; /* NULL: a file */
+    int file;
+    uint64_t size;
+} cae_source;
+
+/* `data` must outlive the source. */
+cae_source cae_source_make(const void *data, size_t size);
+
+/* Opens a regular file; symbolic links are followed, and nothing else is waited for. */
+int cae_source_open(cae_source *s, const char *path);
+
+int cae_source_read(const cae_source *s, uint64_t at, void *bytes, size_t size);
+
+void cae_source_close(cae_source *s);
+
+#endif
