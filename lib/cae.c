@@ -1,7 +1,7 @@
 /*
- * The public functions that make, read, describe and train models: check the arguments, call, return.
- * Everything that a caller can get wrong in the form of a call is caught here; what takes knowledge
- * of the network is caught below. No arithmetic on images.
+ * The public functions that make, read, describe and train models: check the arguments, call,
+ * return. Everything that a caller can get wrong in the form of a call is caught here; what takes
+ * knowledge of the network is caught below. No arithmetic on images.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -15,9 +15,9 @@
 #include "base/size.h"
 #include "base/status.h"
 
-/* ---- Version, status, presets ----------------------------------------------------------------- */
+/* ---- Version, status, presets ---------------------------------------------------------------- */
 
-#define TEXT_OF(x) #x
+#define TEXT_OF(x)                        #x
 #define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
 
 const char *cae_version_string(void)
@@ -67,7 +67,7 @@ const char *cae_preset_text(const char *name)
     return name != NULL ? cae_net_preset_text(name) : NULL;
 }
 
-/* ---- Making and reading ----------------------------------------------------------------------- */
+/* ---- Making and reading ---------------------------------------------------------------------- */
 
 int cae_check_pointer(const void *p, const char *name)
 {
@@ -178,7 +178,7 @@ int cae_model_copy(cae_model **out, const cae_model *m, uint32_t flags)
     return cae_model_duplicate(out, m, (flags & CAE_SAVE_TRAINING) != 0);
 }
 
-/* ---- Describing ------------------------------------------------------------------------------- */
+/* ---- Describing ------------------------------------------------------------------------------ */
 
 const char *cae_model_architecture(const cae_model *m)
 {
@@ -225,7 +225,7 @@ const char *cae_model_kernels(const cae_model *m)
     return m != NULL ? m->kernels->name : NULL;
 }
 
-/* ---- Settings --------------------------------------------------------------------------------- */
+/* ---- Settings -------------------------------------------------------------------------------- */
 
 int cae_model_set(cae_model *m, const char *key, double value)
 {
@@ -234,8 +234,8 @@ int cae_model_set(cae_model *m, const char *key, double value)
     const cae_setting *s = cae_setting_find(key);
     if (s == NULL) {
         const bool fixed = strcmp(key, "parameters") == 0 || strcmp(key, "step") == 0;
-        return cae_fail(CAE_E_ARGUMENT, fixed ? "setting %s is read-only" : "no setting is called '%s'",
-                        key);
+        return cae_fail(CAE_E_ARGUMENT,
+                        fixed ? "setting %s is read-only" : "no setting is called '%s'", key);
     }
     CAE_TRY(cae_setting_check(s, value));
     return cae_model_change_setting(m, s, value);
@@ -281,7 +281,7 @@ int cae_setting_info(size_t index, const char **key, double *min, double *max, d
     return CAE_OK;
 }
 
-/* ---- Weights ---------------------------------------------------------------------------------- */
+/* ---- Weights --------------------------------------------------------------------------------- */
 
 size_t cae_tensor_count(const cae_model *m)
 {
@@ -318,9 +318,9 @@ int cae_tensor_info(const cae_model *m, size_t index, const char **name, size_t 
 
 static int check_len(size_t len, size_t needed, const char *what)
 {
-    return len == needed ? CAE_OK
-                         : cae_fail(CAE_E_SHAPE, "len is %zu, but %s has %zu values", len, what,
-                                    needed);
+    return len == needed
+               ? CAE_OK
+               : cae_fail(CAE_E_SHAPE, "len is %zu, but %s has %zu values", len, what, needed);
 }
 
 int cae_tensor_get(const cae_model *m, size_t index, float *values, size_t len)
@@ -346,7 +346,7 @@ int cae_tensor_set(cae_model *m, size_t index, const float *values, size_t len)
     return CAE_OK;
 }
 
-/* ---- Training --------------------------------------------------------------------------------- */
+/* ---- Training -------------------------------------------------------------------------------- */
 
 typedef int (*train_function)(cae_model *m, const float *input, const float *target, size_t count,
                               size_t height, size_t width, float *loss);

@@ -15,7 +15,7 @@
 
 enum { DEFAULT_QUALITY = 50 };
 
-/* ---- Checks ----------------------------------------------------------------------------------- */
+/* ---- Checks ---------------------------------------------------------------------------------- */
 
 int cae_check_output(const void *data, size_t capacity, const size_t *size)
 {
@@ -52,8 +52,9 @@ static int check_batch(const float *values, const char *name, size_t count, cons
     }
     if (!cae_size_mul4(count, shape->c, shape->h, shape->w, &len) ||
         !cae_size_mul(len, sizeof(float), &bytes) || bytes > SIZE_MAX / 2) {
-        return cae_fail(CAE_E_ARGUMENT, "%s: %zu x %zu x %zu x %zu values are more than memory holds",
-                        name, count, shape->c, shape->h, shape->w);
+        return cae_fail(CAE_E_ARGUMENT,
+                        "%s: %zu x %zu x %zu x %zu values are more than memory holds", name, count,
+                        shape->c, shape->h, shape->w);
     }
     return cae_check_finite(values, len, name);
 }
@@ -69,7 +70,7 @@ int cae_check_images(const cae_model *m, const float *images, const char *name, 
     return check_batch(images, name, count, &(cae_shape){m->net->input.c, height, width});
 }
 
-/* ---- Floats ----------------------------------------------------------------------------------- */
+/* ---- Floats ---------------------------------------------------------------------------------- */
 
 static int run(const cae_model *m, cae_part part, const float *in, size_t count, size_t height,
                size_t width, float *out)
@@ -92,8 +93,8 @@ int cae_evaluate(const cae_model *m, const float *input, const float *target, si
     const cae_fpenv saved = cae_fpenv_enter();
     const cae_engine engine = cae_model_engine(m, m->kernels);
     const int status = cae_net_loss(&engine, input, target, count, height, width, &sum);
-    const float mean = (float)(sum / ((double)count * (double)m->net->input.c * (double)height *
-                                      (double)width));
+    const float mean =
+        (float)(sum / ((double)count * (double)m->net->input.c * (double)height * (double)width));
     cae_fpenv_leave(saved);
     CAE_TRY(status);
     CAE_TRY(cae_all_finite(&mean, 1, NULL) ? CAE_OK
@@ -157,7 +158,7 @@ int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
     return CAE_OK;
 }
 
-/* ---- Compressed images ------------------------------------------------------------------------ */
+/* ---- Compressed images ----------------------------------------------------------------------- */
 
 static int make_coder(const cae_model *m, cae_image_coder *coder)
 {
@@ -216,8 +217,7 @@ int cae_compress(const cae_model *m, const uint8_t *pixels, size_t height, size_
 static int check_file(const cae_model *m, const cae_image_coder *coder, const cae_image_file *file,
                       size_t height, size_t width)
 {
-    if (memcmp(file->model_id, coder->id, CAE_IMAGE_ID) != 0 ||
-        file->channels != m->net->input.c) {
+    if (memcmp(file->model_id, coder->id, CAE_IMAGE_ID) != 0 || file->channels != m->net->input.c) {
         return cae_fail(CAE_E_MODEL, "the image was compressed with another model");
     }
     if (file->height != height || file->width != width) {

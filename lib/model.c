@@ -12,7 +12,7 @@
 #include "base/size.h"
 #include "base/status.h"
 
-/* ---- Making ----------------------------------------------------------------------------------- */
+/* ---- Making ---------------------------------------------------------------------------------- */
 
 static int choose_kernels(cae_model *m)
 {
@@ -192,17 +192,16 @@ void cae_model_weights_changed(cae_model *m)
 cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
 {
     const double limit = m->settings.memory_limit;
-    return (cae_engine){
-        .net = m->net,
-        .kernels = kernels,
-        .weights = m->weights,
-        .packed = m->packed,
-        .threads =
-            m->settings.threads > 0 ? (size_t)m->settings.threads : cae_team_processors(),
-        .memory_limit = limit < (double)SIZE_MAX ? (size_t)limit : SIZE_MAX};
+    return (cae_engine){.net = m->net,
+                        .kernels = kernels,
+                        .weights = m->weights,
+                        .packed = m->packed,
+                        .threads = m->settings.threads > 0 ? (size_t)m->settings.threads
+                                                           : cae_team_processors(),
+                        .memory_limit = limit < (double)SIZE_MAX ? (size_t)limit : SIZE_MAX};
 }
 
-/* ---- Training --------------------------------------------------------------------------------- */
+/* ---- Training -------------------------------------------------------------------------------- */
 
 int cae_model_need_moments(cae_model *m)
 {
@@ -237,8 +236,7 @@ int cae_model_need_pending(cae_model *m, cae_pending *p)
     if (p->weights == NULL) {
         return CAE_E_NOMEM;
     }
-    return p->ranges.lo != NULL ? CAE_OK
-                                : make_ranges(m->memory, m->ranges.channels, &p->ranges);
+    return p->ranges.lo != NULL ? CAE_OK : make_ranges(m->memory, m->ranges.channels, &p->ranges);
 }
 
 /* Computes into `p`, whose buffers are made if they are missing. */

@@ -1,7 +1,7 @@
 /*
- * What a cae_model is: a network, its weights in file order and packed for the kernels, the settings,
- * the optimizer's state, a pending gradient and the codec's ranges. The functions here are what cae.c
- * calls once arguments are checked; each leaves the model as it was when it fails.
+ * What a cae_model is: a network, its weights in file order and packed for the kernels, the
+ * settings, the optimizer's state, a pending gradient and the codec's ranges. The functions here
+ * are what cae.c calls once arguments are checked; each leaves the model as it was when it fails.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -63,8 +63,9 @@ struct cae_model {
     _Atomic uint64_t *id;
 };
 
-/* A model of this text whose weights are unset. With a file to be read into it, what the file holds is
- * compared with what the text asks for before anything of the weights' size is allocated. */
+/* A model of this text whose weights are unset. With a file to be read into it, what the file
+ * holds is compared with what the text asks for before anything of the weights' size is
+ * allocated. */
 int cae_model_make(cae_model **out, const char *architecture, const cae_model_file *file);
 
 int cae_model_duplicate(cae_model **out, const cae_model *m, bool training);

@@ -20,7 +20,7 @@ static const char *const counter_names[COUNTERS] = {"train.step", "train.seed", 
 
 static const uint64_t largest_counter = (uint64_t)1 << 53;
 
-/* ---- Writing ---------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* The list under construction, and what it points to that the model does not hold in this form. */
 struct list {
@@ -142,7 +142,7 @@ int cae_model_id(const cae_model *m, uint8_t id[CAE_FILE_ID])
     return CAE_OK;
 }
 
-/* ---- Reading ---------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* The tensor of that name, dtype and shape. */
 static int find(const cae_model_file *f, const char *name, cae_dtype dtype, size_t rank,
@@ -164,8 +164,8 @@ static int find(const cae_model_file *f, const char *name, cae_dtype dtype, size
         return cae_fail(missing,
                         "tensor '%s' has the shape [%zu,%zu,%zu,%zu] of rank %zu, not "
                         "[%zu,%zu,%zu,%zu] of rank %zu",
-                        name, e->shape[0], e->shape[1], e->shape[2], e->shape[3], e->rank,
-                        shape[0], shape[1], shape[2], shape[3], rank);
+                        name, e->shape[0], e->shape[1], e->shape[2], e->shape[3], e->rank, shape[0],
+                        shape[1], shape[2], shape[3], rank);
     }
     *out = e;
     return CAE_OK;
@@ -219,7 +219,8 @@ int cae_model_check_file(const cae_net *net, const cae_model_file *f)
         }
     }
     if (cae_model_file_len(f) != known) {
-        return cae_fail(CAE_E_FORMAT, "the file has %zu tensors; a model of its architecture has %zu",
+        return cae_fail(CAE_E_FORMAT,
+                        "the file has %zu tensors; a model of its architecture has %zu",
                         cae_model_file_len(f), known);
     }
     return CAE_OK;

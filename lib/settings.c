@@ -11,12 +11,12 @@
 #include "model.h"
 
 /* The largest double below 1, and the largest whole number that every double below it can be. */
-#define BELOW_ONE  0.99999999999999988897769753748
+#define BELOW_ONE     0.99999999999999988897769753748
 #define LARGEST_WHOLE 9007199254740992.0
 
-#define SETTING(name, member, ...)                                                                 \
-    {                                                                                              \
-        name, offsetof(cae_settings, member), __VA_ARGS__                                          \
+#define SETTING(name, member, ...)                        \
+    {                                                     \
+        name, offsetof(cae_settings, member), __VA_ARGS__ \
     }
 
 static const cae_setting settings[] = {

@@ -18,7 +18,8 @@
  *
  * WORDS
  *   image    float, planar and contiguous: count x channels x height x width, nominally in [0,1]
- *            (noise may leave that range: nothing is clipped). One "image" of a call is one of count.
+ *            (noise may leave that range: nothing is clipped). One "image" of a call is one of
+ *            count.
  *   code     what the network makes of an image at the line `code` of its architecture; float,
  *            planar: count x the shape that cae_code_shape gives.
  *   pixels   8 bit, channels interleaved, rows `stride` bytes apart.
@@ -46,16 +47,16 @@
  *   the model (or, where none is involved, as long as the library).
  *
  * THREADS
- *   A function that takes `const cae_model *` may run in any number of threads at once on one model,
- *   truly in parallel. A function that takes `cae_model *` needs the model to itself. Different
- *   models are independent. Calls may use several threads of their own (setting `threads`); results
- *   do not depend on how many. Workers block all signals and are gone when the call returns, so
- *   fork() between calls is safe. cae_last_error() is per thread.
+ *   A function that takes `const cae_model *` may run in any number of threads at once on one
+ *   model, truly in parallel. A function that takes `cae_model *` needs the model to itself.
+ *   Different models are independent. Calls may use several threads of their own (setting
+ *   `threads`); results do not depend on how many. Workers block all signals and are gone when
+ *   the call returns, so fork() between calls is safe. cae_last_error() is per thread.
  *
  * NUMBERS
  *   Arithmetic is float32 in a documented order, the same on every processor: see docs/numerics.md.
- *   The result for one image depends on the image and the model alone, bit for bit: not on the other
- *   images of the call, threads, tiles or the memory limit. The caller's rounding mode and
+ *   The result for one image depends on the image and the model alone, bit for bit: not on the
+ *   other images of the call, threads, tiles or the memory limit. The caller's rounding mode and
  *   flush-to-zero flags neither matter nor change. The environment variable CAE_CPU = c | sse2 |
  *   avx2 | fma, read once, can lower the instruction set in use.
  */
@@ -75,7 +76,7 @@ extern "C" {
 #define CAE_API
 #endif
 
-/* ---- Version, status, errors ------------------------------------------------------------------ */
+/* ---- Version, status, errors ----------------------------------------------------------------- */
 
 /* The version of this header. */
 #define CAE_VERSION_MAJOR 0
@@ -83,20 +84,20 @@ extern "C" {
 #define CAE_VERSION_PATCH 0
 
 /* Status values. They never change their meaning; new ones may be added below the last. */
-#define CAE_OK 0
-#define CAE_E_ARGUMENT (-1)    /* an argument is wrong; the message says which and why */
-#define CAE_E_NOMEM (-2)       /* memory could not be had */
-#define CAE_E_IO (-3)          /* the system refused to read or write a file */
-#define CAE_E_FORMAT (-4)      /* a file or a buffer is damaged or is not ours */
-#define CAE_E_VERSION (-5)     /* made by a newer format than this library reads */
-#define CAE_E_MODEL (-6)       /* a compressed image made with another model */
-#define CAE_E_SHAPE (-7)       /* sizes that do not fit the model or each other */
-#define CAE_E_NONFINITE (-8)   /* NaN or infinity */
-#define CAE_E_LIMIT (-9)       /* over a limit, the setting memory_limit or a cap of the format */
-#define CAE_E_BUFFER (-10)     /* the output buffer is too small */
+#define CAE_OK            0
+#define CAE_E_ARGUMENT    (-1)  /* an argument is wrong; the message says which and why */
+#define CAE_E_NOMEM       (-2)  /* memory could not be had */
+#define CAE_E_IO          (-3)  /* the system refused to read or write a file */
+#define CAE_E_FORMAT      (-4)  /* a file or a buffer is damaged or is not ours */
+#define CAE_E_VERSION     (-5)  /* made by a newer format than this library reads */
+#define CAE_E_MODEL       (-6)  /* a compressed image made with another model */
+#define CAE_E_SHAPE       (-7)  /* sizes that do not fit the model or each other */
+#define CAE_E_NONFINITE   (-8)  /* NaN or infinity */
+#define CAE_E_LIMIT       (-9)  /* over a limit, the setting memory_limit or a cap of the format */
+#define CAE_E_BUFFER      (-10) /* the output buffer is too small */
 #define CAE_E_UNSUPPORTED (-11) /* not possible for this model or on this machine */
-#define CAE_E_CANCELLED (-12)  /* reserved: the caller asked to stop */
-#define CAE_E_SYNTAX (-13)     /* an architecture text is wrong; the message names line and column */
+#define CAE_E_CANCELLED   (-12) /* reserved: the caller asked to stop */
+#define CAE_E_SYNTAX      (-13) /* an architecture text is wrong; the words say where */
 
 /* The version of the library in use, "0.1.0". Any thread. Since 0.1. */
 CAE_API const char *cae_version_string(void);
@@ -113,7 +114,7 @@ CAE_API const char *cae_strerror(int status);
  * failing call. Since 0.1. */
 CAE_API const char *cae_last_error(void);
 
-/* ---- Presets ---------------------------------------------------------------------------------- */
+/* ---- Presets --------------------------------------------------------------------------------- */
 
 /* The name of preset `index`: "sae-compress", "sae-denoise", "cae-compress", "cae-denoise" (the
  * four networks of Zhang, "A Better Autoencoder for Image"); NULL past the end. Since 0.1. */
@@ -122,16 +123,18 @@ CAE_API const char *cae_preset_name(size_t index);
 /* The architecture text of a preset; NULL when the name is unknown or NULL. Since 0.1. */
 CAE_API const char *cae_preset_text(const char *name);
 
-/* ---- Models ----------------------------------------------------------------------------------- */
+/* ---- Models ---------------------------------------------------------------------------------- */
 
-/* A network, its weights, its settings and, once it has been trained, the state of the optimizer. */
+/* A network, its weights, its settings and, once it has been trained, the state of the
+ * optimizer. */
 typedef struct cae_model cae_model;
 
 /* Makes a model with fresh weights.
  *   out           receives the model; free it with cae_model_free
- *   architecture  a preset's name, or an architecture text (docs/architecture-text.md), NUL-terminated
- *   seed          any value; equal seeds give equal weights on every machine. Weights and biases are
- *                 uniform in +-1/sqrt(fan_in).
+ *   architecture  a preset's name, or an architecture text (docs/architecture-text.md),
+ *                 NUL-terminated
+ *   seed          any value; equal seeds give equal weights on every machine. Weights and biases
+ *                 are uniform in +-1/sqrt(fan_in).
  * Returns CAE_OK; CAE_E_ARGUMENT (NULL, unknown value in CAE_CPU), _SYNTAX (the line and column),
  * _SHAPE (the line whose sizes do not fit), _LIMIT (over a cap of the text), _NOMEM. Since 0.1. */
 CAE_API int cae_model_new(cae_model **out, const char *architecture, uint64_t seed);
@@ -162,8 +165,8 @@ CAE_API int cae_model_load_weights(cae_model *m, const char *path);
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _NOMEM. Since 0.1. */
 CAE_API int cae_model_save(const cae_model *m, const char *path, uint32_t flags);
 
-/* The same into memory. `data` NULL with `capacity` 0 asks for the size alone: sets `*size`, returns
- * CAE_OK. CAE_E_BUFFER when capacity is too small; `*size` is set then too. Since 0.1. */
+/* The same into memory. `data` NULL with `capacity` 0 asks for the size alone: sets `*size`,
+ * returns CAE_OK. CAE_E_BUFFER when capacity is too small; `*size` is set then too. Since 0.1. */
 CAE_API int cae_model_save_memory(const cae_model *m, void *data, size_t capacity, size_t *size,
                                   uint32_t flags);
 
@@ -187,20 +190,23 @@ CAE_API int cae_model_shape(const cae_model *m, size_t shape[3]);
  * so that the code alone does not describe the image. Since 0.1. */
 CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size_t shape[3]);
 
-/* ---- Settings --------------------------------------------------------------------------------- */
+/* ---- Settings -------------------------------------------------------------------------------- */
 
 /* Sets or reads a number by its name. Settings, their initial values and ranges:
  *   learning_rate  1e-3   [0, 1e6]    Adam's step size (Kingma & Ba 2015, Algorithm 1: alpha)
  *   beta1          0.9    [0, 1)      decay of the first moment
  *   beta2          0.999  [0, 1)      decay of the second moment
  *   epsilon        1e-8   [1e-30, 1]  added to the root of the second moment
- *   weight_decay   0      [0, 1e6]    decoupled (Loshchilov & Hutter 2019): w -= learning_rate * it * w
+ *   weight_decay   0      [0, 1e6]    decoupled (Loshchilov & Hutter 2019): each step also takes
+ *                                     learning_rate * weight_decay * w off every weight w
  *   threads        1      [0, 1024]   of one call; 0 = the processors this process may use
  *   reproducible   0      0 or 1      1: the same seed and data give the same weights, to the last
  *                                     bit, on every processor (no fused multiply-add)
- *   memory_limit   2^30   [2^16, 2^53] bytes of scratch memory for one call; inference of what needs
- *                                     more is done in tiles where there is no dense layer, everything
- *                                     else is refused with CAE_E_LIMIT before anything is allocated
+ *   memory_limit   2^30   [2^16, 2^53]
+ *                                     bytes of scratch memory for one call; inference of what
+ *                                     needs more is done in tiles where there is no dense layer,
+ *                                     everything else is refused with CAE_E_LIMIT before anything
+ *                                     is allocated
  *   epoch          0      [0, 2^53]   the caller's own count, kept with the training state
  * Read-only, for cae_model_get alone: "parameters" (how many), "step" (updates so far).
  * Returns CAE_OK; CAE_E_ARGUMENT for an unknown key, a value out of range, a fraction where a whole
@@ -218,7 +224,7 @@ CAE_API int cae_setting_info(size_t index, const char **key, double *min, double
  * Since 0.1. */
 CAE_API const char *cae_model_kernels(const cae_model *m);
 
-/* ---- Weights ---------------------------------------------------------------------------------- */
+/* ---- Weights --------------------------------------------------------------------------------- */
 
 /* The number of weight tensors; 0 when m is NULL. They are numbered in file order: names sorted by
  * byte value ("0.bias", "0.weight", "11.bias", ...). Since 0.1. */
@@ -236,10 +242,10 @@ CAE_API int cae_tensor_info(const cae_model *m, size_t index, const char **name,
 CAE_API int cae_tensor_get(const cae_model *m, size_t index, float *values, size_t len);
 CAE_API int cae_tensor_set(cae_model *m, size_t index, const float *values, size_t len);
 
-/* ---- Training --------------------------------------------------------------------------------- */
+/* ---- Training -------------------------------------------------------------------------------- */
 /*
- * input, target: count x channels x height x width; the same buffer may be passed for both. Any size
- * that the network takes, not only its training size. loss (may be NULL) receives the mean of
+ * input, target: count x channels x height x width; the same buffer may be passed for both. Any
+ * size that the network takes, not only its training size. loss (may be NULL) receives the mean of
  * (output - target)^2 over all count x channels x height x width values, before the update.
  * Each returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _NONFINITE, _LIMIT, _NOMEM.
  */
@@ -256,20 +262,21 @@ CAE_API int cae_train_gradient(cae_model *m, const float *input, const float *ta
 
 /* Reads or replaces the pending gradient: all tensors concatenated in file order, the mean over the
  * batch. len = cae_model_get "parameters", else CAE_E_SHAPE. Between gradient and apply, average it
- * over machines by MPI or anything else. Getting when there is none is CAE_E_ARGUMENT; setting makes
- * one. Since 0.1. */
+ * over machines by MPI or anything else. Getting when there is none is CAE_E_ARGUMENT; setting
+ * makes one. Since 0.1. */
 CAE_API int cae_gradient_get(const cae_model *m, float *values, size_t len);
 CAE_API int cae_gradient_set(cae_model *m, const float *values, size_t len);
 
 /* The second half: updates the weights from the pending gradient, which is used up. Gradient and
- * apply equal one cae_train_step bit for bit. CAE_E_ARGUMENT when there is no gradient. Since 0.1. */
+ * apply equal one cae_train_step bit for bit. CAE_E_ARGUMENT when there is no gradient. Since
+ * 0.1. */
 CAE_API int cae_train_apply(cae_model *m);
 
 /* The loss of the whole network without training. Since 0.1. */
 CAE_API int cae_evaluate(const cae_model *m, const float *input, const float *target, size_t count,
                          size_t height, size_t width, float *loss);
 
-/* ---- Using a model ---------------------------------------------------------------------------- */
+/* ---- Using a model --------------------------------------------------------------------------- */
 /*
  * An output buffer overlaps no other buffer. height and width are those of the images, for
  * cae_decode too. Any count runs in bounded memory. Each returns CAE_OK; CAE_E_ARGUMENT, _SHAPE,
@@ -287,16 +294,17 @@ CAE_API int cae_decode(const cae_model *m, const float *codes, size_t count, siz
 
 /* The whole network of any model: noisy and clean are count x channels x height x width.
  *   sigma   the noise's standard deviation on the scale [0,1], finite and >= 0; 0 = not known.
- *           Models without a noise-level input ignore it (none of the presets has one). Since 0.1. */
+ *           Models without a noise-level input ignore it (none of the presets has one). Since
+ *           0.1. */
 CAE_API int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t height,
                         size_t width, float sigma, float *clean);
 
-/* Adds Gaussian noise in place to len values: value i gets sigma * normal(seed, i), the same numbers
- * on every machine. Not clipped. sigma finite and >= 0 on the scale of the values (25/255 is the
- * usual 25). Needs no model; any thread. Since 0.1. */
+/* Adds Gaussian noise in place to len values: value i gets sigma * normal(seed, i), the same
+ * numbers on every machine. Not clipped. sigma finite and >= 0 on the scale of the values (25/255
+ * is the usual 25). Needs no model; any thread. Since 0.1. */
 CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed);
 
-/* ---- Compressed images ------------------------------------------------------------------------ */
+/* ---- Compressed images ----------------------------------------------------------------------- */
 /*
  * The code of an image, quantised per channel with the ranges gathered in training, entropy-coded
  * into a small container (docs/file-formats.md). Any number of channels that the model takes, pixel
@@ -304,11 +312,13 @@ CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
  * run the kernels that are equal everywhere.
  */
 
-/* A capacity that always suffices for cae_compress of a height x width image; 0 on error. Since 0.1. */
+/* A capacity that always suffices for cae_compress of a height x width image; 0 on error. Since
+ * 0.1. */
 CAE_API size_t cae_compress_bound(const cae_model *m, size_t height, size_t width);
 
 /* Compresses an image.
- *   pixels    height rows of width x channels bytes, `stride` bytes apart (stride >= width x channels)
+ *   pixels    height rows of width x channels bytes, `stride` bytes apart (stride >= width x
+ *             channels)
  *   quality   1 (smallest) .. 100 (best); 0 = the default, 50
  *   data, capacity, size   as in cae_model_save_memory; a size query runs the whole compression
  * Returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _LIMIT, _BUFFER, _UNSUPPORTED, _NONFINITE, _NOMEM.
@@ -319,8 +329,9 @@ CAE_API int cae_compress(const cae_model *m, const uint8_t *pixels, size_t heigh
 
 /* Restores an image of known size; ask cae_compressed_info first. Rows of pixels between width x
  * channels and stride are not touched. The file may come from a stranger.
- * Returns CAE_OK; CAE_E_FORMAT (damaged), _VERSION, _MODEL (made with another model), _SHAPE (height
- * or width are not the file's), _ARGUMENT, _LIMIT, _UNSUPPORTED, _NONFINITE, _NOMEM. Since 0.1. */
+ * Returns CAE_OK; CAE_E_FORMAT (damaged), _VERSION, _MODEL (made with another model), _SHAPE
+ * (height or width are not the file's), _ARGUMENT, _LIMIT, _UNSUPPORTED, _NONFINITE, _NOMEM.
+ * Since 0.1. */
 CAE_API int cae_decompress(const cae_model *m, const void *data, size_t size, uint8_t *pixels,
                            size_t height, size_t width, size_t stride);
 

@@ -76,7 +76,8 @@ uint64_t cae_read_varint(cae_reader *r)
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 70 && !r->failed; shift += 7) {
         const uint8_t byte = cae_read_u8(r);
-        /* The tenth byte holds bit 63 alone; a last byte of 0 would be a longer form than needed. */
+        /* The tenth byte holds bit 63 alone; a last byte of 0 would be a longer form than
+         * needed. */
         if ((shift == 63 && byte > 1) || (byte == 0 && shift > 0)) {
             break;
         }

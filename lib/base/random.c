@@ -9,8 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Ten rounds of Philox on the counter (index, stream) under the key `seed`; constants from the paper,
- * table 2 and section 4. */
+/* Ten rounds of Philox on the counter (index, stream) under the key `seed`; constants from the
+ * paper, table 2 and section 4. */
 static void philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
 {
     uint32_t c[4] = {(uint32_t)index, (uint32_t)(index >> 32), (uint32_t)stream,

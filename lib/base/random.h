@@ -1,8 +1,9 @@
 /*
- * Counter-based random numbers: number `index` of stream `stream` under `seed` is a function of these
- * three alone, so nothing depends on the order of calls, on threads or on what ran before. The
- * generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2,
- * 3", SC 2011); normal numbers come from the inverse of the normal distribution function in double.
+ * Counter-based random numbers: number `index` of stream `stream` under `seed` is a function of
+ * these three alone, so nothing depends on the order of calls, on threads or on what ran before.
+ * The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
+ * as 1, 2, 3", SC 2011); normal numbers come from the inverse of the normal distribution function
+ * in double.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -10,6 +11,8 @@
 #define CAE_BASE_RANDOM_H
 
 #include <stdint.h>
+
+#include "base/exact.h"
 
 /* Streams in use; a new use takes a new number, never one of these. */
 enum {

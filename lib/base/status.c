@@ -151,7 +151,8 @@ static void format_list(char *text, size_t size, const char *format, va_list *ar
 
 int cae_fail(int status, const char *format, ...)
 {
-    /* An argument may point into the old message, so it is replaced only when the new one stands. */
+    /* An argument may point into the old message, so it is replaced only when the new one
+     * stands. */
     char text[CAE_MESSAGE_SIZE];
     va_list args;
     va_start(args, format);

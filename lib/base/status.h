@@ -10,11 +10,8 @@
 
 #include <stddef.h>
 
+#include "base/exact.h"
 #include "cae/cae.h"
-
-#ifdef __FAST_MATH__
-#error "libcae computes exactly: build it without -ffast-math and -Ofast"
-#endif
 
 enum { CAE_MESSAGE_SIZE = 256 };
 
@@ -29,12 +26,12 @@ const char *cae_message(void);
 char *cae_format(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-#define CAE_TRY(call)                                                                              \
-    do {                                                                                           \
-        const int try_status = (call);                                                             \
-        if (try_status != CAE_OK) {                                                                \
-            return try_status;                                                                     \
-        }                                                                                          \
+#define CAE_TRY(call)                  \
+    do {                               \
+        const int try_status = (call); \
+        if (try_status != CAE_OK) {    \
+            return try_status;         \
+        }                              \
     } while (0)
 
 #endif

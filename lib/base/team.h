@@ -1,9 +1,9 @@
 /*
- * A team of threads for the length of one call: made when the call begins, joined before it returns.
- * Nothing outlives the call, so fork(), dlclose() and a model that moves between threads need no
- * care; when threads cannot be made the caller does the work alone. Jobs are handed out in rising
- * order; what must happen in order (summing gradients) takes turns by job number. Results must not
- * depend on which worker runs a job.
+ * A team of threads for the length of one call: made when the call begins, joined before it
+ * returns. Nothing outlives the call, so fork(), dlclose() and a model that moves between threads
+ * need no care; when threads cannot be made the caller does the work alone. Jobs are handed out
+ * in rising order; what must happen in order (summing gradients) takes turns by job number.
+ * Results must not depend on which worker runs a job.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,7 +1,7 @@
 /*
  * The uniform quantiser of the codes (docs/file-formats.md, section 3): one range per channel, one
- * byte per symbol. Every function here is total: NaN, infinities and ranges of any kind give
- * symbols within bounds, and values that are finite where the range is.
+ * byte per symbol. Every function here is total: NaN, infinities and ranges of any kind give valid
+ * symbols, and valid symbols give values that are finite where the range is.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/exact.h"
 
 /* The range of each channel's values. Belongs to whoever holds the arrays. */
 typedef struct cae_ranges {
@@ -31,7 +33,7 @@ void cae_ranges_gather(const cae_ranges *r, const float *codes, size_t count, si
 unsigned cae_quantise_top(unsigned quality);
 
 /* One code of channels x plane values (height x width in rows) to symbols of the same layout, and
- * back. Only the first `plane` values of a channel are touched. */
+ * back. Symbols that come from a file must be checked first. */
 void cae_quantise(uint8_t *symbols, const float *code, const cae_ranges *r, size_t plane,
                   unsigned quality);
 void cae_dequantise(float *code, const uint8_t *symbols, const cae_ranges *r, size_t plane,

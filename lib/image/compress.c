@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "codec/deflate.h"
 
-/* ---- Pieces of rows --------------------------------------------------------------------------- */
+/* ---- Pieces of rows -------------------------------------------------------------------------- */
 
 struct pixel_rows {
     const cae_pixels *pixels;
@@ -73,7 +73,7 @@ static void write_symbols(void *to, size_t n, size_t c, size_t y, size_t x0, siz
                  s->quality);
 }
 
-/* ---- Whole images ----------------------------------------------------------------------------- */
+/* ---- Whole images ---------------------------------------------------------------------------- */
 
 static int symbol_count(const cae_net *net, size_t height, size_t width, cae_shape *code,
                         size_t *len)
@@ -185,8 +185,7 @@ int cae_image_decompress(const cae_image_coder *coder, const cae_image_file *fil
     }
     if (status == CAE_OK) {
         status = cae_net_infer(&engine, CAE_DECODE, (cae_source){read_symbols, &from, 0, 0}, 1,
-                               pixels->height, pixels->width,
-                               (cae_sink){write_pixels, &to, 0, 0});
+                               pixels->height, pixels->width, (cae_sink){write_pixels, &to, 0, 0});
     }
     cae_release(memory, from.symbols);
     return status;

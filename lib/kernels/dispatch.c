@@ -1,7 +1,8 @@
 /*
  * Dispatch: which tiers this processor runs, and which one CAE_CPU leaves. A processor may know AVX
  * while the system does not save its registers, so XGETBV is asked as well as CPUID. The result is
- * one of the library's two mutable globals; computing it twice gives the same, so no lock is needed.
+ * one of the library's two mutable globals; computing it twice gives the same, so no lock is
+ * needed.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -73,8 +74,8 @@ const cae_kernels *cae_kernels_tier(size_t index)
     return i < TIERS ? tiers[i].kernels : NULL;
 }
 
-/* Names that CAE_CPU may hold everywhere, built in or not, slowest first: "avx2" on a machine without
- * it is a wish that cannot be met in full, not a mistake. */
+/* Names that CAE_CPU may hold everywhere, built in or not, slowest first: "avx2" on a machine
+ * without it is a wish that cannot be met in full, not a mistake. */
 static const char *const names[] = {"c", "sse2", "avx2", "fma"};
 
 enum { NAMES = sizeof(names) / sizeof(names[0]), UNKNOWN = 0, BAD = -1 };

@@ -1,16 +1,16 @@
 /*
- * The kernel table and its contracts. All arithmetic on tensors happens in these functions; everything
- * above only moves pointers. They allocate nothing, report nothing and know no layers.
+ * The kernel table and its contracts. All arithmetic on tensors happens in these functions;
+ * everything above only moves pointers. They allocate nothing, report nothing and know no layers.
  *
  * A *tier* is one table: "c" (portable), "sse2", "avx2" (multiply, then add) and "fma" (AVX2 with
- * fused multiply-add), all compiled from the one source vector.h over a few vector words. reference.c
- * is the plain specification: c, sse2 and avx2 equal it bit for bit, and fma equals the same text
- * with madd(a, b, c) meaning fmaf(a, b, c) instead of a * b + c rounded twice.
+ * fused multiply-add), all compiled from the one source vector.h over a few vector words.
+ * reference.c is the plain specification: c, sse2 and avx2 equal it bit for bit, and fma equals
+ * the same text with madd(a, b, c) meaning fmaf(a, b, c) instead of a * b + c rounded twice.
  *
  * Rules for all: vectors run over outputs, never over a sum, so that each output element sums its
- * terms in the order written here whatever the vector's length; no element outside the stated ranges
- * is read or written; pointers need the alignment of float only; outputs overlap no input unless
- * the contract says so; NaN goes through as IEEE arithmetic has it.
+ * terms in the order written here whatever the vector's length; no element outside the stated
+ * ranges is read or written; pointers need the alignment of float only; outputs overlap no input
+ * unless the contract says so; NaN goes through as IEEE arithmetic has it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/exact.h"
 
 /* A layer's last step, element by element. In the order of the architecture text's words. */
 typedef enum cae_activation {
@@ -36,15 +38,16 @@ typedef enum cae_activation {
  *
  *     C[i][j] = start + sum over s, then over l, of  A_s[i][l] * B_s[l][j]
  *
- * for i < m, j < n, with s < segments and l < k in rising order, one chain of acc = madd(A, B, acc).
+ * for i < m, j < n, with s < segments and l < k in rising order, one chain of acc = madd(A, B,
+ * acc).
  *
  *     A_s[i][l] = a[a_segment[s] + i * a_row + l * a_k]
  *     B_s[l][j] = b[b_segment[s] + l * b_k + (j / 16) * b_panel + j % 16]
  *     C[i][j]   = c[i * c_row + j]
  *
  * B stands in panels of 16 columns, so that weights can be packed (b_k = width of the panel) and
- * plain rows can be used as they are (b_panel = 16). The last panel is as wide as what is left of n.
- * The start is 0, C itself, bias[j] or bias[i]. segments = 0 or k = 0 leaves the start.
+ * plain rows can be used as they are (b_panel = 16). The last panel is as wide as what is left of
+ * n. The start is 0, C itself, bias[j] or bias[i]. segments = 0 or k = 0 leaves the start.
  * A segment is a tap of a convolution, or a row of pixels.
  */
 typedef enum cae_gemm_start {
@@ -90,8 +93,8 @@ typedef struct cae_pool {
 } cae_pool;
 
 /*
- * One update by Adam with decoupled weight decay (Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter
- * 2019), element by element:
+ * One update by Adam with decoupled weight decay (Kingma & Ba 2015, Algorithm 1; Loshchilov &
+ * Hutter 2019), element by element:
  *
  *     m' = madd(g, 1 - beta1, beta1 * m)                       (below FLT_MIN in magnitude: 0)
  *     v' = madd(g * (1 - beta2), g, beta2 * v)                 (likewise)

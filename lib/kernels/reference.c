@@ -1,7 +1,7 @@
 /*
  * The plain specification of the kernels: one element after the other, in the order that kernels.h
- * states, with nothing clever. Tests compare every tier with it by memcmp. Compiled twice: madd is a
- * multiplication and an addition, or with CAE_REFERENCE_FMA one fmaf. Linked by tests only.
+ * states, with nothing clever. Tests compare every tier with it by memcmp. Compiled twice: madd
+ * is a multiplication and an addition, or with CAE_REFERENCE_FMA one fmaf. Linked by tests only.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -82,7 +82,8 @@ static float exponential(float x)
     return (p + 1.0f) * scale;
 }
 
-/* tanh: up to 0.625 an odd polynomial (Cephes' tanhf), beyond it (1 - e)/(1 + e) with e = exp(-2|x|). */
+/* tanh: up to 0.625 an odd polynomial (Cephes' tanhf), beyond it (1 - e)/(1 + e) with e =
+ * exp(-2|x|). */
 static float hyperbolic_tangent(float x)
 {
     const float a = fabsf(x);

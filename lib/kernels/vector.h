@@ -1,8 +1,9 @@
 /*
- * All kernels, written once over the vector words of a tier (words_*.h) and compiled once per tier by
- * tier_*.c. kernels.h has the contracts, reference.c the plain text that this file must equal bit for
- * bit. What is left over at the end of a row goes through the same words on a short copy, so there is
- * no second arithmetic to keep equal, except in gemm, whose last few columns are single floats.
+ * All kernels, written once over the vector words of a tier (words_*.h) and compiled once per
+ * tier by tier_*.c. kernels.h has the contracts, reference.c the plain text that this file must
+ * equal bit for bit. What is left over at the end of a row goes through the same words on a short
+ * copy, so there is no second arithmetic to keep equal, except in gemm, whose last few columns
+ * are single floats.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -16,73 +17,73 @@
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
 
-/* ---- gemm ------------------------------------------------------------------------------------- */
+/* ---- gemm ------------------------------------------------------------------------------------ */
 
 /*
  * A block of ROWS x WORDS words of C stays in registers while the whole sum runs: 6 x 2 of the 16
- * vector registers accumulate, two hold B, one holds A. The template is instantiated for vectors and
- * for single floats.
+ * vector registers accumulate, two hold B, one holds A. The template is instantiated for vectors
+ * and for single floats.
  */
 enum { ROWS = 6, WORDS = 2 };
 
-#define BLOCK_TEMPLATE(name, word, lanes, load, store, set, madd)                                  \
-    INLINE void name(const cae_gemm *g, size_t i, size_t j, const int rows, const int words)       \
-    {                                                                                              \
-        word acc[ROWS][WORDS];                                                                     \
-        float *const c = g->c + (ptrdiff_t)i * g->c_row + (ptrdiff_t)j;                            \
-        UNROLL for (int r = 0; r < rows; r++)                                                      \
-        {                                                                                          \
-            UNROLL for (int w = 0; w < words; w++)                                                 \
-            {                                                                                      \
-                switch (g->start) {                                                                \
-                case CAE_START_C:                                                                  \
-                    acc[r][w] = load(c + r * g->c_row + w * (lanes));                              \
-                    break;                                                                         \
-                case CAE_START_COLUMN_BIAS:                                                        \
-                    acc[r][w] = load(g->bias + j + (size_t)(w * (lanes)));                         \
-                    break;                                                                         \
-                case CAE_START_ROW_BIAS:                                                           \
-                    acc[r][w] = set(g->bias[i + (size_t)r]);                                       \
-                    break;                                                                         \
-                default:                                                                           \
-                    acc[r][w] = set(0.0f);                                                         \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-        const ptrdiff_t column =                                                                   \
-            (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);                  \
-        const ptrdiff_t a_row = g->a_row;                                                          \
-        const ptrdiff_t a_k = g->a_k;                                                              \
-        const ptrdiff_t b_k = g->b_k;                                                              \
-        const size_t k = g->k;                                                                     \
-        for (size_t s = 0; s < g->segments; s++) {                                                 \
-            const float *a = g->a + g->a_segment[s] + (ptrdiff_t)i * a_row;                        \
-            const float *b = g->b + g->b_segment[s] + column;                                      \
-            for (size_t l = 0; l < k; l++) {                                                       \
-                word bw[WORDS];                                                                    \
-                UNROLL for (int w = 0; w < words; w++)                                             \
-                {                                                                                  \
-                    bw[w] = load(b + w * (lanes));                                                 \
-                }                                                                                  \
-                UNROLL for (int r = 0; r < rows; r++)                                              \
-                {                                                                                  \
-                    const word x = set(a[r * a_row]);                                              \
-                    UNROLL for (int w = 0; w < words; w++)                                         \
-                    {                                                                              \
-                        acc[r][w] = madd(x, bw[w], acc[r][w]);                                     \
-                    }                                                                              \
-                }                                                                                  \
-                a += a_k;                                                                          \
-                b += b_k;                                                                          \
-            }                                                                                      \
-        }                                                                                          \
-        UNROLL for (int r = 0; r < rows; r++)                                                      \
-        {                                                                                          \
-            UNROLL for (int w = 0; w < words; w++)                                                 \
-            {                                                                                      \
-                store(c + r * g->c_row + w * (lanes), acc[r][w]);                                  \
-            }                                                                                      \
-        }                                                                                          \
+#define BLOCK_TEMPLATE(name, word, lanes, load, store, set, madd)                            \
+    INLINE void name(const cae_gemm *g, size_t i, size_t j, const int rows, const int words) \
+    {                                                                                        \
+        word acc[ROWS][WORDS];                                                               \
+        float *const c = g->c + (ptrdiff_t)i * g->c_row + (ptrdiff_t)j;                      \
+        UNROLL for (int r = 0; r < rows; r++)                                                \
+        {                                                                                    \
+            UNROLL for (int w = 0; w < words; w++)                                           \
+            {                                                                                \
+                switch (g->start) {                                                          \
+                case CAE_START_C:                                                            \
+                    acc[r][w] = load(c + r * g->c_row + w * (lanes));                        \
+                    break;                                                                   \
+                case CAE_START_COLUMN_BIAS:                                                  \
+                    acc[r][w] = load(g->bias + j + (size_t)(w * (lanes)));                   \
+                    break;                                                                   \
+                case CAE_START_ROW_BIAS:                                                     \
+                    acc[r][w] = set(g->bias[i + (size_t)r]);                                 \
+                    break;                                                                   \
+                default:                                                                     \
+                    acc[r][w] = set(0.0f);                                                   \
+                }                                                                            \
+            }                                                                                \
+        }                                                                                    \
+        const ptrdiff_t column =                                                             \
+            (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);            \
+        const ptrdiff_t a_row = g->a_row;                                                    \
+        const ptrdiff_t a_k = g->a_k;                                                        \
+        const ptrdiff_t b_k = g->b_k;                                                        \
+        const size_t k = g->k;                                                               \
+        for (size_t s = 0; s < g->segments; s++) {                                           \
+            const float *a = g->a + g->a_segment[s] + (ptrdiff_t)i * a_row;                  \
+            const float *b = g->b + g->b_segment[s] + column;                                \
+            for (size_t l = 0; l < k; l++) {                                                 \
+                word bw[WORDS];                                                              \
+                UNROLL for (int w = 0; w < words; w++)                                       \
+                {                                                                            \
+                    bw[w] = load(b + w * (lanes));                                           \
+                }                                                                            \
+                UNROLL for (int r = 0; r < rows; r++)                                        \
+                {                                                                            \
+                    const word x = set(a[r * a_row]);                                        \
+                    UNROLL for (int w = 0; w < words; w++)                                   \
+                    {                                                                        \
+                        acc[r][w] = madd(x, bw[w], acc[r][w]);                               \
+                    }                                                                        \
+                }                                                                            \
+                a += a_k;                                                                    \
+                b += b_k;                                                                    \
+            }                                                                                \
+        }                                                                                    \
+        UNROLL for (int r = 0; r < rows; r++)                                                \
+        {                                                                                    \
+            UNROLL for (int w = 0; w < words; w++)                                           \
+            {                                                                                \
+                store(c + r * g->c_row + w * (lanes), acc[r][w]);                            \
+            }                                                                                \
+        }                                                                                    \
     }
 
 INLINE float s_load(const float *p)
@@ -113,28 +114,28 @@ BLOCK_TEMPLATE(vector_block, vec, LANES, v_load, v_store, v_set, v_madd)
 BLOCK_TEMPLATE(float_block, float, 1, s_load, s_store, s_set, s_madd)
 
 /* The blocks that exist: 1 to 6 rows of two vectors, of one, and of a single float. */
-#define BLOCK_ROWS(name, block, words)                                                             \
-    static void name(const cae_gemm *g, size_t i, size_t j, size_t rows)                           \
-    {                                                                                              \
-        switch (rows) {                                                                            \
-        case 1:                                                                                    \
-            block(g, i, j, 1, words);                                                              \
-            break;                                                                                 \
-        case 2:                                                                                    \
-            block(g, i, j, 2, words);                                                              \
-            break;                                                                                 \
-        case 3:                                                                                    \
-            block(g, i, j, 3, words);                                                              \
-            break;                                                                                 \
-        case 4:                                                                                    \
-            block(g, i, j, 4, words);                                                              \
-            break;                                                                                 \
-        case 5:                                                                                    \
-            block(g, i, j, 5, words);                                                              \
-            break;                                                                                 \
-        default:                                                                                   \
-            block(g, i, j, ROWS, words);                                                           \
-        }                                                                                          \
+#define BLOCK_ROWS(name, block, words)                                   \
+    static void name(const cae_gemm *g, size_t i, size_t j, size_t rows) \
+    {                                                                    \
+        switch (rows) {                                                  \
+        case 1:                                                          \
+            block(g, i, j, 1, words);                                    \
+            break;                                                       \
+        case 2:                                                          \
+            block(g, i, j, 2, words);                                    \
+            break;                                                       \
+        case 3:                                                          \
+            block(g, i, j, 3, words);                                    \
+            break;                                                       \
+        case 4:                                                          \
+            block(g, i, j, 4, words);                                    \
+            break;                                                       \
+        case 5:                                                          \
+            block(g, i, j, 5, words);                                    \
+            break;                                                       \
+        default:                                                         \
+            block(g, i, j, ROWS, words);                                 \
+        }                                                                \
     }
 
 BLOCK_ROWS(two_vectors, vector_block, WORDS)
@@ -163,7 +164,7 @@ static void gemm(const cae_gemm *g)
     }
 }
 
-/* ---- Short rows ------------------------------------------------------------------------------- */
+/* ---- Short rows ------------------------------------------------------------------------------ */
 
 /* The first n < LANES lanes; the others are 0 and are not stored. */
 INLINE vec load_part(const float *p, size_t n)
@@ -223,7 +224,7 @@ INLINE void store_some_u32(uint32_t *p, vec v, size_t n)
     }
 }
 
-/* ---- Activations ------------------------------------------------------------------------------ */
+/* ---- Activations ----------------------------------------------------------------------------- */
 
 INLINE vec select(vec mask, vec yes, vec no)
 {
@@ -366,7 +367,7 @@ static void activate_back(cae_activation activation, const float *y, float *dy, 
     }
 }
 
-/* ---- Sums ------------------------------------------------------------------------------------- */
+/* ---- Sums ------------------------------------------------------------------------------------ */
 
 static void add(float *y, const float *x, size_t len)
 {
@@ -388,7 +389,7 @@ static void sum_rows(float *sum, const float *x, size_t rows, size_t cols, ptrdi
     }
 }
 
-/* ---- Max pooling ------------------------------------------------------------------------------ */
+/* ---- Max pooling ----------------------------------------------------------------------------- */
 
 INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg, size_t n)
 {
@@ -434,7 +435,7 @@ static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, f
     }
 }
 
-/* ---- Adam ------------------------------------------------------------------------------------- */
+/* ---- Adam ------------------------------------------------------------------------------------ */
 
 /* 0 for what is below the smallest normal float: denormals would make later steps slow. */
 INLINE vec flush(vec x)
@@ -446,13 +447,13 @@ INLINE vec adam_word(const cae_adam_step *s, float *w, float *m, float *v, const
                      bool write)
 {
     const vec grad = load_some(g, n);
-    const vec m1 = flush(v_madd(grad, v_set(s->one_minus_beta1),
-                                v_mul(v_set(s->beta1), load_some(m, n))));
+    const vec m1 =
+        flush(v_madd(grad, v_set(s->one_minus_beta1), v_mul(v_set(s->beta1), load_some(m, n))));
     const vec v1 = flush(v_madd(v_mul(grad, v_set(s->one_minus_beta2)), grad,
                                 v_mul(v_set(s->beta2), load_some(v, n))));
     const vec root = v_madd(v_sqrt(v1), v_set(s->v_scale), v_set(s->epsilon));
-    const vec w1 = v_madd(v_set(-s->step), v_div(m1, root),
-                          v_mul(load_some(w, n), v_set(s->decay)));
+    const vec w1 =
+        v_madd(v_set(-s->step), v_div(m1, root), v_mul(load_some(w, n), v_set(s->decay)));
     if (write) {
         store_some(w, w1, n);
         store_some(m, m1, n);
@@ -478,11 +479,11 @@ static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const flo
     return finite;
 }
 
-/* ---- The table -------------------------------------------------------------------------------- */
+/* ---- The table ------------------------------------------------------------------------------- */
 
-#define CAE_KERNEL_TABLE(tier_name, is_exact)                                                      \
-    {                                                                                              \
-        .name = tier_name, .exact = is_exact, .gemm = gemm, .activate = activate,                  \
-        .activate_back = activate_back, .add = add, .sum_rows = sum_rows, .pool = pool,            \
-        .pool_back = pool_back, .adam = adam                                                       \
+#define CAE_KERNEL_TABLE(tier_name, is_exact)                                           \
+    {                                                                                   \
+        .name = tier_name, .exact = is_exact, .gemm = gemm, .activate = activate,       \
+        .activate_back = activate_back, .add = add, .sum_rows = sum_rows, .pool = pool, \
+        .pool_back = pool_back, .adam = adam                                            \
     }

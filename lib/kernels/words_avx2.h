@@ -1,6 +1,6 @@
 /*
- * Vector words of the avx2 and fma tiers: 8 lanes. The two differ in v_madd alone: under -mfma it is one
- * rounding, otherwise two.
+ * Vector words of the avx2 and fma tiers: 8 lanes. The two differ in v_madd alone: under -mfma it
+ * is one rounding, otherwise two.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

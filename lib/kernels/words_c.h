@@ -1,6 +1,6 @@
 /*
- * Vector words of the portable tier: 4 lanes of GNU C's vector extension, which every processor that
- * gcc and clang know compiles to what it has, down to single floats.
+ * Vector words of the portable tier: 4 lanes of GNU C's vector extension, which every processor
+ * that gcc and clang know compiles to what it has, down to single floats.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

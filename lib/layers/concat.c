@@ -10,8 +10,8 @@ static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
 {
     (void)l;
     if (in[0].h != in[1].h || in[0].w != in[1].w) {
-        return cae_fail(CAE_E_SHAPE, "cannot join %zu x %zu pixels to %zu x %zu", in[1].h,
-                        in[1].w, in[0].h, in[0].w);
+        return cae_fail(CAE_E_SHAPE, "cannot join %zu x %zu pixels to %zu x %zu", in[1].h, in[1].w,
+                        in[0].h, in[0].w);
     }
     *out = (cae_shape){in[0].c + in[1].c, in[0].h, in[0].w};
     return CAE_OK;

@@ -80,8 +80,7 @@ static void backward(const cae_pass *p)
 
 const cae_layer_type cae_layer_conv = {
     .word = "conv",
-    .takes =
-        CAE_TAKES_CHANNELS | CAE_TAKES_KERNEL | CAE_TAKES_STRIDE_PAD | CAE_TAKES_ACTIVATION,
+    .takes = CAE_TAKES_CHANNELS | CAE_TAKES_KERNEL | CAE_TAKES_STRIDE_PAD | CAE_TAKES_ACTIVATION,
     .shape = shape,
     .needs = needs,
     .needs_back = needs_back,

@@ -1,8 +1,9 @@
 /*
- * Dense (fully connected): y[o] = bias[o] + the sum over i of weight[o][i] * x[i], the input read in
- * planar order (c, h, w) as PyTorch's Flatten does, the output shaped likewise. The weight stays in
- * its file layout, [out][in], in all three passes: forward runs vectors over the images of the batch,
- * the two backward passes over the inputs. Sums over i, o and images run in rising order.
+ * Dense (fully connected): y[o] = bias[o] + the sum over i of weight[o][i] * x[i], the input read
+ * in planar order (c, h, w) as PyTorch's Flatten does, the output shaped likewise. The weight
+ * stays in its file layout, [out][in], in all three passes: forward runs vectors over the images
+ * of the batch, the two backward passes over the inputs. Sums over i, o and images run in rising
+ * order.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -60,8 +61,8 @@ static bool parameters(const cae_layer *l, const cae_shape *in, cae_parameter p[
     return true;
 }
 
-/* Scratch: x and dx as rows [image][input], x transposed [input][image], y likewise in both forms, and
- * a packed block of a matrix for every worker. */
+/* Scratch: x and dx as rows [image][input], x transposed [input][image], y likewise in both
+ * forms, and a packed block of a matrix for every worker. */
 struct buffers {
     float *x, *xt, *y, *yt;
     float *blocks;
@@ -83,8 +84,8 @@ static size_t scratch(const cae_layer *l, const cae_pass *p, bool training)
         !cae_size_mul4(sum, p->images, 2 * sizeof(float), 1, &floats)) {
         return SIZE_MAX;
     }
-    if (training && !cae_size_mul4(block_len(p->images), cae_team_size(p->team), sizeof(float), 1,
-                                   &blocks)) {
+    if (training &&
+        !cae_size_mul4(block_len(p->images), cae_team_size(p->team), sizeof(float), 1, &blocks)) {
         return SIZE_MAX;
     }
     return cae_size_add(floats, blocks, &sum) ? sum : SIZE_MAX;
@@ -102,7 +103,8 @@ static struct buffers buffers_of(const cae_pass *p)
     return b;
 }
 
-/* Between a view and planar values: element i of image n stands at values[n * n_step + i * i_step]. */
+/* Between a view and planar values: element i of image n stands at values[n * n_step + i *
+ * i_step]. */
 static void gather(const cae_view *v, size_t images, float *values, size_t n_step, size_t i_step)
 {
     const cae_region *r = &v->region;

@@ -10,8 +10,13 @@
 #include "layers/types.h"
 
 const cae_layer_type *const cae_layer_types[] = {
-    &cae_layer_conv, &cae_layer_tconv, &cae_layer_maxpool, &cae_layer_dense,
-    &cae_layer_add,  &cae_layer_concat, NULL,
+    &cae_layer_conv,
+    &cae_layer_tconv,
+    &cae_layer_maxpool,
+    &cae_layer_dense,
+    &cae_layer_add,
+    &cae_layer_concat,
+    NULL,
 };
 
 ptrdiff_t cae_div_floor(ptrdiff_t a, ptrdiff_t b)
@@ -31,8 +36,7 @@ static ptrdiff_t clamp(ptrdiff_t v, size_t limit)
 
 cae_region cae_region_clip(cae_region r, const cae_shape *s)
 {
-    return (cae_region){clamp(r.y0, s->h), clamp(r.y1, s->h), clamp(r.x0, s->w),
-                        clamp(r.x1, s->w)};
+    return (cae_region){clamp(r.y0, s->h), clamp(r.y1, s->h), clamp(r.x0, s->w), clamp(r.x1, s->w)};
 }
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b)

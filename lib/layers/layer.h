@@ -1,8 +1,8 @@
 /*
- * A layer: what one line of an architecture text computes. Each kind is one file that says how shapes
- * follow, which pixels of its input a piece of its output needs, what parameters it has, and how it
- * runs forward and backward; cae_layer_types is the table of them. Layers own no memory and know
- * nothing of the network around them: a cae_pass brings all they need.
+ * A layer: what one line of an architecture text computes. Each kind is one file that says how
+ * shapes follow, which pixels of its input a piece of its output needs, what parameters it has,
+ * and how it runs forward and backward; cae_layer_types is the table of them. Layers own no
+ * memory and know nothing of the network around them: a cae_pass brings all they need.
  *
  * Inside the library tensors stand channels innermost (n, h, w, c), so that vectors run over
  * channels; callers' images are planar (n, c, h, w) and are turned at the network's two ends.
@@ -31,8 +31,8 @@ typedef struct cae_shape {
     size_t c, h, w;
 } cae_shape;
 
-/* Rows [y0, y1) and columns [x0, x1) of a tensor, in the tensor's own coordinates. What a layer asks
- * for may reach beyond the tensor: that part is its padding. */
+/* Rows [y0, y1) and columns [x0, x1) of a tensor, in the tensor's own coordinates. What a layer
+ * asks for may reach beyond the tensor: that part is its padding. */
 typedef struct cae_region {
     ptrdiff_t y0, y1, x0, x1;
 } cae_region;
@@ -119,8 +119,8 @@ typedef struct cae_layer_type {
     bool picks; /* keeps in training which input each output took: cae_pass.arg */
     bool whole; /* needs its training size, all of it at once: no other sizes, no tiles */
 
-    /* Output shape for the given input shapes; CAE_E_SHAPE or CAE_E_LIMIT when they do not fit. Sides
-     * and channels above the caps are refused by the caller. */
+    /* Output shape for the given input shapes; CAE_E_SHAPE or CAE_E_LIMIT when they do not fit.
+     * Sides and channels above the caps are refused by the caller. */
     int (*shape)(const cae_layer *l, const cae_shape in[2], cae_shape *out);
 
     /* The pixels of input `which` that output pixels `out` read; `in` is that input's shape. */
@@ -132,8 +132,8 @@ typedef struct cae_layer_type {
     /* Weight and bias; NULL when there are none. False when a product would overflow. */
     bool (*parameters)(const cae_layer *l, const cae_shape *in, cae_parameter p[2]);
 
-    /* Turns a weight tensor into the kernels' layout for forward and backward, of the same size, and
-     * a gradient in the forward layout back. NULL: the weight is used as it is. */
+    /* Turns a weight tensor into the kernels' layout for forward and backward, of the same size,
+     * and a gradient in the forward layout back. NULL: the weight is used as it is. */
     void (*pack)(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
     void (*pack_back)(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
     void (*unpack)(const cae_layer *l, const cae_shape *in, const float *packed, float *weight);
@@ -154,7 +154,7 @@ extern const cae_layer_type *const cae_layer_types[];
 
 struct cae_layer {
     const cae_layer_type *type;
-    size_t line;     /* in the text, from 1 */
+    size_t line; /* in the text, from 1 */
     size_t input_len;
     size_t input[2]; /* numbers of tensors: 0 is the network's input, i + 1 the output of layer i */
     size_t kernel, stride, pad;

@@ -20,8 +20,7 @@ static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
         return cae_fail(CAE_E_SHAPE, "a window of %zu is larger than the padded input, %zu x %zu",
                         l->kernel, h, w);
     }
-    *out =
-        (cae_shape){in[0].c, (h - l->kernel) / l->stride + 1, (w - l->kernel) / l->stride + 1};
+    *out = (cae_shape){in[0].c, (h - l->kernel) / l->stride + 1, (w - l->kernel) / l->stride + 1};
     return CAE_OK;
 }
 

@@ -9,8 +9,8 @@
 
 #include "base/size.h"
 
-/* Rows of both maps that the weights' gradient works on at a time, in floats: what stays in the first
- * level of cache while all taps run over it. */
+/* Rows of both maps that the weights' gradient works on at a time, in floats: what stays in the
+ * first level of cache while all taps run over it. */
 enum { ROW_BLOCK = 6144 };
 
 cae_region cae_taps_fine(const cae_layer *l, cae_region r)
@@ -27,9 +27,8 @@ cae_region cae_taps_coarse(const cae_layer *l, cae_region r)
     const ptrdiff_t s = (ptrdiff_t)l->stride;
     const ptrdiff_t p = (ptrdiff_t)l->pad;
     const ptrdiff_t k = (ptrdiff_t)l->kernel;
-    return (cae_region){
-        cae_div_ceil(r.y0 + p - k + 1, s), cae_div_floor(r.y1 - 1 + p, s) + 1,
-        cae_div_ceil(r.x0 + p - k + 1, s), cae_div_floor(r.x1 - 1 + p, s) + 1};
+    return (cae_region){cae_div_ceil(r.y0 + p - k + 1, s), cae_div_floor(r.y1 - 1 + p, s) + 1,
+                        cae_div_ceil(r.x0 + p - k + 1, s), cae_div_floor(r.x1 - 1 + p, s) + 1};
 }
 
 static size_t panel_width(size_t channels, size_t panel)
@@ -202,16 +201,16 @@ static void fine_phase(const struct gather *g, size_t image, struct segments s, 
             s.len++;
         }
     }
-    const struct rows rows = {
-        .from = cae_view_at(g->from, image, qy0, qx0),
-        .to = cae_view_at(g->to, image, qy0 * stride - pad + (ptrdiff_t)phase_y,
-                          qx0 * stride - pad + (ptrdiff_t)phase_x),
-        .from_row = g->from->row,
-        .to_row = stride * g->to->row,
-        .from_pixel = (ptrdiff_t)g->from->c,
-        .to_pixel = stride * (ptrdiff_t)g->to->c,
-        .height = (size_t)(qy1 - qy0),
-        .width = (size_t)(qx1 - qx0)};
+    const struct rows rows = {.from = cae_view_at(g->from, image, qy0, qx0),
+                              .to =
+                                  cae_view_at(g->to, image, qy0 * stride - pad + (ptrdiff_t)phase_y,
+                                              qx0 * stride - pad + (ptrdiff_t)phase_x),
+                              .from_row = g->from->row,
+                              .to_row = stride * g->to->row,
+                              .from_pixel = (ptrdiff_t)g->from->c,
+                              .to_pixel = stride * (ptrdiff_t)g->to->c,
+                              .height = (size_t)(qy1 - qy0),
+                              .width = (size_t)(qx1 - qx0)};
     gather_rows(g, &s, &rows);
 }
 
@@ -240,7 +239,7 @@ void cae_taps_to_fine(const cae_pass *p, const cae_view *from, const cae_view *t
     cae_team_run(p->team, p->images, to_fine_job, &g);
 }
 
-/* ---- Gradients of the parameters -------------------------------------------------------------- */
+/* ---- Gradients of the parameters ------------------------------------------------------------- */
 
 struct weights {
     const cae_pass *pass;
@@ -344,7 +343,8 @@ bool cae_taps_parameters(const cae_layer *l, const cae_shape *in, bool transpose
 {
     const size_t first = transposed ? in->c : l->size.c;
     const size_t second = transposed ? l->size.c : in->c;
-    p[0] = (cae_parameter){.name = "weight", .rank = 4, .shape = {first, second, l->kernel, l->kernel}};
+    p[0] = (cae_parameter){
+        .name = "weight", .rank = 4, .shape = {first, second, l->kernel, l->kernel}};
     p[1] = (cae_parameter){.name = "bias", .rank = 1, .shape = {l->size.c, 1, 1, 1}};
     /* PyTorch's rule for both: the second dimension times the taps. */
     if (!cae_size_mul4(second, l->kernel, l->kernel, 1, &p[0].fan_in)) {

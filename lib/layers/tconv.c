@@ -1,7 +1,7 @@
 /*
- * Transposed convolution, the gradient of a convolution with respect to its input: input pixel (y, x)
- * adds x(i) * weight[i][o][ky][kx] to output pixel (y * stride - pad + ky, x * stride - pad + kx).
- * Computed by gathering, so that each output element is one sum: see taps.h.
+ * Transposed convolution, the gradient of a convolution with respect to its input: input pixel
+ * (y, x) adds x(i) * weight[i][o][ky][kx] to output pixel (y * stride - pad + ky, x * stride -
+ * pad + kx). Computed by gathering, so that each output element is one sum: see taps.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -91,8 +91,7 @@ static void backward(const cae_pass *p)
 
 const cae_layer_type cae_layer_tconv = {
     .word = "tconv",
-    .takes =
-        CAE_TAKES_CHANNELS | CAE_TAKES_KERNEL | CAE_TAKES_STRIDE_PAD | CAE_TAKES_ACTIVATION,
+    .takes = CAE_TAKES_CHANNELS | CAE_TAKES_KERNEL | CAE_TAKES_STRIDE_PAD | CAE_TAKES_ACTIVATION,
     .shape = shape,
     .needs = needs,
     .needs_back = needs_back,

@@ -22,7 +22,7 @@ void cae_pack_weights(const cae_net *net, const float *weights, float *packed, b
     }
 }
 
-/* ---- Margins ---------------------------------------------------------------------------------- */
+/* ---- Margins --------------------------------------------------------------------------------- */
 
 static void zero_floats(float *p, ptrdiff_t len)
 {
@@ -49,7 +49,7 @@ static void zero_margin(const cae_view *v, const cae_region *outer, size_t image
     }
 }
 
-/* ---- The two ends ----------------------------------------------------------------------------- */
+/* ---- The two ends ---------------------------------------------------------------------------- */
 
 /* Values that pass through the stack at a time. */
 enum { PIECE = 256 };
@@ -147,7 +147,7 @@ bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, si
     return finite;
 }
 
-/* ---- Layers ----------------------------------------------------------------------------------- */
+/* ---- Layers ---------------------------------------------------------------------------------- */
 
 /* What both directions share. */
 static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base, size_t layer)

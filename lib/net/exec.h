@@ -25,8 +25,9 @@ typedef struct cae_planar {
     size_t c, h, w;
 } cae_planar;
 
-/* Where a run's images or codes come from and go to, a piece of a row at a time: values x0 .. x1 - 1
- * of row y of channel c of image n. Called from several threads at once, for different pieces. */
+/* Where a run's images or codes come from and go to, a piece of a row at a time: values x0 .. x1
+ * - 1 of row y of channel c of image n. Called from several threads at once, for different
+ * pieces. */
 typedef struct cae_source {
     void (*read)(const void *from, size_t n, size_t c, size_t y, size_t x0, size_t x1, float *row);
     const void *from;

@@ -1,8 +1,9 @@
 /*
  * Inference and evaluation. The work is a list of jobs, each a rectangle of one image's result (a
  * tile; all of it where memory allows), spread over the workers of a team, each with a plan and a
- * block of memory of its own. A network with a dense layer is run on slices of the batch instead, one
- * after the other, with the team inside the layers, so that its matrices are read once per slice.
+ * block of memory of its own. A network with a dense layer is run on slices of the batch instead,
+ * one after the other, with the team inside the layers, so that its matrices are read once per
+ * slice.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -30,8 +31,8 @@ struct worker {
 struct run {
     const cae_engine *engine;
     cae_part part;
-    cae_source in;     /* images or codes */
-    cae_sink out;      /* write NULL: a loss is wanted, against the target */
+    cae_source in; /* images or codes */
+    cae_sink out;  /* write NULL: a loss is wanted, against the target */
     cae_planar target;
     cae_shape *shapes;
     cae_region whole; /* what must be computed of the result */
@@ -47,7 +48,7 @@ struct run {
     size_t block_size;
 };
 
-/* ---- One job ---------------------------------------------------------------------------------- */
+/* ---- One job --------------------------------------------------------------------------------- */
 
 static cae_region tile_of(const struct run *r, size_t tile)
 {
@@ -77,8 +78,8 @@ static void run_tile(struct run *r, struct worker *w, size_t first, size_t image
     }
     const cae_view y = cae_plan_view(w->plan, w->plan->to, w->base);
     for (size_t n = 0; n < images; n++) {
-        cae_loss_of(&y, n, &r->target, first,
-                    r->cells + (first + n - r->group_from) * r->cell_len, NULL, 0);
+        cae_loss_of(&y, n, &r->target, first, r->cells + (first + n - r->group_from) * r->cell_len,
+                    NULL, 0);
     }
 }
 
@@ -89,7 +90,7 @@ static void job(void *arg, size_t number, size_t worker)
     run_tile(r, &r->workers[worker], r->group_from + number / tiles, 1, number % tiles);
 }
 
-/* ---- How large a tile, how many workers ------------------------------------------------------- */
+/* ---- How large a tile, how many workers ------------------------------------------------------ */
 
 static void set_side(struct run *r, size_t side)
 {
@@ -109,13 +110,12 @@ static int tile_size(const struct run *r, cae_plan *plan, size_t limit, size_t *
     return CAE_OK;
 }
 
-/* The largest tiles that fit into `limit`; false when none do. Sides are powers of two: multiples of
- * a loss cell where there are pixels, down to 1 for codes. */
+/* The largest tiles that fit into `limit`; false when none do. Sides are powers of two: multiples
+ * of a loss cell where there are pixels, down to 1 for codes. */
 static int find_side(struct run *r, cae_plan *plan, size_t limit, bool *found)
 {
     const size_t least = r->part == CAE_ENCODE ? 1 : CAE_LOSS_CELL;
-    const size_t longer =
-        cae_size_max(cae_region_height(&r->whole), cae_region_width(&r->whole));
+    const size_t longer = cae_size_max(cae_region_height(&r->whole), cae_region_width(&r->whole));
     set_side(r, longer);
     CAE_TRY(tile_size(r, plan, limit, &r->block_size));
     for (size_t side = LARGEST_TILE; r->block_size > limit && side >= least; side /= 2) {
@@ -166,7 +166,7 @@ static int choose_slice(struct run *r, cae_plan *plan, size_t count)
     return too_large(r);
 }
 
-/* ---- The call --------------------------------------------------------------------------------- */
+/* ---- The call -------------------------------------------------------------------------------- */
 
 static int make_workers(struct run *r)
 {
@@ -215,9 +215,10 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
     r->in.w = in.w;
     r->out.h = out.h;
     r->out.w = out.w;
-    /* A dense layer makes all of its result or nothing; elsewhere what is cropped is not computed. */
-    r->whole = cae_region_whole(net->whole && r->part != CAE_ENCODE ? &r->shapes[net->layer_len]
-                                                                     : &out);
+    /* A dense layer makes all of its result or nothing; elsewhere what is cropped is not
+     * computed. */
+    r->whole =
+        cae_region_whole(net->whole && r->part != CAE_ENCODE ? &r->shapes[net->layer_len] : &out);
     r->slice = 1;
     if (r->out.write == NULL) {
         r->cell_len = cae_loss_cells(height, width);
@@ -231,8 +232,7 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
     /* Layers' scratch depends on the team's size: start it first. */
     const size_t threads = r->engine->threads;
     r->team = net->whole ? cae_team_start(net->memory, threads) : NULL;
-    const int status =
-        net->whole ? choose_slice(r, plan, count) : choose_tiles(r, plan, threads);
+    const int status = net->whole ? choose_slice(r, plan, count) : choose_tiles(r, plan, threads);
     cae_plan_free(plan);
     CAE_TRY(status);
     if (!net->whole) {

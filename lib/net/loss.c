@@ -53,12 +53,12 @@ void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t f
                 const float *plane =
                     target->data + ((first + n) * y->c + c) * target->h * target->w;
                 for (ptrdiff_t row = y0; row < y1; row++) {
-                    const struct row part = {
-                        .y = cae_view_at(y, n, row, x0) + c,
-                        .target = plane + (size_t)row * target->w + (size_t)x0,
-                        .dy = dy != NULL ? cae_view_at(dy, n, row, x0) + c : NULL,
-                        .step = y->c,
-                        .len = (size_t)(x1 - x0)};
+                    const struct row part = {.y = cae_view_at(y, n, row, x0) + c,
+                                             .target = plane + (size_t)row * target->w + (size_t)x0,
+                                             .dy = dy != NULL ? cae_view_at(dy, n, row, x0) + c
+                                                              : NULL,
+                                             .step = y->c,
+                                             .len = (size_t)(x1 - x0)};
                     sum = add_row(sum, &part, scale);
                 }
             }

@@ -10,7 +10,7 @@
 #include "base/size.h"
 #include "base/status.h"
 
-/* ---- Shapes ----------------------------------------------------------------------------------- */
+/* ---- Shapes ---------------------------------------------------------------------------------- */
 
 /* Puts the line before the message of a layer. */
 static int at_line(int status, const cae_layer *l)
@@ -47,8 +47,8 @@ int cae_net_shapes(const cae_net *net, size_t height, size_t width, cae_shape *s
                         net->input.h, net->input.w, height, width);
     }
     const size_t unit = net->whole ? 1 : net->unit;
-    shapes[0] = (cae_shape){net->input.c, cae_div_up(height, unit) * unit,
-                            cae_div_up(width, unit) * unit};
+    shapes[0] =
+        (cae_shape){net->input.c, cae_div_up(height, unit) * unit, cae_div_up(width, unit) * unit};
     for (size_t i = 0; i < net->layer_len; i++) {
         CAE_TRY(layer_shape(&net->layers[i], shapes, &shapes[i + 1]));
     }
@@ -98,7 +98,7 @@ static int find_traits(cae_net *net)
     return CAE_OK;
 }
 
-/* ---- Weights ---------------------------------------------------------------------------------- */
+/* ---- Weights --------------------------------------------------------------------------------- */
 
 /* Number of the layer's module in the matching nn.Sequential: one per layer, activation, and the
  * Flatten before the first dense; add and concat are no modules, their activations are. */
@@ -170,7 +170,7 @@ static void place_weights(cae_net *net)
     }
 }
 
-/* ---- The whole -------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 static int build(cae_net *net, const char *text)
 {

@@ -46,7 +46,7 @@ typedef struct cae_net {
     /* Where a layer's weight and bias begin among all weights; SIZE_MAX: it has none. */
     struct {
         size_t weight, bias;
-    } *slots;
+    } * slots;
 } cae_net;
 
 /* Parses a text. CAE_E_SYNTAX (line and column), _SHAPE (line), _LIMIT (line), _NOMEM. */

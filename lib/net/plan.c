@@ -49,7 +49,7 @@ void cae_plan_free(cae_plan *plan)
     }
 }
 
-/* ---- Regions ---------------------------------------------------------------------------------- */
+/* ---- Regions --------------------------------------------------------------------------------- */
 
 static void need(cae_planned *t, cae_region r)
 {
@@ -97,16 +97,16 @@ static void find_gradients(cae_plan *p)
         out->gradient = out->gradient && out->used;
         out->gradient_outer = whole;
         if (l->type->needs_back != NULL) {
-            out->gradient_outer = cae_region_join(
-                whole, l->type->needs_back(l, &p->shapes[l->input[0]]));
+            out->gradient_outer =
+                cae_region_join(whole, l->type->needs_back(l, &p->shapes[l->input[0]]));
         }
     }
 }
 
-/* ---- Places ----------------------------------------------------------------------------------- */
+/* ---- Places ---------------------------------------------------------------------------------- */
 
-/* Puts a block at the lowest place where nothing that lives at the same time stands. Blocks are kept
- * sorted by place, so one pass finds it. */
+/* Puts a block at the lowest place where nothing that lives at the same time stands. Blocks are
+ * kept sorted by place, so one pass finds it. */
 static int place(cae_plan *p, size_t size, size_t first, size_t last, size_t *at)
 {
     size_t candidate = 0;

@@ -1,8 +1,8 @@
 /*
- * The memory plan of one run through the network: which pixels of every tensor are computed so that a
- * wanted piece of the result comes out, with what margins of zeros, and where in one block of memory
- * tensors, gradients and scratch stand while they live. Everything is decided, and its size known,
- * before anything is allocated.
+ * The memory plan of one run through the network: which pixels of every tensor are computed so
+ * that a wanted piece of the result comes out, with what margins of zeros, and where in one block
+ * of memory tensors, gradients and scratch stand while they live. Everything is decided, and its
+ * size known, before anything is allocated.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -29,13 +29,13 @@ typedef struct cae_planned {
 
 typedef struct cae_plan {
     const cae_net *net;
-    size_t from, to;   /* tensors: the run's input and output */
+    size_t from, to; /* tensors: the run's input and output */
     bool training;
     size_t images;
-    cae_team *team;    /* that layers may use */
+    cae_team *team; /* that layers may use */
     const cae_shape *shapes;
     size_t scratch_at;
-    size_t size;       /* bytes of the block */
+    size_t size;          /* bytes of the block */
     cae_planned *tensors; /* layer_len + 1 */
     struct cae_block *blocks;
     size_t block_len;
@@ -46,7 +46,8 @@ int cae_plan_new(cae_plan **out, const cae_net *net);
 void cae_plan_free(cae_plan *plan);
 
 /* Plans a run that makes `region` of the part's output for `images` images at once. Training needs
- * CAE_WHOLE and the whole region. `shapes` must outlive the plan. CAE_E_LIMIT when a size overflows. */
+ * CAE_WHOLE and the whole region. `shapes` must outlive the plan. CAE_E_LIMIT when a size
+ * overflows. */
 int cae_plan_make(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_region region,
                   size_t images, bool training, cae_team *team);
 

@@ -1,7 +1,7 @@
 /*
- * The four networks of Zhang, "A Better Autoencoder for Image: Convolutional Autoencoder". The paper
- * gives the layers of Table 1 and the code sizes; its pools must have stride 2 and padding 0 for
- * those sizes to come out. The widths of the hidden layers are our choice.
+ * The four networks of Zhang, "A Better Autoencoder for Image: Convolutional Autoencoder". The
+ * paper gives the layers of Table 1 and the code sizes; its pools must have stride 2 and padding
+ * 0 for those sizes to come out. The widths of the hidden layers are our choice.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -9,24 +9,24 @@
 
 #include "net/net.h"
 
-#define CONVOLUTIONAL(code_channels)                                                               \
-    "input 1 64 64\n"                                                                              \
-    "conv 32 kernel 3 pad 1 relu\n"                                                                \
-    "maxpool 2\n"                                                                                  \
-    "conv 64 kernel 3 pad 1 relu\n"                                                                \
-    "maxpool 2\n"                                                                                  \
-    "conv " code_channels " kernel 3 pad 1 relu\n"                                                 \
-    "maxpool 2\n"                                                                                  \
-    "code\n"                                                                                       \
-    "tconv 64 kernel 5 stride 2 pad 1 relu\n"                                                      \
-    "tconv 32 kernel 3 stride 2 pad 1 relu\n"                                                      \
-    "tconv 16 kernel 2 stride 2 pad 1 relu\n"                                                      \
+#define CONVOLUTIONAL(code_channels)               \
+    "input 1 64 64\n"                              \
+    "conv 32 kernel 3 pad 1 relu\n"                \
+    "maxpool 2\n"                                  \
+    "conv 64 kernel 3 pad 1 relu\n"                \
+    "maxpool 2\n"                                  \
+    "conv " code_channels " kernel 3 pad 1 relu\n" \
+    "maxpool 2\n"                                  \
+    "code\n"                                       \
+    "tconv 64 kernel 5 stride 2 pad 1 relu\n"      \
+    "tconv 32 kernel 3 stride 2 pad 1 relu\n"      \
+    "tconv 16 kernel 2 stride 2 pad 1 relu\n"      \
     "tconv 1 kernel 3 pad 1 sigmoid\n"
 
-#define SIMPLE(hidden)                                                                             \
-    "input 1 64 64\n"                                                                              \
-    "dense " hidden " relu\n"                                                                      \
-    "code\n"                                                                                       \
+#define SIMPLE(hidden)        \
+    "input 1 64 64\n"         \
+    "dense " hidden " relu\n" \
+    "code\n"                  \
     "dense 1 64 64 sigmoid\n"
 
 static const struct {

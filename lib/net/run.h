@@ -9,9 +9,9 @@
 
 #include "net/exec.h"
 
-/* Runs a part of the network: images -> images, images -> codes, codes -> images. height and width are
- * the images'; `in` and `out` need no sizes, they follow. All checks of the arguments are the caller's.
- * CAE_E_SHAPE, _LIMIT, _NOMEM, _NONFINITE. */
+/* Runs a part of the network: images -> images, images -> codes, codes -> images. height and
+ * width are the images'; `in` and `out` need no sizes, they follow. All checks of the arguments
+ * are the caller's. CAE_E_SHAPE, _LIMIT, _NOMEM, _NONFINITE. */
 int cae_net_infer(const cae_engine *e, cae_part part, cae_source in, size_t count, size_t height,
                   size_t width, cae_sink out);
 
@@ -23,8 +23,8 @@ int cae_net_infer_planar(const cae_engine *e, cae_part part, const float *in, si
 int cae_net_loss(const cae_engine *e, const float *in, const float *target, size_t count,
                  size_t height, size_t width, double *sum);
 
-/* The gradient of the mean of (output - target)^2, in file order; its sum as above; and the range of
- * each channel of the code. */
+/* The gradient of the mean of (output - target)^2, in file order; its sum as above; and the range
+ * of each channel of the code. */
 typedef struct cae_gradient {
     float *weights;
     float *low, *high;

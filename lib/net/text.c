@@ -1,7 +1,7 @@
 /*
- * The architecture text: words to layers, line by line, with line and column in every complaint, and
- * the canonical text written along the way (one layer a line, defaults and comments left out). Caps
- * are checked on each number before anything is computed from it.
+ * The architecture text: words to layers, line by line, with line and column in every complaint,
+ * and the canonical text written along the way (one layer a line, defaults and comments left
+ * out). Caps are checked on each number before anything is computed from it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -59,14 +59,14 @@ static int complain(const struct parser *p, const struct word *w, const char *wh
     char spelt[MAX_NAME];
     if (w == NULL) {
         const struct word *last = &p->words[p->word_len - 1];
-        return cae_fail(CAE_E_SYNTAX, "line %zu, column %zu: %s", p->line,
-                        last->column + last->len, what);
+        return cae_fail(CAE_E_SYNTAX, "line %zu, column %zu: %s", p->line, last->column + last->len,
+                        what);
     }
     return cae_fail(CAE_E_SYNTAX, "line %zu, column %zu: %s, not '%s'", p->line, w->column, what,
                     spell(w, spelt));
 }
 
-/* ---- Words ------------------------------------------------------------------------------------ */
+/* ---- Words ----------------------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -162,7 +162,7 @@ static int no_more(struct parser *p)
     return w == NULL ? CAE_OK : complain(p, w, "the end of the line is expected");
 }
 
-/* ---- Canonical text --------------------------------------------------------------------------- */
+/* ---- Canonical text -------------------------------------------------------------------------- */
 
 static void emit(struct parser *p, const char *text)
 {
@@ -209,7 +209,7 @@ static void emit_layer(struct parser *p, const cae_layer *l, const struct word *
     emit(p, "\n");
 }
 
-/* ---- Lines ------------------------------------------------------------------------------------ */
+/* ---- Lines ----------------------------------------------------------------------------------- */
 
 static int parse_input(struct parser *p)
 {
@@ -398,7 +398,8 @@ int cae_net_parse(cae_net *net, const char *text)
     for (; text[size] != '\0'; size++) {
         lines += text[size] == '\n';
         if (size >= CAE_MAX_TEXT || lines > CAE_MAX_LINES + 1) {
-            return cae_fail(CAE_E_LIMIT, "line %zu: an architecture text has at most %d bytes and %d lines",
+            return cae_fail(CAE_E_LIMIT,
+                            "line %zu: an architecture text has at most %d bytes and %d lines",
                             lines, CAE_MAX_TEXT, CAE_MAX_LINES);
         }
     }

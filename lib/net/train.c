@@ -47,7 +47,7 @@ struct run {
     size_t block_size;
 };
 
-/* ---- One piece -------------------------------------------------------------------------------- */
+/* ---- One piece ------------------------------------------------------------------------------- */
 
 static void gather_ranges(const struct worker *w, const cae_view *code, size_t images)
 {
@@ -115,7 +115,7 @@ static int run_slices(struct run *r)
     return CAE_OK;
 }
 
-/* ---- Preparation ------------------------------------------------------------------------------ */
+/* ---- Preparation ----------------------------------------------------------------------------- */
 
 static int too_large(const struct run *r)
 {
@@ -147,8 +147,7 @@ static int fit(struct run *r, cae_plan *plan)
         return too_large(r);
     }
     const size_t most = net->whole ? 1 : cae_div_up(r->count, CHUNK);
-    r->worker_len =
-        cae_size_min(cae_size_min(r->engine->threads, most), (limit - fixed) / each);
+    r->worker_len = cae_size_min(cae_size_min(r->engine->threads, most), (limit - fixed) / each);
     return CAE_OK;
 }
 
@@ -223,7 +222,7 @@ static void free_run(struct run *r)
     cae_team_stop(r->team);
 }
 
-/* ---- The result ------------------------------------------------------------------------------- */
+/* ---- The result ------------------------------------------------------------------------------ */
 
 /* From the forward packing to PyTorch's layouts, tensor by tensor. */
 static int unpack_total(const cae_net *net, float *total)
@@ -292,12 +291,12 @@ int cae_net_gradient(const cae_engine *e, const float *in, const float *target, 
 {
     const size_t c = e->net->input.c;
     const cae_planar images = {in, c, height, width};
-    struct run r = {.engine = e,
-                    .in = cae_source_planar(&images),
-                    .target = {target, c, height, width},
-                    .count = count,
-                    .scale = (float)(2.0 / ((double)count * (double)c * (double)height *
-                                            (double)width))};
+    struct run r = {
+        .engine = e,
+        .in = cae_source_planar(&images),
+        .target = {target, c, height, width},
+        .count = count,
+        .scale = (float)(2.0 / ((double)count * (double)c * (double)height * (double)width))};
     const int status = gradient(&r, out);
     free_run(&r);
     return status;

@@ -25,7 +25,8 @@ typedef struct cae_adam_state {
     uint64_t step; /* updates so far */
 } cae_adam_state;
 
-/* One update by `gradient`. CAE_E_NONFINITE, with nothing changed, when a result would not be finite. */
+/* One update by `gradient`. CAE_E_NONFINITE, with nothing changed, when a result would not be
+ * finite. */
 int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gradient,
                    const cae_kernels *kernels, cae_team *team);
 
