@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include <float.h>
 #include <string.h>
 
 #include "api.h"
@@ -145,11 +146,28 @@ int cae_check_sigma(float sigma)
                           (double)sigma);
 }
 
+/* Whether the sum of any value and any noise stays finite, so that nothing is written otherwise. */
+static int check_noise_fits(const float *images, size_t len, float sigma)
+{
+    const double most = (double)FLT_MAX - CAE_NORMAL_BOUND * (double)sigma;
+    for (size_t i = 0; i < len; i++) {
+        if (!((double)images[i] <= most && -(double)images[i] <= most)) {
+            return cae_fail(CAE_E_NONFINITE, "images: value %zu with noise of sigma %g may overflow",
+                            i, (double)sigma);
+        }
+    }
+    return CAE_OK;
+}
+
 int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
 {
     CAE_TRY(cae_check_pointer(images, "images"));
+    if (len == 0 || len > SIZE_MAX / 2 / sizeof(float)) {
+        return cae_fail(CAE_E_ARGUMENT, "len is %zu", len);
+    }
     CAE_TRY(cae_check_sigma(sigma));
     CAE_TRY(cae_check_finite(images, len, "images"));
+    CAE_TRY(check_noise_fits(images, len, sigma));
     const cae_fpenv saved = cae_fpenv_enter();
     for (size_t i = 0; i < len; i++) {
         images[i] += sigma * (float)cae_random_normal(seed, CAE_STREAM_NOISE, i);

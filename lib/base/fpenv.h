@@ -7,7 +7,7 @@
 #ifndef CAE_BASE_FPENV_H
 #define CAE_BASE_FPENV_H
 
-#if defined(__SSE__)
+#if defined(__SSE_MATH__)
 
 #include <xmmintrin.h>
 

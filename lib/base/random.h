@@ -26,7 +26,8 @@ uint32_t cae_random_bits(uint64_t seed, uint64_t stream, uint64_t index);
 /* Uniform in [0,1), a multiple of 2^-24. */
 float cae_random_uniform(uint64_t seed, uint64_t stream, uint64_t index);
 
-/* Standard normal, |x| < 6.4. */
+/* Standard normal, |x| < CAE_NORMAL_BOUND. */
+#define CAE_NORMAL_BOUND 6.5
 double cae_random_normal(uint64_t seed, uint64_t stream, uint64_t index);
 
 #endif

@@ -1,0 +1,278 @@
+/*
+ * `cae compress`, `decompress`, `denoise` and `noise`: one file in, one file out.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "commands.h"
+
+#include <stdlib.h>
+
+#include "file.h"
+#include "images.h"
+#include "model.h"
+#include "options.h"
+
+/* ---- compress -------------------------------------------------------------------------------- */
+
+static int write_bytes(const char *path, const void *data, size_t size)
+{
+    struct output output;
+    if (output_open(&output, path) != DONE) {
+        return FAILED;
+    }
+    fwrite(data, 1, size, output.file); /* output_commit finds an error */
+    return output_commit(&output);
+}
+
+static int compress_file(const cae_model *model, const struct image *image, const char *in,
+                         uint32_t quality, const char *out)
+{
+    const size_t capacity = cae_compress_bound(model, image->height, image->width);
+    if (capacity == 0) {
+        return fail("%s: %s", in, cae_last_error());
+    }
+    void *data = malloc(capacity);
+    if (data == NULL) {
+        return fail("%s: out of memory", in);
+    }
+    size_t size = 0;
+    int result = DONE;
+    if (cae_compress(model, image->pixels, image->height, image->width,
+                     image->width * image->channels, quality, data, capacity, &size) != CAE_OK) {
+        result = fail("%s: %s", in, cae_last_error());
+    } else {
+        result = write_bytes(out, data, size);
+    }
+    free(data);
+    return result;
+}
+
+int compress_main(int argc, char **argv)
+{
+    const char *model_path = NULL, *in = NULL, *out = NULL;
+    size_t quality = 0;
+    const struct operand operands[] = {
+        {"MODEL", &model_path}, {"IN.png", &in}, {"OUT.cae", &out}, {NULL, NULL}};
+    const struct option options[] = {
+        COUNT_OPTION("quality", &quality, 1, 100, "Q", "1 (smallest) to 100 (best); default 50"),
+        OPTIONS_END,
+    };
+    const struct command_line line = {
+        .command = "compress",
+        .summary = "Compresses an image (PNG, PGM, PPM) with a model.",
+        .operands = operands,
+        .options = options,
+        .details =
+            "Restoring it takes the same model: see `cae decompress`. A model with one channel\n"
+            "stores colour as grey.\n",
+    };
+    int result = DONE;
+    if (!options_parse(&line, argc, argv, &result)) {
+        return result;
+    }
+
+    cae_model *model = NULL;
+    struct image image = {0};
+    size_t shape[3];
+    unsigned said = 0;
+    result = FAILED;
+    if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
+        image_load(&image, in) != DONE || image_set_channels(&image, shape[0], in) != DONE) {
+        goto done;
+    }
+    image_note_changes(&image, in, &said);
+    result = compress_file(model, &image, in, (uint32_t)quality, out);
+done:
+    image_free(&image);
+    cae_model_free(model);
+    return result;
+}
+
+/* ---- decompress ------------------------------------------------------------------------------ */
+
+/* Makes room for the image that a compressed file promises; its channels must be the model's. */
+static int make_room(struct image *image, const cae_model *model, const char *model_path,
+                     const uint8_t *data, size_t size, const char *in)
+{
+    size_t shape[3], model_channels[3];
+    if (cae_compressed_info(data, size, shape) != CAE_OK) {
+        return fail("%s: %s", in, cae_last_error());
+    }
+    if (model_shape(model, model_path, model_channels) != DONE) {
+        return FAILED;
+    }
+    if (shape[0] != model_channels[0]) {
+        return fail("%s: made with another model: it has %zu channels, the model %zu", in, shape[0],
+                    model_channels[0]);
+    }
+    return image_new(image, shape[0], shape[1], shape[2], in);
+}
+
+int decompress_main(int argc, char **argv)
+{
+    const char *model_path = NULL, *in = NULL, *out = NULL;
+    const struct operand operands[] = {
+        {"MODEL", &model_path}, {"IN.cae", &in}, {"OUT.png", &out}, {NULL, NULL}};
+    const struct option options[] = {OPTIONS_END};
+    const struct command_line line = {
+        .command = "decompress",
+        .summary = "Restores an image that `cae compress` made with the same model.",
+        .operands = operands,
+        .options = options,
+        .details = "OUT is a PGM or PPM if its name ends in .pgm, .ppm or .pnm, else a PNG.\n",
+    };
+    int result = DONE;
+    if (!options_parse(&line, argc, argv, &result)) {
+        return result;
+    }
+
+    cae_model *model = NULL;
+    struct image image = {0};
+    uint8_t *data = NULL;
+    size_t size = 0;
+    result = FAILED;
+    if (model_load(&model, model_path) != DONE ||
+        file_read(in, (size_t)1 << 30, FILE_REFUSE_MORE, &data, &size) != DONE ||
+        make_room(&image, model, model_path, data, size, in) != DONE) {
+        goto done;
+    }
+    if (cae_decompress(model, data, size, image.pixels, image.height, image.width,
+                       image.width * image.channels) != CAE_OK) {
+        fail("%s: %s", in, cae_last_error());
+    } else {
+        result = image_save(&image, out);
+    }
+done:
+    image_free(&image);
+    free(data);
+    cae_model_free(model);
+    return result;
+}
+
+/* ---- denoise --------------------------------------------------------------------------------- */
+
+/* Runs an image through the network. One that takes one channel sees the channels of a colour image
+ * one after the other, as if they were `channels` images. */
+static int denoise_image(const cae_model *model, size_t model_channels, struct image *image,
+                         const char *in)
+{
+    const size_t len = image_len(image), count = image->channels / model_channels;
+    float *noisy = calloc(len, sizeof *noisy), *clean = calloc(len, sizeof *clean);
+    int result = FAILED;
+    if (noisy == NULL || clean == NULL) {
+        fail("%s: out of memory", in);
+        goto done;
+    }
+    image_to_floats(image, noisy);
+    if (cae_denoise(model, noisy, count, image->height, image->width, 0, clean) != CAE_OK) {
+        fail("%s: %s", in, cae_last_error());
+        goto done;
+    }
+    image_from_floats(image, clean);
+    result = DONE;
+done:
+    free(noisy);
+    free(clean);
+    return result;
+}
+
+int denoise_main(int argc, char **argv)
+{
+    const char *model_path = NULL, *in = NULL, *out = NULL;
+    const struct operand operands[] = {
+        {"MODEL", &model_path}, {"IN.png", &in}, {"OUT.png", &out}, {NULL, NULL}};
+    const struct option options[] = {OPTIONS_END};
+    const struct command_line line = {
+        .command = "denoise",
+        .summary = "Runs an image (PNG, PGM, PPM) through a model, code and all.",
+        .operands = operands,
+        .options = options,
+        .details =
+            "A model with one channel treats each channel of a colour image alone; a model with\n"
+            "three gets grey images as three equal channels. OUT is a PGM or PPM if its name\n"
+            "ends in .pgm, .ppm or .pnm, else a PNG.\n",
+    };
+    int result = DONE;
+    if (!options_parse(&line, argc, argv, &result)) {
+        return result;
+    }
+
+    cae_model *model = NULL;
+    struct image image = {0};
+    size_t shape[3];
+    unsigned said = 0;
+    result = FAILED;
+    if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
+        image_load(&image, in) != DONE) {
+        goto done;
+    }
+    image_note_changes(&image, in, &said);
+    if (image.channels < shape[0] && image_set_channels(&image, shape[0], in) != DONE) {
+        goto done;
+    }
+    if (denoise_image(model, shape[0], &image, in) == DONE) {
+        result = image_save(&image, out);
+    }
+done:
+    image_free(&image);
+    cae_model_free(model);
+    return result;
+}
+
+/* ---- noise ----------------------------------------------------------------------------------- */
+
+static int add_noise(struct image *image, double sigma, uint64_t seed, const char *in)
+{
+    const size_t len = image_len(image);
+    float *values = calloc(len, sizeof *values);
+    if (values == NULL) {
+        return fail("%s: out of memory", in);
+    }
+    int result = DONE;
+    image_to_floats(image, values);
+    if (cae_add_noise(values, len, (float)(sigma / 255), seed) != CAE_OK) {
+        result = fail("%s: %s", in, cae_last_error());
+    } else {
+        image_from_floats(image, values);
+    }
+    free(values);
+    return result;
+}
+
+int noise_main(int argc, char **argv)
+{
+    const char *in = NULL, *out = NULL;
+    double sigma = -1;
+    uint64_t seed = 1;
+    const struct operand operands[] = {{"IN.png", &in}, {"OUT.png", &out}, {NULL, NULL}};
+    const struct option options[] = {
+        REQUIRED_REAL_OPTION("sigma", &sigma, 0, 255, "SIGMA", "standard deviation, of 255"),
+        SEED_OPTION("seed", &seed, "S", "which noise"),
+        OPTIONS_END,
+    };
+    const struct command_line line = {
+        .command = "noise",
+        .summary =
+            "Adds Gaussian noise to an image (PNG, PGM, PPM), rounded and clipped to pixels.",
+        .operands = operands,
+        .options = options,
+        .details = "The same seed gives the same noise on every machine.\n",
+    };
+    int result = DONE;
+    if (!options_parse(&line, argc, argv, &result)) {
+        return result;
+    }
+
+    struct image image = {0};
+    unsigned said = 0;
+    result = image_load(&image, in);
+    if (result == DONE) {
+        image_note_changes(&image, in, &said);
+        result = add_noise(&image, sigma, seed, in);
+    }
+    if (result == DONE) {
+        result = image_save(&image, out);
+    }
+    image_free(&image);
+    return result;
+}

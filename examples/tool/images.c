@@ -1,0 +1,312 @@
+/*
+ * Images, folders of images, channels and floats: see images.h. The file formats themselves are in
+ * pngio.c and pnmio.c.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "images.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "file.h"
+#include "message.h"
+#include "pngio.h"
+#include "pnmio.h"
+
+enum { MAX_SIDE = 1 << 24 };                            /* the library's limit of a side */
+static const size_t max_pixels = (size_t)1 << 28;       /* 16384 x 16384 */
+static const size_t max_file_size = (size_t)0x7fffffff; /* what PNG allows one chunk, 2 GiB */
+
+/* ---- One image ------------------------------------------------------------------------------- */
+
+int image_new(struct image *image, size_t channels, size_t height, size_t width, const char *path)
+{
+    *image = (struct image){.channels = channels, .height = height, .width = width};
+    if (height == 0 || width == 0) {
+        return fail("%s: the image is empty (%zu x %zu)", path, width, height);
+    }
+    if (height > MAX_SIDE || width > MAX_SIDE || width > max_pixels / height) {
+        return fail("%s: %zu x %zu is too large: the limit is %zu pixels", path, width, height,
+                    max_pixels);
+    }
+    image->pixels = malloc(image_len(image));
+    return image->pixels != NULL ? DONE : fail("%s: out of memory", path);
+}
+
+void image_free(struct image *image)
+{
+    free(image->pixels);
+    *image = (struct image){0};
+}
+
+size_t image_len(const struct image *image)
+{
+    return image->channels * image->height * image->width;
+}
+
+int image_load(struct image *image, const char *path)
+{
+    *image = (struct image){0};
+    uint8_t *data = NULL;
+    size_t size = 0;
+    int result = file_read(path, max_file_size, FILE_REFUSE_MORE, &data, &size);
+    if (result != DONE) {
+        return result;
+    }
+    if (pngio_recognise(data, size)) {
+        result = pngio_read(image, data, size, path);
+    } else if (pnmio_recognise(data, size)) {
+        result = pnmio_read(image, data, size, path);
+    } else {
+        result = fail("%s: not a PNG, PGM or PPM image", path);
+    }
+    if (result != DONE) {
+        image_free(image);
+    }
+    free(data);
+    return result;
+}
+
+static bool ends_with(const char *name, const char *ending)
+{
+    const size_t name_len = strlen(name), ending_len = strlen(ending);
+    return name_len > ending_len && strcasecmp(name + name_len - ending_len, ending) == 0;
+}
+
+static int write_image(const struct image *image, FILE *file, const char *path)
+{
+    if (ends_with(path, ".pgm") && image->channels != 1) {
+        return fail("%s: a PGM has no colour; name it .ppm or .png", path);
+    }
+    if (ends_with(path, ".ppm") && image->channels != 3) {
+        return fail("%s: a PPM has three channels; name it .pgm or .png", path);
+    }
+    if (ends_with(path, ".pgm") || ends_with(path, ".ppm") || ends_with(path, ".pnm")) {
+        return pnmio_write(image, file, path);
+    }
+    return pngio_write(image, file, path, PNGIO_COMPRESSED);
+}
+
+int image_save(const struct image *image, const char *path)
+{
+    struct output output;
+    if (output_open(&output, path) != DONE) {
+        return FAILED;
+    }
+    if (write_image(image, output.file, path) == DONE) {
+        return output_commit(&output);
+    }
+    output_discard(&output);
+    return FAILED;
+}
+
+/* ---- Channels -------------------------------------------------------------------------------- */
+
+static void turn_grey(const struct image *from, struct image *to)
+{
+    const size_t len = image_len(to);
+    for (size_t i = 0; i < len; i++) {
+        const uint8_t *rgb = from->pixels + 3 * i;
+        to->pixels[i] = (uint8_t)((77u * rgb[0] + 150u * rgb[1] + 29u * rgb[2] + 128u) >> 8);
+    }
+    to->changes |= IMAGE_TURNED_GREY;
+}
+
+static void repeat_grey(const struct image *from, struct image *to)
+{
+    const size_t len = image_len(from);
+    for (size_t i = 0; i < len; i++) {
+        memset(to->pixels + 3 * i, from->pixels[i], 3);
+    }
+}
+
+int image_set_channels(struct image *image, size_t channels, const char *path)
+{
+    if (image->channels == channels) {
+        return DONE;
+    }
+    struct image other;
+    if (image_new(&other, channels, image->height, image->width, path) != DONE) {
+        return FAILED;
+    }
+    other.changes = image->changes;
+    if (channels == 1) {
+        turn_grey(image, &other);
+    } else {
+        repeat_grey(image, &other);
+    }
+    image_free(image);
+    *image = other;
+    return DONE;
+}
+
+void image_note_changes(const struct image *image, const char *path, unsigned *said)
+{
+    const unsigned changes = image->changes & ~*said;
+    if (changes & IMAGE_LOST_ALPHA) {
+        note("%s: transparency is dropped", path);
+    }
+    if (changes & IMAGE_WAS_16_BIT) {
+        note("%s: 16 bits are rounded to 8", path);
+    }
+    if (changes & IMAGE_TURNED_GREY) {
+        note("%s: the model has one channel: colour is turned into grey", path);
+    }
+    *said |= changes;
+}
+
+/* ---- Floats ---------------------------------------------------------------------------------- */
+
+void image_to_floats(const struct image *image, float *values)
+{
+    const size_t len = image->height * image->width, channels = image->channels;
+    for (size_t c = 0; c < channels; c++) {
+        for (size_t i = 0; i < len; i++) {
+            *values++ = (float)image->pixels[i * channels + c] / 255.0f;
+        }
+    }
+}
+
+static uint8_t pixel_from_float(float value)
+{
+    /* In double the product is exact, so that only the rounding at .5 rounds. */
+    const double pixel = floor(255.0 * (double)value + 0.5);
+    return pixel > 0 ? (pixel < 255 ? (uint8_t)pixel : 255) : 0;
+}
+
+void image_from_floats(struct image *image, const float *values)
+{
+    const size_t len = image->height * image->width, channels = image->channels;
+    for (size_t c = 0; c < channels; c++) {
+        for (size_t i = 0; i < len; i++) {
+            image->pixels[i * channels + c] = pixel_from_float(*values++);
+        }
+    }
+}
+
+/* ---- Folders --------------------------------------------------------------------------------- */
+
+static bool is_image_name(const char *name)
+{
+    return name[0] != '.' && (ends_with(name, ".png") || ends_with(name, ".pgm") ||
+                              ends_with(name, ".ppm") || ends_with(name, ".pnm"));
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Appends a copy of `name`; the array grows by doubling at powers of two. */
+static int add_name(struct image_set *set, const char *name)
+{
+    if ((set->len & (set->len - 1)) == 0) {
+        const size_t capacity = set->len == 0 ? 1 : 2 * set->len;
+        char **names = realloc(set->names, capacity * sizeof *names);
+        if (names == NULL) {
+            return FAILED;
+        }
+        set->names = names;
+    }
+    set->names[set->len] = strdup(name);
+    return set->names[set->len++] != NULL ? DONE : FAILED;
+}
+
+static int list_names(struct image_set *set, const char *folder)
+{
+    DIR *directory = opendir(folder);
+    if (directory == NULL) {
+        return fail("%s: %s", folder, strerror(errno));
+    }
+    int result = DONE;
+    errno = 0;
+    for (struct dirent *entry; result == DONE && (entry = readdir(directory)) != NULL; errno = 0) {
+        if (is_image_name(entry->d_name) && add_name(set, entry->d_name) != DONE) {
+            result = fail("%s: out of memory", folder);
+        }
+    }
+    if (result == DONE && errno != 0) {
+        result = fail("%s: %s", folder, strerror(errno));
+    }
+    closedir(directory);
+    if (result == DONE && set->len == 0) {
+        result = fail("%s: no .png, .pgm, .ppm or .pnm files in this folder", folder);
+    }
+    return result;
+}
+
+static void drop_names_beyond(struct image_set *set, size_t limit)
+{
+    while (limit != 0 && set->len > limit) {
+        free(set->names[--set->len]);
+    }
+}
+
+static int load_one(struct image_set *set, size_t index, size_t channels, unsigned *said)
+{
+    char *path = file_join(set->folder, set->names[index]);
+    if (path == NULL) {
+        return fail("%s: out of memory", set->folder);
+    }
+    struct image *image = &set->images[index];
+    int result = image_load(image, path);
+    if (result == DONE) {
+        result = image_set_channels(image, channels, path);
+    }
+    if (result == DONE) {
+        image_note_changes(image, path, said);
+    }
+    free(path);
+    return result;
+}
+
+int image_set_load(struct image_set *set, const char *folder, size_t limit, size_t channels)
+{
+    *set = (struct image_set){0};
+    int result = list_names(set, folder);
+    if (result != DONE) {
+        goto done;
+    }
+    qsort(set->names, set->len, sizeof *set->names, by_bytes);
+    drop_names_beyond(set, limit);
+    set->folder = strdup(folder);
+    set->images = calloc(set->len, sizeof *set->images);
+    if (set->folder == NULL || set->images == NULL) {
+        result = fail("%s: out of memory", folder);
+        goto done;
+    }
+    unsigned said = 0;
+    for (size_t i = 0; i < set->len && result == DONE; i++) {
+        result = load_one(set, i, channels, &said);
+        if (progress_is_due()) {
+            progress("%s: %zu of %zu images read", folder, i + 1, set->len);
+        }
+    }
+    progress_end();
+done:
+    if (result != DONE) {
+        image_set_free(set);
+    }
+    return result;
+}
+
+void image_set_free(struct image_set *set)
+{
+    for (size_t i = 0; i < set->len; i++) {
+        free(set->names[i]);
+        if (set->images != NULL) {
+            image_free(&set->images[i]);
+        }
+    }
+    free(set->names);
+    free(set->images);
+    free(set->folder);
+    *set = (struct image_set){0};
+}

@@ -1,0 +1,58 @@
+/*
+ * Images as the tool holds them: 8 bits, 1 or 3 interleaved channels, rows without gaps. Loading by
+ * content (PNG, PGM, PPM), saving by the name's ending, whole folders, and the way to and from the
+ * library's planar floats.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_TOOL_IMAGES_H
+#define CAE_TOOL_IMAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What loading did to an image, to be said once. */
+enum { IMAGE_LOST_ALPHA = 1, IMAGE_WAS_16_BIT = 2, IMAGE_TURNED_GREY = 4 };
+
+struct image {
+    size_t channels, height, width;
+    uint8_t *pixels; /* height x width x channels */
+    unsigned changes;
+};
+
+/* Makes room for an image, checking its size first. On failure says so, with `path` in front. */
+int image_new(struct image *image, size_t channels, size_t height, size_t width, const char *path);
+void image_free(struct image *image);
+
+/* The number of pixel values: channels x height x width. */
+size_t image_len(const struct image *image);
+
+int image_load(struct image *image, const char *path);
+
+/* .pgm, .ppm and .pnm make a PGM or PPM, every other ending makes a PNG. */
+int image_save(const struct image *image, const char *path);
+
+/* Colour to one channel by (77 R + 150 G + 29 B + 128) >> 8; grey to three by repeating it. */
+int image_set_channels(struct image *image, size_t channels, const char *path);
+
+/* Says what loading did to an image, each kind only if it is not in *said yet. */
+void image_note_changes(const struct image *image, const char *path, unsigned *said);
+
+/* Pixels to planar floats v / 255, and back: times 255, rounded, clipped. */
+void image_to_floats(const struct image *image, float *values);
+void image_from_floats(struct image *image, const float *values);
+
+/* All images of a folder, in byte order of their names. */
+struct image_set {
+    struct image *images;
+    char **names; /* without the folder */
+    char *folder;
+    size_t len;
+};
+
+/* Loads the first `limit` files (0: all) of a folder whose names end in .png, .pgm, .ppm or .pnm,
+ * with the given number of channels. None at all is a failure. */
+int image_set_load(struct image_set *set, const char *folder, size_t limit, size_t channels);
+void image_set_free(struct image_set *set);
+
+#endif

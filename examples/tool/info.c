@@ -1,0 +1,231 @@
+/*
+ * `cae info`: tells a model from a compressed image by its content and describes it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "file.h"
+#include "message.h"
+#include "model.h"
+#include "options.h"
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+static void print_json_string(const char *text)
+{
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        const unsigned char byte = (unsigned char)*text;
+        if (byte == '"' || byte == '\\') {
+            printf("\\%c", byte);
+        } else if (byte < 0x20) {
+            printf("\\u%04x", byte);
+        } else {
+            putchar(byte);
+        }
+    }
+    putchar('"');
+}
+
+static void print_json_shape(const char *name, const size_t *shape, size_t rank)
+{
+    printf("\"%s\": [", name);
+    for (size_t i = 0; i < rank; i++) {
+        printf("%s%zu", i == 0 ? "" : ", ", shape[i]);
+    }
+    printf("]");
+}
+
+/* ---- A compressed image ---------------------------------------------------------------------- */
+
+static int print_image(const char *path, const size_t shape[3], bool json)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return fail("%s: %s", path, strerror(errno));
+    }
+    const double bits = 8.0 * (double)status.st_size / ((double)shape[1] * (double)shape[2]);
+    const unsigned long long size = (unsigned long long)status.st_size;
+    if (json) {
+        printf("{\"type\": \"image\", \"channels\": %zu, \"height\": %zu, \"width\": %zu, "
+               "\"file_size\": %llu, \"bits_per_pixel\": %.17g}\n",
+               shape[0], shape[1], shape[2], size, bits);
+        return DONE;
+    }
+    printf("%s: compressed image\n", path);
+    printf("%-12s %zu x %zu, %s\n", "size", shape[2], shape[1],
+           shape[0] == 1   ? "grey"
+           : shape[0] == 3 ? "RGB"
+                           : "channels of another kind");
+    printf("%-12s %llu bytes, %.3f bits per pixel\n", "file", size, bits);
+    return DONE;
+}
+
+/* ---- A model --------------------------------------------------------------------------------- */
+
+static void print_settings(const cae_model *model, bool json)
+{
+    const char *key = NULL;
+    for (size_t i = 0; cae_setting_info(i, &key, NULL, NULL, NULL) == CAE_OK; i++) {
+        if (json) {
+            printf("%s\"%s\": %.17g", i == 0 ? "" : ", ", key, model_get(model, key));
+        } else {
+            printf("  %-14s %.15g\n", key, model_get(model, key));
+        }
+    }
+}
+
+static void print_tensors(const cae_model *model, bool json)
+{
+    const size_t count = cae_tensor_count(model);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = NULL;
+        size_t shape[4], rank = 0;
+        if (cae_tensor_info(model, i, &name, shape, &rank) != CAE_OK) {
+            continue;
+        }
+        if (json) {
+            printf("%s{\"name\": ", i == 0 ? "" : ", ");
+            print_json_string(name);
+            printf(", ");
+            print_json_shape("shape", shape, rank);
+            printf("}");
+        } else {
+            printf("  %-14s", name);
+            for (size_t d = 0; d < rank; d++) {
+                printf("%s%zu", d == 0 ? " " : " x ", shape[d]);
+            }
+            printf("\n");
+        }
+    }
+}
+
+static void print_model_json(const cae_model *model, const size_t shape[3])
+{
+    const char *preset = model_preset(model);
+    size_t code[3];
+    printf("{\"type\": \"model\", \"preset\": ");
+    if (preset != NULL) {
+        print_json_string(preset);
+    } else {
+        printf("null");
+    }
+    printf(", \"architecture\": ");
+    print_json_string(cae_model_architecture(model));
+    printf(", ");
+    print_json_shape("input", shape, 3);
+    printf(", ");
+    if (cae_code_shape(model, shape[1], shape[2], code) == CAE_OK) {
+        print_json_shape("code", code, 3);
+    } else {
+        printf("\"code\": null");
+    }
+    printf(", \"parameters\": %.0f, \"step\": %.0f", model_get(model, "parameters"),
+           model_get(model, "step"));
+    printf(", \"kernels\": ");
+    print_json_string(cae_model_kernels(model));
+    printf(", \"settings\": {");
+    print_settings(model, true);
+    printf("}, \"tensors\": [");
+    print_tensors(model, true);
+    printf("]}\n");
+}
+
+static void print_model_text(const char *path, const cae_model *model, const size_t shape[3])
+{
+    const char *preset = model_preset(model);
+    size_t code[3];
+    printf("%s: model%s%s%s\n", path, preset != NULL ? " (" : "", preset != NULL ? preset : "",
+           preset != NULL ? ")" : "");
+    printf("%-16s %zu x %zu x %zu (channels, height, width)\n", "input", shape[0], shape[1],
+           shape[2]);
+    if (cae_code_shape(model, shape[1], shape[2], code) == CAE_OK) {
+        printf("%-16s %zu x %zu x %zu\n", "code", code[0], code[1], code[2]);
+    } else {
+        printf("%-16s none alone: a skip crosses it\n", "code");
+    }
+    printf("%-16s %.0f\n", "parameters", model_get(model, "parameters"));
+    printf("%-16s %.0f\n", "step", model_get(model, "step"));
+    printf("%-16s %s\n", "kernels", cae_model_kernels(model));
+    printf("\narchitecture\n%s", cae_model_architecture(model));
+    printf("\nsettings\n");
+    print_settings(model, false);
+    printf("\ntensors\n");
+    print_tensors(model, false);
+}
+
+static int print_model(const char *path, bool json)
+{
+    cae_model *model = NULL;
+    size_t shape[3];
+    int result = DONE;
+    if (cae_model_load(&model, path) != CAE_OK || cae_model_shape(model, shape) != CAE_OK) {
+        result = fail("%s: %s", path, cae_last_error());
+    } else if (json) {
+        print_model_json(model, shape);
+    } else {
+        print_model_text(path, model, shape);
+    }
+    cae_model_free(model);
+    return result;
+}
+
+/* ---- The command ----------------------------------------------------------------------------- */
+
+/* A safetensors file starts with the length of its header in 8 bytes, and then the header's `{`. */
+static bool is_safetensors(const uint8_t *head, size_t size)
+{
+    return size > 8 && head[8] == '{';
+}
+
+static int describe(const char *path, bool json)
+{
+    const size_t head_limit = 4096; /* more than the header of a compressed image */
+    uint8_t *head = NULL;
+    size_t size = 0, shape[3];
+    int result = file_read(path, head_limit, FILE_CUT, &head, &size);
+    if (result != DONE) {
+        return result;
+    }
+    const int status = cae_compressed_info(head, size, shape);
+    if (status == CAE_OK) {
+        result = print_image(path, shape, json);
+    } else if (is_safetensors(head, size)) {
+        result = print_model(path, json);
+    } else if (status == CAE_E_VERSION) {
+        result = fail("%s: %s", path, cae_last_error());
+    } else {
+        result = fail("%s: neither a model nor a compressed image: %s", path, cae_last_error());
+    }
+    free(head);
+    return result;
+}
+
+int info_main(int argc, char **argv)
+{
+    const char *path = NULL;
+    bool json = false;
+    const struct operand operands[] = {{"FILE", &path}, {NULL, NULL}};
+    const struct option options[] = {
+        SWITCH_OPTION("json", &json, "print one line of JSON"),
+        OPTIONS_END,
+    };
+    const struct command_line line = {
+        .command = "info",
+        .summary = "Describes a model or a compressed image, told apart by content.",
+        .operands = operands,
+        .options = options,
+    };
+    int exit_code = DONE;
+    if (!options_parse(&line, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    return describe(path, json);
+}

@@ -1,0 +1,47 @@
+/*
+ * What the tool says on standard error: errors, notes and the progress line.
+ *
+ * Whoever finds an error says it, once, with the file's name in front; its callers only pass FAILED
+ * on. The progress line is drawn on a terminal alone and never mixes with other lines.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_TOOL_MESSAGE_H
+#define CAE_TOOL_MESSAGE_H
+
+#include <stdbool.h>
+
+#ifdef __GNUC__
+#define PRINTF_LIKE(string, first) __attribute__((format(printf, string, first)))
+#else
+#define PRINTF_LIKE(string, first)
+#endif
+
+/* The exit codes of the tool, and what its functions return. */
+enum { DONE = 0, FAILED = 1, USAGE = 2 };
+
+/* From here on only errors are said (the option --quiet). */
+void message_be_quiet(void);
+
+/* Says "cae: ...". Returns FAILED, so that `return fail(...)` reads well. */
+int fail(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Says "cae: note: ...", unless quiet. */
+void note(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Says a line about work that is done, unless quiet. */
+void tell(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* True when it is time for another progress line: on a terminal, not quiet, not drawn lately. */
+bool progress_is_due(void);
+
+/* Draws the progress line over the last one. */
+void progress(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Wipes the progress line, if there is one. */
+void progress_end(void);
+
+/* Seconds on a clock that never jumps; only differences mean anything. */
+double seconds_now(void);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * Models as the tool uses them: made from a preset's name or a text file, loaded from a file, told
+ * apart by their architecture. Failures are said here, with the file's name in front.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_TOOL_MODEL_H
+#define CAE_TOOL_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cae/cae.h>
+
+/* Makes a fresh model of a preset or of the architecture text in the file `name`. */
+int model_make(cae_model **model, const char *name, uint64_t seed);
+
+/* Loads a model file and lets it use all processors; results do not depend on how many. */
+int model_load(cae_model **model, const char *path);
+
+/* shape = channels, height, width of the training size; channels other than 1 and 3 are refused. */
+int model_shape(const cae_model *model, const char *name, size_t shape[3]);
+
+int model_set(cae_model *model, const char *key, double value);
+double model_get(const cae_model *model, const char *key);
+
+/* The preset that has this model's architecture, or NULL. */
+const char *model_preset(const cae_model *model);
+
+/* The noise that a model is for, on the 0-255 scale: 25 for the presets "*-denoise", else 0. */
+double model_default_sigma(const cae_model *model);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * The command line: one table per subcommand drives the parser, the usage line and --help.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_TOOL_OPTIONS_H
+#define CAE_TOOL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "message.h"
+
+/* The type of `value` in struct option. */
+enum option_type {
+    OPTION_SWITCH, /* bool: takes no argument, becomes true */
+    OPTION_TEXT,   /* const char *: NULL until given */
+    OPTION_COUNT,  /* size_t from min to max, no default when it starts below min */
+    OPTION_REAL,   /* double, likewise */
+    OPTION_SEED,   /* uint64_t, any value */
+};
+
+struct option {
+    const char *name; /* without the two dashes; NULL ends the table */
+    enum option_type type;
+    void *value;          /* holds the default, receives the argument */
+    const char *argument; /* its name in the help; NULL for a switch */
+    const char *help;
+    double min, max; /* of a count or a real */
+    bool required;
+};
+
+/* The rows of a table of options. min and max are doubles and are checked before the value is set.
+ */
+#define SWITCH_OPTION(name, value, help)                    \
+    {                                                       \
+        name, OPTION_SWITCH, value, NULL, help, 0, 0, false \
+    }
+#define TEXT_OPTION(name, value, argument, help)              \
+    {                                                         \
+        name, OPTION_TEXT, value, argument, help, 0, 0, false \
+    }
+#define SEED_OPTION(name, value, argument, help)              \
+    {                                                         \
+        name, OPTION_SEED, value, argument, help, 0, 0, false \
+    }
+#define COUNT_OPTION(name, value, min, max, argument, help)        \
+    {                                                              \
+        name, OPTION_COUNT, value, argument, help, min, max, false \
+    }
+#define REAL_OPTION(name, value, min, max, argument, help)        \
+    {                                                             \
+        name, OPTION_REAL, value, argument, help, min, max, false \
+    }
+#define REQUIRED_TEXT_OPTION(name, value, argument, help)    \
+    {                                                        \
+        name, OPTION_TEXT, value, argument, help, 0, 0, true \
+    }
+#define REQUIRED_COUNT_OPTION(name, value, min, max, argument, help) \
+    {                                                                \
+        name, OPTION_COUNT, value, argument, help, min, max, true    \
+    }
+#define REQUIRED_REAL_OPTION(name, value, min, max, argument, help) \
+    {                                                               \
+        name, OPTION_REAL, value, argument, help, min, max, true    \
+    }
+#define OPTIONS_END                                        \
+    {                                                      \
+        NULL, OPTION_SWITCH, NULL, NULL, NULL, 0, 0, false \
+    }
+
+/* A word without dashes, in its place: all are required. */
+struct operand {
+    const char *name; /* NULL ends the table */
+    const char **value;
+};
+
+struct command_line {
+    const char *command;
+    const char *summary; /* one sentence */
+    const struct operand *operands;
+    const struct option *options; /* without --quiet and --help, which every command has */
+    const char *details;          /* paragraphs below the options in --help; may be NULL */
+};
+
+/* Reads the arguments after the command's name into the tables' values. True: go on. False: stop
+ * with *exit_code, after --help (0) or an error that has been said (2). */
+bool options_parse(const struct command_line *line, int argc, char **argv, int *exit_code);
+
+/* Says "cae COMMAND: ..." and where help is to be had. Returns USAGE. */
+int usage_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * PNG in and out through libpng's classic interface. No other file of the tool includes png.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_TOOL_PNGIO_H
+#define CAE_TOOL_PNGIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "images.h"
+
+/* True when the bytes claim to be a PNG, even one whose signature a text-mode transfer damaged. */
+bool pngio_recognise(const uint8_t *data, size_t size);
+
+/* Reads a PNG from memory as 8-bit grey or RGB: palettes and low depths are expanded, 16 bits are
+ * rounded, alpha is dropped (image->changes says so); gamma and colour profiles are ignored.
+ * Damage is a failure, said with `path` in front. */
+int pngio_read(struct image *image, const uint8_t *data, size_t size, const char *path);
+
+/* Stored: without compression, so that the file's bytes depend on the pixels alone and on no
+ * version of zlib. */
+enum pngio_method { PNGIO_COMPRESSED, PNGIO_STORED };
+int pngio_write(const struct image *image, FILE *file, const char *path, enum pngio_method method);
+
+#endif

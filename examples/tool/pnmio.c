@@ -1,0 +1,122 @@
+/*
+ * PGM and PPM: see pnmio.h. Every read goes through a cursor that never passes the data's end.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "pnmio.h"
+
+#include <string.h>
+
+#include "message.h"
+
+struct cursor {
+    const uint8_t *at, *end;
+};
+
+static bool is_space(uint8_t byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+static bool is_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+bool pnmio_recognise(const uint8_t *data, size_t size)
+{
+    return size >= 3 && data[0] == 'P' && strchr("2356", data[1]) != NULL &&
+           (is_space(data[2]) || data[2] == '#');
+}
+
+/* Skips white space and comments, which run from # to the end of the line. */
+static void skip_space(struct cursor *c)
+{
+    while (c->at < c->end && (is_space(*c->at) || *c->at == '#')) {
+        if (*c->at == '#') {
+            while (c->at < c->end && *c->at != '\n') {
+                c->at++;
+            }
+        } else {
+            c->at++;
+        }
+    }
+}
+
+/* Reads a decimal number up to `max`; false when there is none. */
+static bool read_number(struct cursor *c, size_t max, size_t *number)
+{
+    skip_space(c);
+    if (c->at == c->end || !is_digit(*c->at)) {
+        return false;
+    }
+    *number = 0;
+    for (; c->at < c->end && is_digit(*c->at); c->at++) {
+        *number = 10 * *number + (size_t)(*c->at - '0');
+        if (*number > max) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The next value: a number, or one or two bytes, the higher first. */
+static bool read_value(struct cursor *c, bool plain, size_t max, size_t *value)
+{
+    if (plain) {
+        return read_number(c, max, value);
+    }
+    const size_t size = max > 255 ? 2 : 1;
+    if ((size_t)(c->end - c->at) < size) {
+        return false;
+    }
+    *value = size == 2 ? (size_t)c->at[0] << 8 | c->at[1] : c->at[0];
+    c->at += size;
+    return *value <= max;
+}
+
+static int read_pixels(struct image *image, struct cursor *c, bool plain, size_t max,
+                       const char *path)
+{
+    const size_t len = image_len(image);
+    for (size_t i = 0; i < len; i++) {
+        size_t value = 0;
+        if (!read_value(c, plain, max, &value)) {
+            return fail("%s: pixel value %zu of %zu is missing or above %zu", path, i + 1, len,
+                        max);
+        }
+        image->pixels[i] = (uint8_t)((value * 255 + max / 2) / max);
+    }
+    return DONE;
+}
+
+int pnmio_read(struct image *image, const uint8_t *data, size_t size, const char *path)
+{
+    struct cursor c = {data + 2, data + size};
+    const size_t max_number = 1 << 30; /* image_new and the next line limit further */
+    size_t width = 0, height = 0, max = 0;
+    if (!read_number(&c, max_number, &width) || !read_number(&c, max_number, &height) ||
+        !read_number(&c, 65535, &max) || max == 0 || c.at == c.end || !is_space(*c.at)) {
+        return fail("%s: damaged PGM or PPM header", path);
+    }
+    c.at++; /* exactly one white space parts the header from the values */
+    const bool plain = data[1] == '2' || data[1] == '3';
+    if (image_new(image, data[1] == '2' || data[1] == '5' ? 1 : 3, height, width, path) != DONE) {
+        return FAILED;
+    }
+    if (max > 255) {
+        image->changes |= IMAGE_WAS_16_BIT;
+    }
+    return read_pixels(image, &c, plain, max, path);
+}
+
+int pnmio_write(const struct image *image, FILE *file, const char *path)
+{
+    const size_t len = image_len(image);
+    if (fprintf(file, "P%c\n%zu %zu\n255\n", image->channels == 1 ? '5' : '6', image->width,
+                image->height) < 0 ||
+        fwrite(image->pixels, 1, len, file) != len) {
+        return fail("%s: cannot write", path);
+    }
+    return DONE;
+}

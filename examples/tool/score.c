@@ -1,0 +1,217 @@
+/*
+ * Scores of a model on a set of images: see score.h. Neighbours of one size go through the network
+ * together, for speed alone: a result does not depend on the images around it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "score.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "measure.h"
+#include "message.h"
+#include "random.h"
+
+struct scorer {
+    const cae_model *model;
+    const struct image_set *set;
+    double sigma;
+    uint64_t seed;
+    enum score_depth depth;
+    struct scores *sum;
+    float *clean, *noisy, *output; /* of one batch; noisy == clean without noise */
+};
+
+static int fail_at(const struct scorer *s, size_t index, const char *words)
+{
+    return fail("%s/%s: %s", s->set->folder, s->set->names[index], words);
+}
+
+/* How many images from `first` on have its size and fit one batch. */
+static size_t batch_len(const struct image_set *set, size_t first)
+{
+    const struct image *image = &set->images[first];
+    const size_t most = 1 + ((size_t)1 << 20) / image_len(image); /* about 4 MiB of floats */
+    size_t len = 1;
+    while (first + len < set->len && len < most &&
+           set->images[first + len].height == image->height &&
+           set->images[first + len].width == image->width) {
+        len++;
+    }
+    return len;
+}
+
+static bool allocate(struct scorer *s, size_t len)
+{
+    s->clean = calloc(len, sizeof(float));
+    s->output = calloc(len, sizeof(float));
+    s->noisy = s->sigma > 0 ? calloc(len, sizeof(float)) : s->clean;
+    return s->clean != NULL && s->output != NULL && s->noisy != NULL;
+}
+
+static void release(struct scorer *s)
+{
+    if (s->noisy != s->clean) {
+        free(s->noisy);
+    }
+    free(s->clean);
+    free(s->output);
+    s->clean = s->noisy = s->output = NULL;
+}
+
+static int fill_batch(struct scorer *s, size_t first, size_t count)
+{
+    const size_t len = image_len(&s->set->images[first]);
+    for (size_t i = 0; i < count; i++) {
+        image_to_floats(&s->set->images[first + i], s->clean + i * len);
+        if (s->sigma <= 0) {
+            continue;
+        }
+        const uint64_t name = random_from_name(s->set->names[first + i]);
+        image_to_floats(&s->set->images[first + i], s->noisy + i * len);
+        if (cae_add_noise(s->noisy + i * len, len, (float)(s->sigma / 255),
+                          random_bits(s->seed, RANDOM_EVAL_NOISE, name, 0)) != CAE_OK) {
+            return fail_at(s, first + i, cae_last_error());
+        }
+    }
+    return DONE;
+}
+
+static double mean_squared_error(const float *a, const float *b, size_t len)
+{
+    double sum = 0;
+    for (size_t i = 0; i < len; i++) {
+        sum += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+    }
+    return sum / (double)len;
+}
+
+/* PSNR and SSIM of floats against the pixels of image `index`, added to the sums. */
+static int add_likeness(const struct scorer *s, size_t index, const float *values, double *psnr,
+                        double *ssim)
+{
+    const struct image *image = &s->set->images[index];
+    struct image rounded;
+    if (image_new(&rounded, image->channels, image->height, image->width, s->set->names[index]) !=
+        DONE) {
+        return FAILED;
+    }
+    image_from_floats(&rounded, values);
+    *psnr += measure_psnr(image, &rounded);
+    const double similarity = measure_ssim(image, &rounded);
+    *ssim += similarity;
+    image_free(&rounded);
+    return isnan(similarity) ? fail_at(s, index, "out of memory") : DONE;
+}
+
+/* The size of the compressed image, added to the sum; NaN when the model cannot compress. */
+static int add_bytes(const struct scorer *s, size_t index)
+{
+    const struct image *image = &s->set->images[index];
+    const size_t capacity = cae_compress_bound(s->model, image->height, image->width);
+    void *data = malloc(capacity + 1);
+    if (data == NULL) {
+        return fail_at(s, index, "out of memory");
+    }
+    size_t size = 0;
+    const int status = cae_compress(s->model, image->pixels, image->height, image->width,
+                                    image->width * image->channels, 0, data, capacity, &size);
+    free(data);
+    if (status != CAE_OK && status != CAE_E_UNSUPPORTED && capacity != 0) {
+        return fail_at(s, index, cae_last_error());
+    }
+    s->sum->bytes += status == CAE_OK ? (double)size : NAN;
+    return DONE;
+}
+
+static int add_image(struct scorer *s, size_t index, const float *clean, const float *noisy,
+                     const float *output)
+{
+    struct scores *sum = s->sum;
+    sum->count++;
+    sum->mse += mean_squared_error(output, clean, image_len(&s->set->images[index]));
+    if (s->depth == SCORE_MSE) {
+        return DONE;
+    }
+    if (add_likeness(s, index, output, &sum->psnr, &sum->ssim) != DONE ||
+        add_bytes(s, index) != DONE) {
+        return FAILED;
+    }
+    if (s->sigma > 0) {
+        return add_likeness(s, index, noisy, &sum->input_psnr, &sum->input_ssim);
+    }
+    return DONE;
+}
+
+static int score_batch(struct scorer *s, size_t first, size_t count)
+{
+    const struct image *image = &s->set->images[first];
+    const size_t len = image_len(image);
+    int result = FAILED;
+    if (!allocate(s, count * len)) {
+        fail_at(s, first, "out of memory");
+        goto done;
+    }
+    if (fill_batch(s, first, count) != DONE) {
+        goto done;
+    }
+    if (cae_denoise(s->model, s->noisy, count, image->height, image->width, (float)(s->sigma / 255),
+                    s->output) != CAE_OK) {
+        fail_at(s, first, cae_last_error());
+        goto done;
+    }
+    result = DONE;
+    for (size_t i = 0; i < count && result == DONE; i++) {
+        result =
+            add_image(s, first + i, s->clean + i * len, s->noisy + i * len, s->output + i * len);
+    }
+done:
+    release(s);
+    return result;
+}
+
+static void divide(struct scores *sum, const struct scorer *s)
+{
+    const double count = (double)sum->count;
+    const bool all = s->depth == SCORE_ALL;
+    sum->mse /= count;
+    sum->psnr = all ? sum->psnr / count : NAN;
+    sum->ssim = all ? sum->ssim / count : NAN;
+    sum->bytes = all ? sum->bytes / count : NAN;
+    sum->input_psnr = all && s->sigma > 0 ? sum->input_psnr / count : NAN;
+    sum->input_ssim = all && s->sigma > 0 ? sum->input_ssim / count : NAN;
+}
+
+int score_images(const cae_model *model, const struct image_set *set, double sigma, uint64_t seed,
+                 enum score_depth depth, struct scores *scores)
+{
+    *scores = (struct scores){0};
+    struct scorer s = {
+        .model = model, .set = set, .sigma = sigma, .seed = seed, .depth = depth, .sum = scores};
+    for (size_t first = 0; first < set->len;) {
+        const size_t count = batch_len(set, first);
+        if (score_batch(&s, first, count) != DONE) {
+            return FAILED;
+        }
+        first += count;
+        if (depth == SCORE_ALL && progress_is_due()) {
+            progress("%zu of %zu images", first, set->len);
+        }
+    }
+    progress_end();
+    divide(scores, &s);
+    return DONE;
+}
+
+int score_check_sizes(const cae_model *model, const struct image_set *set)
+{
+    for (size_t i = 0; i < set->len; i++) {
+        size_t shape[3];
+        const struct image *image = &set->images[i];
+        if (cae_code_shape(model, image->height, image->width, shape) == CAE_E_SHAPE) {
+            return fail("%s/%s: %s", set->folder, set->names[i], cae_last_error());
+        }
+    }
+    return DONE;
+}

@@ -1,0 +1,35 @@
+/*
+ * How well a model does on a set of images: means over the images of what each one scores.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_TOOL_SCORE_H
+#define CAE_TOOL_SCORE_H
+
+#include <stdint.h>
+
+#include <cae/cae.h>
+
+#include "images.h"
+
+/* PSNR is infinite where an image came back unchanged; NaN stands for what there is not: sizes of a
+ * model that cannot compress, scores of the input without noise. */
+struct scores {
+    size_t count;
+    double mse;        /* of the network's own output, on [0,1], not rounded to pixels */
+    double psnr, ssim; /* of the output as 8-bit pixels */
+    double bytes;      /* what cae_compress makes of the image at default quality */
+    double input_psnr, input_ssim; /* of the noisy input as 8-bit pixels */
+};
+
+enum score_depth { SCORE_MSE, SCORE_ALL };
+
+/* Runs every image through the whole network, with Gaussian noise of `sigma` (0-255 scale) on the
+ * input. The noise of an image depends on the seed and its file's name alone. */
+int score_images(const cae_model *model, const struct image_set *set, double sigma, uint64_t seed,
+                 enum score_depth depth, struct scores *scores);
+
+/* Fails, naming the file, when the model cannot take an image's size. */
+int score_check_sizes(const cae_model *model, const struct image_set *set);
+
+#endif

@@ -1,0 +1,393 @@
+/*
+ * `cae train`: the loop, its saves and its resumption. A step depends on the model, the seed and
+ * the step's number alone, and a save holds all of it: a run that was interrupted or killed and
+ * then resumed ends with the same file as one that was not. Batches are train_data.c's, the log is
+ * train_log.c's.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "message.h"
+#include "model.h"
+#include "options.h"
+#include "score.h"
+#include "train_data.h"
+#include "train_log.h"
+
+struct train_options {
+    const char *model, *data, *validation, *log, *out;
+    size_t limit, epochs, steps, batch, threads, save_every;
+    double learning_rate, sigma;
+    uint64_t seed;
+    bool reproducible, resume;
+};
+
+struct training {
+    const struct train_options *options;
+    cae_model *model;
+    struct train_data data;
+    struct image_set validation; /* empty without --val */
+    struct train_log log;
+    uint64_t step, first_step, last_step; /* done so far, before this run, in the end */
+    uint64_t epoch_steps;                 /* steps per epoch */
+    uint64_t validation_epochs;           /* epochs from one validation to the next */
+    size_t images;                        /* seen by this run */
+    float loss;
+    double validation_mse; /* the latest; NaN before the first */
+    double start;
+};
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+static const char details[] =
+    "Larger images are cut at random to the training size, smaller ones are left out. SIGMA is 25\n"
+    "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
+    "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and tells how to\n"
+    "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
+    "arguments. --val measures as `cae eval` does, at the end and at the ends of epochs, as often\n"
+    "as costs at most one image measured for four trained on. The log has one row per step:\n"
+    "epoch,step,loss,val_mse,seconds.\n";
+
+static bool parse(struct train_options *o, int argc, char **argv, int *exit_code)
+{
+    const struct operand operands[] = {{NULL, NULL}};
+    const struct option options[] = {
+        REQUIRED_TEXT_OPTION("model", &o->model, "PRESET|FILE", "a preset or an architecture text"),
+        REQUIRED_TEXT_OPTION("data", &o->data, "DIR", "images to train on (PNG, PGM, PPM)"),
+        TEXT_OPTION("val", &o->validation, "DIR", "images to measure on"),
+        COUNT_OPTION("limit", &o->limit, 1, 1e9, "N", "only the first N files of --data by name"),
+        COUNT_OPTION("epochs", &o->epochs, 1, 1e9, "N", "train until every image was seen N times"),
+        COUNT_OPTION("steps", &o->steps, 1, 1e15, "N",
+                     "train until N steps in all; one of the two"),
+        COUNT_OPTION("batch", &o->batch, 1, 1e6, "N", "images per step"),
+        REAL_OPTION("lr", &o->learning_rate, 0, 1e6, "RATE", "Adam's learning rate"),
+        REAL_OPTION("noise", &o->sigma, 0, 255, "SIGMA", "noise on the input, of 255"),
+        SEED_OPTION("seed", &o->seed, "S", "weights, order, crops and noise"),
+        COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),
+        SWITCH_OPTION("reproducible", &o->reproducible, "the same file on every processor"),
+        COUNT_OPTION("save-every", &o->save_every, 1, 1e9, "EPOCHS", "save during training too"),
+        SWITCH_OPTION("resume", &o->resume, "go on from the file --out"),
+        TEXT_OPTION("log", &o->log, "FILE.csv", "write the loss of each step"),
+        REQUIRED_TEXT_OPTION("out", &o->out, "MODEL", "the model file (safetensors)"),
+        OPTIONS_END,
+    };
+    const struct command_line line = {
+        .command = "train",
+        .summary = "Trains a model on the images of a folder.",
+        .operands = operands,
+        .options = options,
+        .details = details,
+    };
+    if (!options_parse(&line, argc, argv, exit_code)) {
+        return false;
+    }
+    if ((o->epochs == 0) == (o->steps == 0)) {
+        *exit_code = usage_error("train", "give either --epochs or --steps");
+        return false;
+    }
+    return true;
+}
+
+/* ---- Ctrl-C ---------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+/* Lets the first signal end the training in good order; a second one ends the program. */
+static void catch_signals(void)
+{
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction old, action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+        sigemptyset(&action.sa_mask);
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+            sigaction(signals[i], &action, NULL);
+        }
+    }
+}
+
+/* Prints a word so that a shell reads it as it was. */
+static void print_quoted(const char *word)
+{
+    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=+,:@%";
+    if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
+        fprintf(stderr, " %s", word);
+        return;
+    }
+    fputs(" '", stderr);
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            fputs("'\\''", stderr);
+        } else {
+            fputc(*word, stderr);
+        }
+    }
+    fputc('\'', stderr);
+}
+
+static int say_how_to_resume(const struct training *t, int argc, char **argv)
+{
+    fail("interrupted: saved %s after step %llu of %llu; to go on:", t->options->out,
+         (unsigned long long)t->step, (unsigned long long)t->last_step);
+    fputs("  cae train", stderr);
+    for (int i = 0; i < argc; i++) {
+        print_quoted(argv[i]);
+    }
+    fputs(t->options->resume ? "\n" : " --resume\n", stderr);
+    return FAILED;
+}
+
+/* ---- Before the first step ------------------------------------------------------------------- */
+
+/* Takes the model of an earlier run from --out; t->model is a fresh one of --model. */
+static int load_earlier(struct training *t)
+{
+    const struct train_options *o = t->options;
+    cae_model *earlier = NULL;
+    if (access(o->out, F_OK) != 0) {
+        return fail("%s: nothing to resume: %s; leave --resume out to start", o->out,
+                    strerror(errno));
+    }
+    if (model_load(&earlier, o->out) != DONE) {
+        return FAILED;
+    }
+    if (strcmp(cae_model_architecture(earlier), cae_model_architecture(t->model)) != 0) {
+        cae_model_free(earlier);
+        return fail("%s: cannot resume: this is not a model of --model %s", o->out, o->model);
+    }
+    cae_model_free(t->model);
+    t->model = earlier;
+    t->step = (uint64_t)model_get(earlier, "step");
+    return DONE;
+}
+
+static int prepare_model(struct training *t, size_t shape[3])
+{
+    const struct train_options *o = t->options;
+    if (model_make(&t->model, o->model, o->seed) != DONE ||
+        model_shape(t->model, o->model, shape) != DONE) {
+        return FAILED;
+    }
+    if (o->resume && load_earlier(t) != DONE) {
+        return FAILED;
+    }
+    if (!o->resume && access(o->out, F_OK) == 0) {
+        note("%s exists and will be replaced at the first save; --resume would go on from it",
+             o->out);
+    }
+    if (model_set(t->model, "learning_rate", o->learning_rate) != DONE ||
+        model_set(t->model, "threads", (double)o->threads) != DONE) {
+        return FAILED;
+    }
+    return model_set(t->model, "reproducible", o->reproducible);
+}
+
+static int prepare_data(struct training *t, const size_t shape[3])
+{
+    const struct train_options *o = t->options;
+    t->data.batch = o->batch;
+    t->data.seed = o->seed;
+    t->data.sigma = o->sigma >= 0 ? o->sigma : model_default_sigma(t->model);
+    if (train_data_load(&t->data, o->data, o->limit, shape) != DONE) {
+        return FAILED;
+    }
+    if (o->validation == NULL) {
+        return DONE;
+    }
+    if (image_set_load(&t->validation, o->validation, 0, shape[0]) != DONE) {
+        return FAILED;
+    }
+    /* So often that at most one image is measured for four that are trained on. */
+    t->validation_epochs = (4 * t->validation.len - 1) / t->data.set.len + 1;
+    return score_check_sizes(t->model, &t->validation);
+}
+
+/* Finds out where the run ends, and whether the earlier one had as many steps per epoch. */
+static int plan(struct training *t)
+{
+    const struct train_options *o = t->options;
+    t->epoch_steps = train_data_steps(&t->data);
+    t->first_step = t->step;
+    t->last_step = o->steps > 0 ? o->steps : o->epochs * t->epoch_steps;
+    if (o->resume && t->step / t->epoch_steps != (uint64_t)model_get(t->model, "epoch")) {
+        return fail("%s: cannot resume: it was trained with other --data, --limit or --batch: step "
+                    "%llu was in epoch %.0f, and would be in %llu now",
+                    o->out, (unsigned long long)t->step, model_get(t->model, "epoch") + 1,
+                    (unsigned long long)(t->step / t->epoch_steps + 1));
+    }
+    return DONE;
+}
+
+static int prepare(struct training *t)
+{
+    size_t shape[3];
+    /* Hours of training must not end in a save that could never have worked. */
+    if (file_check_target(t->options->out) != DONE || prepare_model(t, shape) != DONE ||
+        prepare_data(t, shape) != DONE || plan(t) != DONE) {
+        return FAILED;
+    }
+    return train_log_open(&t->log, t->options->log, t->step);
+}
+
+/* ---- Training -------------------------------------------------------------------------------- */
+
+static int save(struct training *t)
+{
+    if (train_log_flush(&t->log) != DONE ||
+        model_set(t->model, "epoch", (double)(t->step / t->epoch_steps)) != DONE) {
+        return FAILED;
+    }
+    if (cae_model_save(t->model, t->options->out, CAE_SAVE_TRAINING) != CAE_OK) {
+        return fail("%s: %s", t->options->out, cae_last_error());
+    }
+    return DONE;
+}
+
+static int take_step(struct training *t)
+{
+    size_t count = 0;
+    if (train_data_fill(&t->data, t->step, &count) != DONE) {
+        return FAILED;
+    }
+    const int status = cae_train_step(t->model, t->data.input, t->data.target, count,
+                                      t->data.height, t->data.width, &t->loss);
+    if (status == CAE_E_NONFINITE) {
+        return fail("step %llu: the training diverged (%s); a smaller --lr may help",
+                    (unsigned long long)t->step + 1, cae_last_error());
+    }
+    if (status != CAE_OK) {
+        return fail("step %llu: %s", (unsigned long long)t->step + 1, cae_last_error());
+    }
+    t->step++;
+    t->images += count;
+    return DONE;
+}
+
+/* Validates when it is due after the step just taken; *mse is NaN when it is not. */
+static int validate(struct training *t, double *mse)
+{
+    *mse = NAN;
+    if (t->validation.len == 0) {
+        return DONE;
+    }
+    const bool due = t->step % (t->epoch_steps * t->validation_epochs) == 0;
+    if (!due && t->step != t->last_step) {
+        return DONE;
+    }
+    struct scores scores;
+    if (score_images(t->model, &t->validation, t->data.sigma, t->options->seed, SCORE_MSE,
+                     &scores) != DONE) {
+        return FAILED;
+    }
+    *mse = t->validation_mse = scores.mse;
+    return DONE;
+}
+
+static void show_progress(const struct training *t)
+{
+    if (!progress_is_due()) {
+        return;
+    }
+    const double elapsed = seconds_now() - t->start;
+    const double done = (double)(t->step - t->first_step), left = (double)(t->last_step - t->step);
+    const double seconds_left = ceil(elapsed / done * left);
+    progress("epoch %llu, step %llu of %llu, loss %.6f, %.0f images/s, %.0f:%02.0f left",
+             (unsigned long long)((t->step - 1) / t->epoch_steps + 1), (unsigned long long)t->step,
+             (unsigned long long)t->last_step, (double)t->loss, (double)t->images / elapsed,
+             floor(seconds_left / 60), fmod(seconds_left, 60));
+}
+
+static bool save_is_due(const struct training *t)
+{
+    return t->options->save_every > 0 && t->step < t->last_step &&
+           t->step % (t->epoch_steps * t->options->save_every) == 0;
+}
+
+/* One step with all that follows it. */
+static int advance(struct training *t)
+{
+    double mse = NAN;
+    if (take_step(t) != DONE || validate(t, &mse) != DONE) {
+        return FAILED;
+    }
+    const uint64_t epoch = (t->step - 1) / t->epoch_steps + 1;
+    train_log_write(&t->log, epoch, t->step, (double)t->loss, mse, seconds_now() - t->start);
+    if (save_is_due(t) && save(t) != DONE) {
+        return FAILED;
+    }
+    show_progress(t);
+    return DONE;
+}
+
+static void say_summary(const struct training *t)
+{
+    const double seconds = seconds_now() - t->start;
+    char validation[64] = "";
+    if (!isnan(t->validation_mse)) {
+        snprintf(validation, sizeof validation, ", validation %.6f", t->validation_mse);
+    }
+    tell("%s: step %llu, last loss %.6f%s, %.1f s, %.0f images/s", t->options->out,
+         (unsigned long long)t->step, (double)t->loss, validation, seconds,
+         (double)t->images / seconds);
+}
+
+static int train(struct training *t, int argc, char **argv)
+{
+    if (t->step >= t->last_step) {
+        tell("%s: trained for %llu steps already; nothing to do", t->options->out,
+             (unsigned long long)t->step);
+        return DONE;
+    }
+    catch_signals();
+    t->start = seconds_now();
+    while (t->step < t->last_step && !interrupted) {
+        if (advance(t) != DONE) {
+            return FAILED;
+        }
+    }
+    progress_end();
+    if (save(t) != DONE) {
+        return FAILED;
+    }
+    if (t->step < t->last_step) {
+        return say_how_to_resume(t, argc, argv);
+    }
+    say_summary(t);
+    return DONE;
+}
+
+int train_main(int argc, char **argv)
+{
+    struct train_options options = {.batch = 50, .learning_rate = 1e-3, .sigma = -1, .seed = 1};
+    int exit_code = DONE;
+    if (!parse(&options, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    struct training t = {.options = &options, .validation_mse = NAN};
+    int result = prepare(&t);
+    if (result == DONE) {
+        result = train(&t, argc, argv);
+    }
+    if (train_log_close(&t.log) != DONE) {
+        result = FAILED;
+    }
+    train_data_free(&t.data);
+    image_set_free(&t.validation);
+    cae_model_free(t.model);
+    return result;
+}

@@ -1,0 +1,158 @@
+/*
+ * Batches for training: see train_data.h. Images stay 8-bit in memory; each batch is cut and
+ * converted when its step comes.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "train_data.h"
+
+#include <stdlib.h>
+
+#include <cae/cae.h>
+
+#include "message.h"
+#include "random.h"
+
+static int fail_without_memory(const struct train_data *data)
+{
+    return fail("%s: out of memory", data->set.folder != NULL ? data->set.folder : "train");
+}
+
+/* Takes images below the training size out of the set and names them. */
+static int drop_small_images(struct train_data *data)
+{
+    struct image_set *set = &data->set;
+    size_t kept = 0;
+    for (size_t i = 0; i < set->len; i++) {
+        struct image *image = &set->images[i];
+        if (image->height < data->height || image->width < data->width) {
+            note("%s/%s: %zu x %zu is smaller than the training size %zu x %zu: left out",
+                 set->folder, set->names[i], image->width, image->height, data->width,
+                 data->height);
+            image_free(image);
+            free(set->names[i]);
+            continue;
+        }
+        set->images[kept] = *image;
+        set->names[kept++] = set->names[i];
+    }
+    set->len = kept;
+    return kept > 0 ? DONE
+                    : fail("%s: no image is at least %zu x %zu, the training size", set->folder,
+                           data->width, data->height);
+}
+
+static int allocate(struct train_data *data)
+{
+    const size_t batch = data->batch < data->set.len ? data->batch : data->set.len;
+    const size_t image_size = data->channels * data->height * data->width * sizeof(float);
+    data->order = calloc(data->set.len, sizeof *data->order);
+    data->target = calloc(batch, image_size);
+    data->input = data->sigma > 0 ? calloc(batch, image_size) : data->target;
+    return data->order != NULL && data->target != NULL && data->input != NULL
+               ? DONE
+               : fail_without_memory(data);
+}
+
+/* Fisher and Yates' shuffle, with the epoch's own numbers. */
+static void shuffle(struct train_data *data, uint64_t epoch)
+{
+    size_t *order = data->order;
+    for (size_t i = 0; i < data->set.len; i++) {
+        order[i] = i;
+    }
+    for (size_t i = data->set.len - 1; i > 0; i--) {
+        const size_t j = (size_t)(random_bits(data->seed, RANDOM_ORDER, epoch, i) % (i + 1));
+        const size_t other = order[j];
+        order[j] = order[i];
+        order[i] = other;
+    }
+    data->order_epoch = epoch;
+}
+
+int train_data_load(struct train_data *data, const char *folder, size_t limit,
+                    const size_t shape[3])
+{
+    data->channels = shape[0];
+    data->height = shape[1];
+    data->width = shape[2];
+    int result = image_set_load(&data->set, folder, limit, shape[0]);
+    if (result == DONE) {
+        result = drop_small_images(data);
+    }
+    if (result == DONE) {
+        result = allocate(data);
+    }
+    if (result == DONE) {
+        shuffle(data, 0);
+    }
+    return result;
+}
+
+void train_data_free(struct train_data *data)
+{
+    if (data->input != data->target) {
+        free(data->input);
+    }
+    free(data->target);
+    free(data->order);
+    image_set_free(&data->set);
+    *data = (struct train_data){0};
+}
+
+uint64_t train_data_steps(const struct train_data *data)
+{
+    return (data->set.len - 1) / data->batch + 1;
+}
+
+/* Cuts the training size out of image `index`, at a place that belongs to the epoch. */
+static void cut(const struct train_data *data, uint64_t epoch, size_t index, float *values)
+{
+    const struct image *image = &data->set.images[index];
+    const uint64_t down = random_bits(data->seed, RANDOM_CROP, epoch, 2 * index);
+    const uint64_t along = random_bits(data->seed, RANDOM_CROP, epoch, 2 * index + 1);
+    const size_t top = (size_t)(down % (image->height - data->height + 1));
+    const size_t left = (size_t)(along % (image->width - data->width + 1));
+    for (size_t c = 0; c < data->channels; c++) {
+        for (size_t y = 0; y < data->height; y++) {
+            const uint8_t *row =
+                image->pixels + ((top + y) * image->width + left) * image->channels + c;
+            for (size_t x = 0; x < data->width; x++) {
+                *values++ = (float)row[x * image->channels] / 255.0f;
+            }
+        }
+    }
+}
+
+static int add_noise(const struct train_data *data, uint64_t epoch, size_t index, float *values,
+                     size_t len)
+{
+    const uint64_t seed = random_bits(data->seed, RANDOM_TRAIN_NOISE, epoch, index);
+    if (cae_add_noise(values, len, (float)(data->sigma / 255), seed) != CAE_OK) {
+        return fail("noise: %s", cae_last_error());
+    }
+    return DONE;
+}
+
+int train_data_fill(struct train_data *data, uint64_t step, size_t *count)
+{
+    const uint64_t epoch = step / train_data_steps(data);
+    const size_t first = (size_t)(step % train_data_steps(data)) * data->batch;
+    const size_t left = data->set.len - first, len = data->channels * data->height * data->width;
+    if (epoch != data->order_epoch) {
+        shuffle(data, epoch);
+    }
+    *count = left < data->batch ? left : data->batch;
+    for (size_t i = 0; i < *count; i++) {
+        const size_t index = data->order[first + i];
+        cut(data, epoch, index, data->target + i * len);
+        if (data->input == data->target) {
+            continue;
+        }
+        cut(data, epoch, index, data->input + i * len);
+        if (add_noise(data, epoch, index, data->input + i * len, len) != DONE) {
+            return FAILED;
+        }
+    }
+    return DONE;
+}

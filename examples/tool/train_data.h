@@ -1,0 +1,37 @@
+/*
+ * What `cae train` feeds to the model: the batch of a step is a function of the images, the seed
+ * and the step's number alone (order, crops and noise come from random.h), so that a run may stop
+ * and go on anywhere. SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_TOOL_TRAIN_DATA_H
+#define CAE_TOOL_TRAIN_DATA_H
+
+#include <stdint.h>
+
+#include "images.h"
+
+struct train_data {
+    struct image_set set; /* only images that are large enough */
+    size_t channels, height, width;
+    size_t batch;
+    double sigma; /* on the 0-255 scale */
+    uint64_t seed;
+    float *input, *target; /* of the batch at hand; the same buffer without noise */
+    size_t *order;         /* of the images in epoch `order_epoch` (counted from 0) */
+    uint64_t order_epoch;
+};
+
+/* Loads a folder for training at the given shape (channels, height, width); the settings batch,
+ * sigma and seed are in *data already. Images smaller than the shape are named and left out; it is
+ * a failure when none is left. */
+int train_data_load(struct train_data *data, const char *folder, size_t limit,
+                    const size_t shape[3]);
+void train_data_free(struct train_data *data);
+
+/* Steps per epoch: every image once, the last batch may be short. */
+uint64_t train_data_steps(const struct train_data *data);
+
+/* Fills input and target for step number `step`, counted from 0; *count images. */
+int train_data_fill(struct train_data *data, uint64_t step, size_t *count);
+
+#endif

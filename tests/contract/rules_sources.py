@@ -1,0 +1,269 @@
+"""Rules that are read off the sources: who may include whom, what the header, the map, the manual
+and the version say alike, what every file opens with, and what must not be written.
+
+SPDX-License-Identifier: BSD-2-Clause
+"""
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+
+from rules import FOLDERS, Rule, Skip, header_functions, map_functions, read_tree, run
+
+LICENCE = 'SPDX-License-Identifier: BSD-2-Clause'
+TEXT = {'', '.c', '.h', '.inc', '.py', '.rs', '.sh', '.md', '.build', '.txt', '.map', '.1', '.3',
+        '.cpp', '.toml'}
+
+
+# ---- include order ------------------------------------------------------------------------------
+
+def folder_of(path):
+    """'net' for net/graph.h, '' for a file at the top of lib/."""
+    return path.split('/')[0] if '/' in path else ''
+
+
+def check_includes(files):
+    found = []
+    for path, text in files.items():
+        own = folder_of(path[len('lib/'):])
+        allowed = FOLDERS[:FOLDERS.index(own) + 1] if own else FOLDERS + ['']
+        for name in re.findall(r'^\s*#\s*include\s*"([^"]+)"', text, re.M):
+            if name == 'cae/cae.h':
+                continue
+            if f'lib/{name}' not in files:
+                found.append(f'{path} includes {name}: not a path from lib/')
+            elif folder_of(name) not in allowed:
+                found.append(f'{path} includes {name}, which stands to its right')
+    return found
+
+
+def gather_lib(args):
+    return read_tree(args.source, ['lib'], {'.c', '.h', '.inc'})
+
+
+BAD_INCLUDES = [
+    {'lib/base/a.c': '#include "net/b.h"\n', 'lib/net/b.h': ''},
+    {'lib/net/a.c': '#include "b.h"\n', 'lib/net/b.h': ''},
+    {'lib/image/a.c': '  # include "cae_b.h"\n', 'lib/cae_b.h': ''},
+]
+
+
+# ---- header, map, manual, version ----------------------------------------------------------------
+
+def read(args, *paths):
+    return [(pathlib.Path(args.source) / p).read_text(encoding='utf-8') for p in paths]
+
+
+def check_map(texts):
+    header, script = set(header_functions(texts[0])), set(map_functions(texts[1]))
+    return ([f'{name} is in the header, not in the map' for name in sorted(header - script)] +
+            [f'{name} is in the map, not in the header' for name in sorted(script - header)])
+
+
+def check_comments(texts):
+    """Each declaration, or the group it stands in, follows a comment that says since when."""
+    found = []
+    for block in re.split(r'\n\s*\n', texts[0]):
+        names = header_functions(block)
+        comment = ' '.join(re.findall(r'/\*(.*?)\*/', block, re.S))
+        if names and not re.search(r'Since\s[\s*]*\d+\.\d+\.', comment):
+            found.append(f'{names[0]} has no comment that says "Since"')
+    return found
+
+
+def declarations(text):
+    """The header's declarations, each on one line, in its order."""
+    found = re.findall(r'^CAE_API ([^;]*;)', text, re.M)
+    return [' '.join(declaration.split()) for declaration in found]
+
+
+def manual_declarations(text):
+    """The same from libcae(3): the lines in bold of its synopsis."""
+    bold = re.findall(r'^\.BI? (.*cae_.*|"    .*)$', text.split('.SH DESCRIPTION')[0], re.M)
+    lines = [''.join(shlex.split(line)) for line in bold]
+    return [' '.join(part.split()) + ';' for part in ' '.join(lines).split(';') if part.strip()]
+
+
+def check_manual(texts):
+    wanted, listed = declarations(texts[0]), manual_declarations(texts[1])
+    if listed == wanted:
+        return []
+    missing = [f'the manual lacks {name}' for name in wanted if name not in listed]
+    return missing or ['the manual has other functions, or another order, than the header']
+
+
+def check_version(texts):
+    header, build, news, script, manual = texts
+    macros = [re.search(rf'#define CAE_VERSION_{part} (\d+)', header).group(1)
+              for part in ('MAJOR', 'MINOR', 'PATCH')]
+    version = '.'.join(macros)
+    node = re.findall(r'^LIBCAE_([\d.]+) \{', script, re.M)[-1]
+    found = []
+    if f"version: '{version}'" not in build:
+        found.append(f'meson.build: not version {version}')
+    if re.search(r'^## (\S+)', news, re.M).group(1) != version:
+        found.append(f'NEWS.md: does not begin with {version}')
+    if [int(n) for n in node.split('.')] > [int(n) for n in macros[:2]]:
+        found.append(f'lib/cae.map: node {node} is newer than {version}')
+    if f'libcae {version}' not in manual:
+        found.append(f'libcae.3: not of {version}')
+    return found
+
+
+DECLARATION = '/* One sentence. Since 0.1. */\nCAE_API int cae_one(void);\n'
+VERSION = '#define CAE_VERSION_MAJOR 0\n#define CAE_VERSION_MINOR 1\n#define CAE_VERSION_PATCH 0\n'
+VERSIONS = [VERSION, "version: '0.1.0'", '## 0.1.0', 'LIBCAE_0.1 {', '.TH libcae 3 "" "libcae 0.1.0"']
+
+
+def replaced(items, index, item):
+    return items[:index] + [item] + items[index + 1:]
+
+
+# ---- how files open, and what they must not say ----------------------------------------------------
+
+def check_opening(files):
+    return [f'{path} does not open with its job and its licence' for path, text in files.items()
+            if LICENCE not in '\n'.join(text.split('\n')[:30])]
+
+
+def gather_code(args):
+    return read_tree(args.source, ['include', 'lib', 'tests', 'examples'],
+                     {'.c', '.h', '.inc', '.cpp', '.py', '.rs', '.sh', '.build'})
+
+
+# Whole words that have no place in lib/, and why.
+WORDS = {
+    'NDEBUG': 'a build without assertions computes the same',
+    'assert': 'bad input gets a status',
+    'setjmp|longjmp': 'control returns to the caller',
+    'alloca': 'stacks may be small',
+    'constructor|destructor': 'nothing runs before or after a call',
+    r'_mm\d*_r(?:cp|sqrt)\d*_\w+': 'approximations differ between processors',
+    '__DATE__|__TIME__': 'builds are reproducible',
+}
+
+
+def check_words(files):
+    found = []
+    for path, text in files.items():
+        code = re.sub(r'/\*.*?\*/|//[^\n]*', '', text, flags=re.S)
+        for pattern, why in WORDS.items():
+            for match in re.findall(rf'\b(?:{pattern})\b', code):
+                found.append(f'{path} uses {match}: {why}')
+    return found
+
+
+BAD_WORDS = [{'lib/a.c': f'{word};'} for word in
+             ('NDEBUG', 'assert(x)', 'longjmp(b, 1)', 'alloca(9)', '__attribute__((constructor))',
+              '_mm256_rcp_ps(x)', '_mm_rsqrt_ss(x)', '__DATE__')]
+
+
+# ---- no path outside ---------------------------------------------------------------------------
+
+def tracked(root):
+    """The repository's files: git's list, or without git what is neither hidden nor built."""
+    try:
+        names = subprocess.run(['git', '-C', str(root), 'ls-files', '-co', '--exclude-standard'],
+                               check=True, capture_output=True, text=True).stdout.split('\n')
+    except (OSError, subprocess.CalledProcessError):
+        names = []
+    files = [root / name for name in names if name]
+    if not files:
+        files = [p for p in root.rglob('*')
+                 if not re.match(r'(?:\.git|build)', p.relative_to(root).as_posix())]
+    return sorted(p for p in files if p.suffix in TEXT and p.is_file())
+
+
+def escapes(path, step):
+    """Whether a relative path, written in the file `path` from the root, leaves the root."""
+    depth = path.count('/')
+    for part in step.split('/'):
+        depth += {'..': -1, '.': 0, '': 0}.get(part, 1)
+        if depth < 0:
+            return True
+    return False
+
+
+def check_paths(data):
+    home, files = data
+    found = []
+    for path, text in files.items():
+        outside = [step for step in re.findall(r'(?<![\w./])(?:\.\./)+[\w./-]*', text)
+                   if escapes(path, step)]
+        if path == '.ci/run':  # the one place that may name one folder outside: the test data
+            outside = sorted(set(outside))[1:]
+        found += [f'{path} names {step}, outside the repository' for step in outside]
+        private = rf'(?:{re.escape(home)}|/(?:home|root|Users|mnt)\b)(?=/)'
+        found += [f'{path} names {match}, a folder of one machine'
+                  for match in re.findall(rf'(?<![\w.]){private}', text)]
+    return found
+
+
+def gather_paths(args):
+    root = pathlib.Path(args.source).resolve()
+    texts = {p.relative_to(root).as_posix(): p.read_text(encoding='utf-8', errors='replace')
+             for p in tracked(root)}
+    return str(root.parent), texts
+
+
+HOMES = ['/'.join(['', 'ho' + 'me', 'ann', 'x']), '/'.join(['', 'builds', 'x'])]
+UP = '../'  # in pieces, for this file is read by the rule too
+BAD_PATHS = [('/builds', {'docs/a.md': text}) for text in HOMES + [f'see {UP}{UP}b', f'"{UP}{UP}"']]
+BAD_PATHS.append(('/builds', {'.ci/run': f'{UP}{UP}a {UP}{UP}b'}))
+
+
+# ---- layout -------------------------------------------------------------------------------------
+
+def check_format(data):
+    program, files = data
+    found = []
+    for path, text in files.items():
+        done = subprocess.run([program, f'--assume-filename={path}', '--style=file'],
+                              input=text, capture_output=True, text=True, check=True,
+                              cwd=pathlib.Path(__file__).parent)
+        if done.stdout != text:
+            lines = zip(text.split('\n'), done.stdout.split('\n'))
+            line = next((n for n, (a, b) in enumerate(lines, 1) if a != b), 'last')
+            found.append(f'{path}, line {line}: not as clang-format lays it out')
+    return found
+
+
+def clang_format():
+    program = shutil.which('clang-format') or shutil.which('clang-format-14')
+    if program is None:
+        raise Skip('no clang-format')
+    return program
+
+
+def gather_format(args):
+    files = read_tree(args.source, ['include', 'lib', 'tests', 'examples'],
+                      {'.c', '.h', '.inc', '.cpp'})
+    root = pathlib.Path(args.source)
+    return clang_format(), {str(root / path): text for path, text in files.items()}
+
+
+def bad_format(_args):
+    return [(clang_format(), {'a.c': 'int f( void ){return 1 ;}\n'})]
+
+
+RULES = {
+    'include-order': Rule(gather_lib, check_includes, BAD_INCLUDES),
+    'map': Rule(lambda a: read(a, 'include/cae/cae.h', 'lib/cae.map'), check_map,
+                [[DECLARATION, ''], ['', '    cae_one;\n']]),
+    'comments': Rule(lambda a: read(a, 'include/cae/cae.h'), check_comments,
+                     [[DECLARATION.replace('Since', '')], [DECLARATION.split('\n')[1]]]),
+    'manual': Rule(lambda a: read(a, 'include/cae/cae.h', 'docs/man/libcae.3'), check_manual,
+                   [[DECLARATION, ''], [DECLARATION, '.BI "int cae_two(void);"\n']]),
+    'version': Rule(lambda a: read(a, 'include/cae/cae.h', 'meson.build', 'NEWS.md', 'lib/cae.map',
+                                   'docs/man/libcae.3'), check_version,
+                    [replaced(VERSIONS, i, text) for i, text in
+                     [(1, "version: '0.2.0'"), (2, '## 0.2.0'), (3, 'LIBCAE_0.2 {'), (4, '')]]),
+    'opening': Rule(gather_code, check_opening, [{'lib/a.c': 'int a;\n'}]),
+    'words': Rule(gather_lib, check_words, BAD_WORDS),
+    'paths': Rule(gather_paths, check_paths, BAD_PATHS),
+    'format': Rule(gather_format, check_format, bad_format),
+}
+
+if __name__ == '__main__':
+    run(RULES)

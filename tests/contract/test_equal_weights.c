@@ -1,0 +1,230 @@
+/*
+ * The same seed and data give the same weights to the last bit: with 1, 2, 3 and 7 threads in every
+ * tier, in all exact tiers, and in the fma tier with the setting `reproducible`. And one compressed
+ * file gives one picture in all of them. CAE_CPU is read once in a process, so each tier has a
+ * child of its own, which sends its hashes through a pipe.
+ *
+ * The hashes that every machine must give are written below. They change only when the order of a
+ * sum changes, which docs/numerics.md must say.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "contract.h"
+
+enum { TIERS = 4, THREADS = 4, NETS = 5, STEPS = 20 };
+
+static const char *const tiers[TIERS] = {"c", "sse2", "avx2", "fma"};
+static const double threads[THREADS] = {1, 2, 3, 7};
+
+static const struct {
+    const char *name;
+    const char *text;
+    size_t count, c, h, w;
+} nets[NETS] = {
+    {"small", small_net, 5, 2, 8, 12},
+    {"small, padded", small_net, 4, 2, 7, 17},
+    {"dense", dense_net, 9, 1, 6, 5},
+    {"skip across the code", crossed_net, 5, 1, 8, 8},
+    {"cae-compress", "cae-compress", 3, 1, 16, 16},
+};
+
+static const uint64_t expected_weights[NETS] = {0x5ab88adb0a8027ee, 0xb2bec6d55b214d27,
+                                                0x62900ab8a982374d, 0x5d5798bb37b522d0,
+                                                0xfb105e53f851343f};
+static const uint64_t expected_picture = 0xb63bfe5716606222;
+
+/* What a child finds out. */
+struct result {
+    char kernels[16];
+    uint64_t weights[2][THREADS][NETS]; /* by `reproducible` first */
+    uint64_t file, picture;
+    size_t failures;
+};
+
+/* By the values' bits, the same on machines of either byte order. */
+static uint64_t hash_floats(uint64_t hash, const float *values, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + i, sizeof(bits));
+        hash = (hash ^ bits) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static uint64_t hash_weights(const cae_model *m)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t t = 0; t < cae_tensor_count(m); t++) {
+        size_t shape[4];
+        OK(cae_tensor_info(m, t, NULL, shape, NULL));
+        const size_t len = shape[0] * shape[1] * shape[2] * shape[3];
+        float *values = need(len, sizeof(*values));
+        OK(cae_tensor_get(m, t, values, len));
+        hash = hash_floats(hash, values, len);
+        free(values);
+    }
+    return hash;
+}
+
+static uint64_t train(size_t n, double reproducible, double thread_count)
+{
+    cae_model *m = new_model(nets[n].text, 11);
+    const size_t len = nets[n].count * nets[n].c * nets[n].h * nets[n].w;
+    OK(cae_model_set(m, "reproducible", reproducible));
+    OK(cae_model_set(m, "threads", thread_count));
+    OK(cae_model_set(m, "weight_decay", 0.01));
+    for (uint64_t step = 0; step < STEPS; step++) {
+        float *target = noise(len, 100 + step);
+        float *input = noise(len, 100 + step);
+        OK(cae_add_noise(input, len, 0.1f, step));
+        OK(cae_train_step(m, input, target, nets[n].count, nets[n].h, nets[n].w, NULL));
+        free(input);
+        free(target);
+    }
+    const uint64_t hash = hash_weights(m);
+    cae_model_free(m);
+    return hash;
+}
+
+static void picture(struct result *r)
+{
+    enum { H = 37, W = 53, C = 2 };
+    uint8_t pixels[H * W * C];
+    uint8_t data[3 * H * W * C];
+    size_t size = 0;
+    cae_model *m = new_model(small_net, 11);
+    for (size_t i = 0; i < sizeof(pixels); i++) {
+        pixels[i] = (uint8_t)(i * i / 977 + i % 13);
+    }
+    /* The weights come from exact steps, so that all tiers have one model to work with. */
+    OK(cae_model_set(m, "reproducible", 1));
+    float *images = noise(2 * 8 * 12 * 3, 4);
+    OK(cae_train_step(m, images, images, 3, 8, 12, NULL));
+    OK(cae_model_set(m, "reproducible", 0));
+    OK(cae_compress(m, pixels, H, W, W * C, 80, data, sizeof(data), &size));
+    r->file = hash_bytes(data, size);
+    OK(cae_decompress(m, data, size, pixels, H, W, W * C));
+    r->picture = hash_bytes(pixels, sizeof(pixels));
+    free(images);
+    cae_model_free(m);
+}
+
+static void find_out(struct result *r)
+{
+    cae_model *m = new_model(small_net, 1);
+    snprintf(r->kernels, sizeof(r->kernels), "%s", cae_model_kernels(m));
+    cae_model_free(m);
+    for (int exact = 0; exact < 2; exact++) {
+        for (size_t t = 0; t < THREADS; t++) {
+            for (size_t n = 0; n < NETS; n++) {
+                r->weights[exact][t][n] = train(n, exact, threads[t]);
+            }
+        }
+    }
+    picture(r);
+    r->failures = expect_failures();
+}
+
+static struct result ask_child(const char *tier)
+{
+    struct result r = {.failures = 1};
+    int ends[2];
+    fflush(NULL);
+    if (pipe(ends) != 0) {
+        return r;
+    }
+    const pid_t child = fork();
+    if (child == 0) {
+        struct result *mine = need(1, sizeof(*mine));
+        setenv("CAE_CPU", tier, 1);
+        find_out(mine);
+        _exit(write(ends[1], mine, sizeof(*mine)) != sizeof(*mine));
+    }
+    close(ends[1]);
+    if (read(ends[0], &r, sizeof(r)) != sizeof(r)) {
+        r.failures = 1;
+    }
+    close(ends[0]);
+    (void)waitpid(child, NULL, 0);
+    return r;
+}
+
+static struct result results[TIERS];
+
+static void ask_all_tiers(void)
+{
+    for (size_t i = 0; i < TIERS; i++) {
+        results[i] = ask_child(tiers[i]);
+        printf("CAE_CPU=%s uses %s\n", tiers[i], results[i].kernels);
+        EXPECT_SAID(results[i].failures == 0, "the child with CAE_CPU=%s failed", tiers[i]);
+    }
+    EXPECT(strcmp(results[0].kernels, "c") == 0);
+}
+
+static void threads_do_not_change_weights(void)
+{
+    for (size_t i = 0; i < TIERS * 2 * THREADS * NETS; i++) {
+        const size_t n = i % NETS;
+        const size_t t = i / NETS % THREADS;
+        const size_t exact = i / NETS / THREADS % 2;
+        const struct result *r = &results[i / NETS / THREADS / 2];
+        EXPECT_SAID(r->weights[exact][t][n] == r->weights[exact][0][n],
+                    "%s, tier %s, reproducible %zu: %g threads give other weights than 1",
+                    nets[n].name, r->kernels, exact, threads[t]);
+    }
+}
+
+static void tiers_do_not_change_weights(void)
+{
+    for (size_t i = 0; i < TIERS * NETS; i++) {
+        const struct result *r = &results[i / NETS];
+        const size_t n = i % NETS;
+        const uint64_t in_c = results[0].weights[0][0][n];
+        EXPECT_SAID(r->weights[1][0][n] == in_c, "%s: tier %s with reproducible 1 differs from c",
+                    nets[n].name, r->kernels);
+        EXPECT_SAID(strcmp(r->kernels, "fma") == 0 || r->weights[0][0][n] == in_c,
+                    "%s: tier %s differs from c", nets[n].name, r->kernels);
+        EXPECT_SAID(strcmp(r->kernels, "fma") != 0 || r->weights[0][0][n] != in_c,
+                    "%s: fma equals c, so this test shows nothing", nets[n].name);
+    }
+}
+
+static void one_file_gives_one_picture(void)
+{
+    for (size_t i = 1; i < TIERS; i++) {
+        EXPECT_SAID(results[i].file == results[0].file, "CAE_CPU=%s writes another file", tiers[i]);
+        EXPECT_SAID(results[i].picture == results[0].picture, "CAE_CPU=%s restores other pixels",
+                    tiers[i]);
+    }
+}
+
+/* Not the compressed file: its bytes may differ between versions of zlib. */
+static void every_machine_gives_these_hashes(void)
+{
+    for (size_t n = 0; n < NETS; n++) {
+        EXPECT_SAID(results[0].weights[0][0][n] == expected_weights[n], "%s: 0x%016llx",
+                    nets[n].name, (unsigned long long)results[0].weights[0][0][n]);
+    }
+    EXPECT_SAID(results[0].picture == expected_picture, "picture: 0x%016llx",
+                (unsigned long long)results[0].picture);
+}
+
+int main(void)
+{
+    static const struct contract_test tests[] = {
+        TEST(ask_all_tiers), /* the others look at what it brought */
+        TEST(threads_do_not_change_weights),
+        TEST(tiers_do_not_change_weights),
+        TEST(one_file_gives_one_picture),
+        TEST(every_machine_gives_these_hashes),
+    };
+    return RUN_TESTS(1, NULL, tests);
+}

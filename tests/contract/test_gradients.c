@@ -1,0 +1,279 @@
+/*
+ * Gradients of every layer against central differences of a forward pass in double that shares no
+ * line with the library: for each tensor, max |g - g'| / max |g'| <= 1e-4. A difference quotient
+ * says nothing where a kink (relu at 0, a tie of maxima) lies between its ends, so weights are
+ * drawn until the network is away from all kinks, and the step is shortened until none lies within.
+ *
+ * The table must name every layer that the library knows: this is the one contract test that looks
+ * inside, at the table of layers.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "contract.h"
+#include "gradient_nets.h"
+#include "layers/layer.h"
+#include "reference_net.h"
+
+/* One network at work in both writings. */
+struct pair {
+    const struct gradient_net *row;
+    cae_model *model;
+    net twin;
+    size_t parameters;
+    double *weights; /* as in the model, in file order */
+    float *gradient;
+    float *input, *target;
+    size_t image_len;
+};
+
+static size_t tensor_len(const cae_model *m, size_t index)
+{
+    size_t shape[4];
+    size_t rank;
+    OK(cae_tensor_info(m, index, NULL, shape, &rank));
+    return shape[0] * shape[1] * shape[2] * shape[3];
+}
+
+/* Points the twin's layers at the weights, by the tensors' names. */
+static void bind_weights(struct pair *p)
+{
+    size_t offset = 0;
+    for (size_t t = 0; t < cae_tensor_count(p->model); t++) {
+        const char *name = NULL;
+        OK(cae_tensor_info(p->model, t, &name, NULL, NULL));
+        bool found = false;
+        for (size_t i = 0; i < p->twin.layer_len; i++) {
+            net_layer *l = &p->twin.layers[i];
+            char weight[32], bias[32];
+            snprintf(weight, sizeof(weight), "%zu.weight", l->module);
+            snprintf(bias, sizeof(bias), "%zu.bias", l->module);
+            const bool has = l->kind != NET_ADD && l->kind != NET_CONCAT && l->kind != NET_MAXPOOL;
+            if (has && strcmp(name, weight) == 0) {
+                l->weight = p->weights + offset;
+                found = true;
+            } else if (has && strcmp(name, bias) == 0) {
+                l->bias = p->weights + offset;
+                found = true;
+            }
+        }
+        EXPECT_SAID(found, "no layer should have a tensor %s", name);
+        offset += tensor_len(p->model, t);
+    }
+    EXPECT(offset == p->parameters);
+}
+
+static void fetch_weights(struct pair *p)
+{
+    float *values = need(p->parameters, sizeof(*values));
+    size_t offset = 0;
+    for (size_t t = 0; t < cae_tensor_count(p->model); t++) {
+        const size_t len = tensor_len(p->model, t);
+        OK(cae_tensor_get(p->model, t, values, len));
+        for (size_t i = 0; i < len; i++) {
+            p->weights[offset + i] = (double)values[i];
+        }
+        offset += len;
+    }
+    free(values);
+}
+
+static double twin_loss(struct pair *p, net_sides *sides)
+{
+    return net_loss(&p->twin, p->input, p->target, p->row->count, p->row->height, p->row->width,
+                    sides);
+}
+
+static void open_pair(struct pair *p, const struct gradient_net *row, uint64_t seed)
+{
+    double parameters = 0;
+    *p = (struct pair){.row = row, .model = new_model(row->text, seed)};
+    OK(cae_model_get(p->model, "parameters", &parameters));
+    p->parameters = (size_t)parameters;
+    p->weights = need(p->parameters, sizeof(*p->weights));
+    p->gradient = need(p->parameters, sizeof(*p->gradient));
+    net_read(&p->twin, row->text);
+    net_resize(&p->twin, row->height, row->width);
+    p->image_len = p->twin.input.c * row->height * row->width;
+    p->input = noise(row->count * p->image_len, seed + 1000);
+    p->target = noise(row->count * p->image_len, seed + 2000);
+    fetch_weights(p);
+    bind_weights(p);
+}
+
+static void close_pair(struct pair *p)
+{
+    cae_model_free(p->model);
+    net_clear(&p->twin);
+    free(p->weights);
+    free(p->gradient);
+    free(p->input);
+    free(p->target);
+}
+
+/* The first seed whose network is so far from every kink that float and double take the same side.
+ */
+static void open_away_from_kinks(struct pair *p, const struct gradient_net *row)
+{
+    for (uint64_t seed = 1;; seed++) {
+        net_sides sides;
+        open_pair(p, row, seed);
+        (void)twin_loss(p, &sides);
+        if (sides.margin > 3e-6 || seed == 200) {
+            EXPECT_SAID(seed < 200, "no seed is away from kinks");
+            return;
+        }
+        close_pair(p);
+    }
+}
+
+/* d loss / d weight i. */
+static double difference(struct pair *p, size_t i, uint64_t side)
+{
+    const double w = p->weights[i];
+    double slope = NAN;
+    for (double h = 1e-4; isnan(slope) && h > 1e-8; h /= 4) {
+        net_sides above, below;
+        p->weights[i] = w + h;
+        const double up = twin_loss(p, &above);
+        p->weights[i] = w - h;
+        const double down = twin_loss(p, &below);
+        if (above.hash == side && below.hash == side) {
+            slope = (up - down) / (2 * h);
+        }
+    }
+    p->weights[i] = w;
+    EXPECT_SAID(!isnan(slope), "weight %zu stands on a kink", i);
+    return slope;
+}
+
+/* Every weight of a small tensor, an even choice of those of a large one. */
+static double worst_error(struct pair *p, size_t offset, size_t len, uint64_t side)
+{
+    const size_t most = long_run() ? 5000 : 150;
+    const size_t step = len > most ? len / most + 1 : 1;
+    double worst = 0;
+    double largest = 0;
+    for (size_t i = offset; i < offset + len; i += step) {
+        const double exact = difference(p, i, side);
+        worst = fmax(worst, fabs((double)p->gradient[i] - exact));
+        largest = fmax(largest, fabs(exact));
+    }
+    EXPECT_SAID(largest > 1e-7, "a gradient of 0 shows nothing");
+    return worst / largest;
+}
+
+static void check_gradients(struct pair *p)
+{
+    net_sides sides;
+    (void)twin_loss(p, &sides);
+    size_t offset = 0;
+    for (size_t t = 0; t < cae_tensor_count(p->model); t++) {
+        const size_t len = tensor_len(p->model, t);
+        const char *name = NULL;
+        OK(cae_tensor_info(p->model, t, &name, NULL, NULL));
+        const double error = worst_error(p, offset, len, sides.hash);
+        EXPECT_SAID(error <= 1e-4, "the gradient of %s is off by %.2g of its largest", name, error);
+        offset += len;
+    }
+}
+
+/* The way forward as well: loss and output are those of the definition. */
+static void check_forward(struct pair *p, float loss)
+{
+    const struct gradient_net *row = p->row;
+    net_sides sides;
+    const double exact = twin_loss(p, &sides);
+    EXPECT_SAID(fabs((double)loss - exact) <= 1e-5 * exact, "loss %.9g, exactly %.9g", (double)loss,
+                exact);
+    float *output = need(row->count * p->image_len, sizeof(*output));
+    OK(cae_denoise(p->model, p->input, row->count, row->height, row->width, 0, output));
+    double worst = 0;
+    for (size_t k = 0; k < row->count; k++) {
+        net_forward(&p->twin, p->input + k * p->image_len, row->height, row->width, &sides);
+        const net_size out = p->twin.sizes[p->twin.layer_len];
+        for (size_t i = 0; i < p->image_len; i++) {
+            const size_t c = i / (row->height * row->width);
+            const size_t at = (c * out.h + i / row->width % row->height) * out.w + i % row->width;
+            worst = fmax(worst, fabs((double)output[k * p->image_len + i] -
+                                     p->twin.tensors[p->twin.layer_len][at]));
+        }
+    }
+    EXPECT_SAID(worst <= 1e-5, "the output is off by %.2g", worst);
+    free(output);
+}
+
+static void check_row(const struct gradient_net *row, double threads)
+{
+    struct pair p;
+    float loss = 0;
+    expect_context("%s, %g threads", row->name, threads);
+    open_away_from_kinks(&p, row);
+    OK(cae_model_set(p.model, "threads", threads));
+    OK(cae_train_gradient(p.model, p.input, p.target, row->count, row->height, row->width, &loss));
+    OK(cae_gradient_get(p.model, p.gradient, p.parameters));
+    check_forward(&p, loss);
+    check_gradients(&p);
+    close_pair(&p);
+}
+
+static void gradients_are_those_of_the_definition(void)
+{
+    for (size_t i = 0; i < gradient_net_len; i++) {
+        check_row(&gradient_nets[i], i % 3 == 0 ? 3 : 1);
+    }
+}
+
+/* A new layer needs a row: the words of the table of layers must all be there. */
+static void the_table_has_every_layer_and_activation(void)
+{
+    static const char *const activations[] = {" none", " relu", " leaky", " tanh", " sigmoid"};
+    for (const cae_layer_type *const *type = cae_layer_types; *type != NULL; type++) {
+        char word[32];
+        size_t rows = 0;
+        snprintf(word, sizeof(word), "\n%s ", (*type)->word);
+        for (size_t i = 0; i < gradient_net_len; i++) {
+            rows += strstr(gradient_nets[i].text, word) != NULL;
+        }
+        EXPECT_SAID(rows > 0, "no row has the layer %s", (*type)->word);
+    }
+    for (size_t k = 0; k < 5; k++) {
+        size_t rows = 0;
+        for (size_t i = 0; i < gradient_net_len; i++) {
+            rows += strstr(gradient_nets[i].text, activations[k]) != NULL;
+        }
+        EXPECT_SAID(rows > 0, "no row has the activation%s", activations[k]);
+    }
+}
+
+/* That the comparison can fail: one weight of the twin moved by a hundredth. */
+static void a_wrong_weight_is_noticed(void)
+{
+    struct pair p;
+    net_sides sides;
+    float loss = 0;
+    open_away_from_kinks(&p, &gradient_nets[1]);
+    OK(cae_train_gradient(p.model, p.input, p.target, p.row->count, p.row->height, p.row->width,
+                          &loss));
+    OK(cae_gradient_get(p.model, p.gradient, p.parameters));
+    (void)twin_loss(&p, &sides);
+    const double error = worst_error(&p, 0, p.parameters, sides.hash);
+    p.weights[p.parameters / 2] *= 1.01;
+    (void)twin_loss(&p, &sides);
+    const double wrong = worst_error(&p, 0, p.parameters, sides.hash);
+    EXPECT_SAID(error <= 1e-4 && wrong > 1e-4, "%.2g, and with a wrong weight %.2g", error, wrong);
+    close_pair(&p);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct contract_test tests[] = {
+        TEST(a_wrong_weight_is_noticed),
+        TEST(the_table_has_every_layer_and_activation),
+        TEST(gradients_are_those_of_the_definition),
+    };
+    return RUN_TESTS(argc, argv, tests);
+}

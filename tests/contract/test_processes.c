@@ -1,0 +1,217 @@
+/*
+ * Processes: fork() before, between and during calls; a main thread whose stack is small; the library
+ * opened and closed again and again, which neither changes the floating-point state nor leaves
+ * anything behind.
+ *
+ *     test_processes LIBRARY [test...]    LIBRARY is the shared library, for dlopen; "-" leaves that out
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+#include "contract.h"
+
+enum { C = 2, H = 8, W = 12, LEN = C * H * W };
+
+static const char *library = "-";
+
+static uint64_t life(double threads)
+{
+    cae_model *m = new_model(small_net, 1);
+    float *images = noise(LEN, 1);
+    float *clean = need(LEN, sizeof(*clean));
+    OK(cae_model_set(m, "threads", threads));
+    OK(cae_train_step(m, images, images, 1, H, W, NULL));
+    OK(cae_denoise(m, images, 1, H, W, 0, clean));
+    const uint64_t hash = hash_bytes(clean, LEN * sizeof(*clean));
+    cae_model_free(m);
+    free(images);
+    free(clean);
+    return hash;
+}
+
+/* Whether a child that lives the same life comes to the same end. */
+static void fork_and_live(uint64_t expected)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        _exit(life(2) == expected && expect_failures() == 0 ? 0 : 1);
+    }
+    int status = 1;
+    EXPECT(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void forks_between_calls(void)
+{
+    const uint64_t expected = life(3);
+    for (int i = 0; i < 200; i++) {
+        fork_and_live(expected);
+    }
+    EXPECT(life(3) == expected);
+}
+
+static atomic_bool ended;
+
+static void *live_on(void *arg)
+{
+    while (!ended) {
+        EXPECT(life(2) == *(uint64_t *)arg);
+    }
+    return NULL;
+}
+
+/* A thread is inside the library while this one forks; its children start anew. */
+static void forks_during_calls(void)
+{
+    pthread_t thread;
+    uint64_t expected = life(1);
+    ended = false;
+    EXPECT(pthread_create(&thread, NULL, live_on, &expected) == 0);
+    for (int i = 0; i < 50; i++) {
+        fork_and_live(expected);
+    }
+    ended = true;
+    pthread_join(thread, NULL);
+}
+
+/* A model made before the fork serves on both sides. */
+static void a_model_lives_on_in_the_child(void)
+{
+    cae_model *m = new_model(small_net, 1);
+    float *images = noise(LEN, 1);
+    float *clean = need(LEN, sizeof(*clean));
+    OK(cae_model_set(m, "threads", 3));
+    OK(cae_denoise(m, images, 1, H, W, 0, clean));
+    const uint64_t expected = hash_bytes(clean, LEN * sizeof(*clean));
+    const pid_t child = fork();
+    OK(cae_denoise(m, images, 1, H, W, 0, clean));
+    const bool same = hash_bytes(clean, LEN * sizeof(*clean)) == expected;
+    if (child == 0) {
+        _exit(same && expect_failures() == 0 ? 0 : 1);
+    }
+    int status = 1;
+    EXPECT(child > 0 && waitpid(child, &status, 0) == child && status == 0 && same);
+    cae_model_free(m);
+    free(images);
+    free(clean);
+}
+
+/* `ulimit -s 64` from the start: the program runs itself again. */
+static void a_small_main_stack_suffices(void)
+{
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        struct rlimit limit = {64 * 1024, 64 * 1024};
+        char self[4096];
+        const ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        self[len > 0 ? len : 0] = '\0';
+        if (setrlimit(RLIMIT_STACK, &limit) == 0) {
+            execl(self, self, "live", (char *)NULL);
+        }
+        _exit(2);
+    }
+    int status = 1;
+    EXPECT(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* ---- dlopen ----------------------------------------------------------------------------------- */
+
+typedef int (*new_function)(cae_model **, const char *, uint64_t);
+typedef int (*step_function)(cae_model *, const float *, const float *, size_t, size_t, size_t,
+                             float *);
+typedef void (*free_function)(cae_model *);
+
+/* ISO C knows no cast from an object's address to a function's; POSIX promises that this works. */
+static void find(void *handle, const char *name, void *function)
+{
+    void *symbol = dlsym(handle, name);
+    EXPECT_SAID(symbol != NULL, "no %s", name);
+    memcpy(function, &symbol, sizeof(symbol));
+}
+
+static void open_use_close(void)
+{
+    new_function make = NULL;
+    step_function step = NULL;
+    free_function unmake = NULL;
+    cae_model *m = NULL;
+    float *images = noise(LEN, 1);
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    EXPECT_SAID(handle != NULL, "%s", handle != NULL ? "" : dlerror());
+    if (handle == NULL) {
+        return;
+    }
+    find(handle, "cae_model_new", &make);
+    find(handle, "cae_train_step", &step);
+    find(handle, "cae_model_free", &unmake);
+    OK(make(&m, small_net, 1));
+    OK(step(m, images, images, 1, H, W, NULL));
+    unmake(m);
+    EXPECT(dlclose(handle) == 0);
+    free(images);
+}
+
+static long resident_pages(void)
+{
+    long all = 0;
+    long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file != NULL) {
+        EXPECT(fscanf(file, "%ld %ld", &all, &resident) == 2);
+        fclose(file);
+    }
+    return resident;
+}
+
+static void the_library_opens_and_closes(void)
+{
+    if (strcmp(library, "-") == 0) {
+        printf("SKIPPED, no shared library here: opening and closing it\n");
+        return;
+    }
+#if defined(__SSE__)
+    const unsigned before = _mm_getcsr() & ~0x3fu;
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    EXPECT((_mm_getcsr() & ~0x3fu) == before); /* no start-up code sets flush-to-zero */
+    EXPECT(handle != NULL && dlclose(handle) == 0);
+#endif
+    open_use_close();
+    const long pages = resident_pages();
+    for (int i = 0; i < 200; i++) {
+        open_use_close();
+    }
+    EXPECT_SAID(resident_pages() < pages + 1000, "from %ld to %ld pages", pages, resident_pages());
+}
+
+int main(int argc, char **argv)
+{
+    static const struct contract_test tests[] = {
+        TEST(forks_between_calls), /* and before any call: the first child lives alone */
+        TEST(forks_during_calls),
+        TEST(a_model_lives_on_in_the_child),
+        TEST(a_small_main_stack_suffices),
+        TEST(the_library_opens_and_closes),
+    };
+    if (argc == 2 && strcmp(argv[1], "live") == 0) {
+        return life(2) == life(1) && expect_failures() == 0 ? 0 : 1;
+    }
+    if (argc > 1) {
+        library = argv[1];
+        argv++;
+        argc--;
+    }
+    return RUN_TESTS(argc, argv, tests);
+}

@@ -1,0 +1,81 @@
+/*
+ * Fuzz target: opening model files, in both profiles, and reading every tensor of what was
+ * accepted.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "fuzz.h"
+#include "limited_memory.h"
+#include "mutate.h"
+#include "serial/model_convert.h"
+#include "serial/model_file.h"
+
+enum { SLACK = 1 << 20 };
+
+/* Reads a tensor into a block of its size; returns the size. */
+static size_t read_entry(const cae_model_file *f, const cae_file_entry *e)
+{
+    const size_t size = e->len * cae_dtype_size(e->dtype);
+    size_t product = 1;
+    for (size_t i = 0; i < CAE_FILE_RANK; i++) {
+        product *= e->shape[i];
+    }
+    fuzz_check(product == e->len && e->len > 0 && e->rank >= 1 && e->rank <= CAE_FILE_RANK);
+    void *values = malloc(size);
+    fuzz_check(values != NULL && cae_model_file_read(f, e, values) == CAE_OK);
+    fuzz_check(cae_model_first_nonfinite(values, e->dtype, e->len) == e->len);
+    free(values);
+    return size;
+}
+
+static void read_all(const cae_model_file *f, size_t file_size)
+{
+    const char *before = "";
+    size_t sum = 0;
+    for (size_t i = 0; i < cae_model_file_len(f); i++) {
+        const cae_file_entry *e = cae_model_file_entry(f, i);
+        fuzz_check(strcmp(before, e->name) < 0 && strlen(e->name) <= CAE_FILE_NAME);
+        fuzz_check(cae_model_file_find(f, e->name) == e);
+        sum += read_entry(f, e);
+        before = e->name;
+    }
+    fuzz_check(sum < file_size);
+}
+
+static void open_one(const uint8_t *data, size_t size, cae_file_profile profile)
+{
+    limited_memory memory;
+    cae_model_file *f = NULL;
+    limited_memory_start(&memory, 0);
+    const int status = cae_model_file_open_memory(&f, &memory.memory, data, size, profile);
+    fuzz_check(memory.peak <= size + SLACK);
+    fuzz_check((status == CAE_OK) == (f != NULL));
+    if (status == CAE_OK) {
+        fuzz_check((cae_model_file_architecture(f) != NULL) == (profile == CAE_FILE_MODEL));
+        read_all(f, size);
+        cae_model_file_close(f);
+    } else {
+        fuzz_check(*cae_message() != '\0');
+    }
+    fuzz_check(memory.blocks == 0);
+    fuzz_accepted += status == CAE_OK;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const unsigned long accepted = fuzz_accepted;
+    open_one(data, size, CAE_FILE_MODEL);
+    open_one(data, size, CAE_FILE_PLAIN);
+    fuzz_accepted = accepted + (fuzz_accepted > accepted);
+    return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t capacity, unsigned seed)
+{
+    uint64_t state = seed;
+    return fuzz_mutate_model(data, size, capacity, &state);
+}

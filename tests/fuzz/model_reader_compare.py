@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two readers of the model file, one verdict: 10,000 mutated files, each accepted by both libcae
+and tests/peers/safetensors_reader.py or refused by both.
+
+    LIBCAE=build/lib/libcae.so.0 python3 tests/fuzz/model_reader_compare.py [--count N] [--seed S]
+
+The mutations depend on the seed alone. --keep DIR writes the files that the two disagree on. Exits
+with 77 (skipped) where NumPy is missing.
+"""
+
+import argparse
+import collections
+import os
+import random
+import re
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.join(ROOT, "examples", "python"), os.path.join(ROOT, "tests", "peers")]
+
+try:
+    import cae
+except ModuleNotFoundError:
+    print("SKIP: NumPy is missing (Debian: apt-get install python3-numpy)")
+    sys.exit(77)
+
+import safetensors_reader
+from model_mutations import Parts, mutate
+
+ARCHITECTURES = [
+    "input 1 4 4\nconv 2 kernel 3 pad 1 relu\nmaxpool 2\ncode\ntconv 1 kernel 2 stride 2 sigmoid\n",
+    "input 2 4 3\ndense 3 relu\ncode\ndense 2 4 3 sigmoid\n",
+    "input 1 5 5\nconv 2 kernel 3 pad 1 leaky\nmark skip\nconv 2 kernel 3 pad 1 tanh\ncode\n"
+    "conv 2 kernel 1\nadd skip relu\nconcat skip\nconv 1 kernel 3 pad 1\n",
+    "input 1 6 6\nmaxpool 3 stride 1 pad 1\nconv 3 kernel 2 stride 2 relu\ncode\ndense 4 tanh\n"
+    "dense 1 6 6\n",
+]
+
+# How libcae may refuse a file; anything else (out of memory, say) is a fault.
+REFUSALS = (cae.FormatError, cae.VersionError, cae.ShapeError, cae.NonFiniteError, cae.LimitError,
+            cae.UnsupportedError, cae.ArchitectureError)
+
+# ---- The comparison ------------------------------------------------------------------------------
+
+
+def base_files():
+    for text in ARCHITECTURES:
+        model = cae.Model(text, seed=1)
+        yield model.save_memory()
+        images = cae.np.full((2, *model.shape), 0.25, cae.np.float32)
+        model.train_step(images)
+        yield model.save_memory(training=True)
+
+
+def library_judges(data):
+    """None if libcae loads the file, else its words."""
+    try:
+        cae.Model.load_memory(data).close()
+    except REFUSALS as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--count", type=int, default=10000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", help="a folder for the files that the readers disagree on")
+    options = parser.parse_args()
+
+    bases = list(base_files())
+    for number, data in enumerate(bases):
+        assert Parts(data).bytes() == data, "taking apart and putting together must change nothing"
+        reason = safetensors_reader.judge(data)
+        assert reason is None, f"file {number} as libcae wrote it is refused: {reason}"
+    accepted, disagreements, reasons = 0, 0, collections.Counter()
+    for number in range(options.count):
+        rng = random.Random(options.seed * 1000003 + number)
+        names, data = mutate(rng, rng.choice(bases))
+        ours, theirs = library_judges(data), safetensors_reader.judge(data)
+        accepted += ours is None
+        reasons[re.sub(r"[\d.]+|'.*?'|\[.*\]|\(.*\)", "#", theirs or "accepted")] += 1
+        if (ours is None) != (theirs is None):
+            disagreements += 1
+            print(f"FAILED: file {number} ({', '.join(names)}):\n    libcae: {ours or 'accepted'}\n"
+                  f"    second reader: {theirs or 'accepted'}")
+            if options.keep:
+                with open(os.path.join(options.keep, f"{number}.safetensors"), "wb") as file:
+                    file.write(data)
+    print(f"{options.count} files: {accepted} accepted, {options.count - accepted} refused for "
+          f"{len(reasons)} reasons, {disagreements} disagreements")
+    few = options.count >= 10000 and (accepted < options.count // 20 or len(reasons) < 40)
+    if few:
+        print("FAILED: the mutations reach too little")
+    return 1 if disagreements or few else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

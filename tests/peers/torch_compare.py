@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The presets against PyTorch: weights travel through model files in both directions, then codes,
+results and 50 steps of Adam must agree.
+
+    LIBCAE=build/lib/libcae.so.0 /usr/bin/python3 tests/peers/torch_compare.py [PRESET...]
+
+Exits with 77 (skipped) where PyTorch or NumPy is missing (Debian: python3-torch, python3-numpy).
+"""
+
+import os
+import sys
+import tempfile
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.join(ROOT, "examples", "python"), os.path.join(ROOT, "tests", "peers")]
+
+try:
+    import numpy as np
+    import torch
+    from torch import nn
+except ImportError as error:
+    print(f"SKIP: the comparison with PyTorch is left out: {error} "
+          "(Debian: apt-get install python3-torch python3-numpy)")
+    sys.exit(77)
+
+import cae
+import plain_safetensors
+
+RESULT_TOLERANCE = 1e-5  # absolute, on results in [0,1] and codes
+LOSS_TOLERANCE = 1e-3  # relative
+STEPS, BATCH, SIDE = 50, 16, 64
+
+
+def convolutional(code):
+    """Table 1 of the paper; returns the network and how many modules the encoder is."""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(64, code, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.ConvTranspose2d(code, 64, 5, stride=2, padding=1), nn.ReLU(),
+        nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1), nn.ReLU(),
+        nn.ConvTranspose2d(32, 16, 2, stride=2, padding=1), nn.ReLU(),
+        nn.ConvTranspose2d(16, 1, 3, padding=1), nn.Sigmoid()), 9
+
+
+def dense(hidden):
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(SIDE * SIDE, hidden), nn.ReLU(),
+        nn.Linear(hidden, SIDE * SIDE), nn.Sigmoid(), nn.Unflatten(1, (1, SIDE, SIDE))), 3
+
+
+NETWORKS = {
+    "sae-compress": lambda: dense(2048),
+    "sae-denoise": lambda: dense(4096),
+    "cae-compress": lambda: convolutional(32),
+    "cae-denoise": lambda: convolutional(64),
+}
+
+
+def pictures(count, seed, height=SIDE, width=SIDE):
+    """Ovals on ramps, with grain: where pixels are equal, rounding alone decides what a pool or a
+    ReLU lets through, and the losses of any two programs part (PyTorch's in float32 and in float64
+    by more than 1e-3 within 30 steps)."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[-1:1:height * 1j, -1:1:width * 1j]
+    a, b, cx, cy = rng.uniform(-0.5, 0.5, (4, count, 1, 1))
+    r, level = rng.uniform(0.2, 0.8, (2, count, 1, 1))
+    oval = (x - cx) ** 2 + 1.5 * (y - cy) ** 2 < r**2
+    image = 0.5 + 0.4 * a * x + 0.4 * b * y + (level - 0.5) * oval
+    image += rng.normal(0, 0.1, image.shape)
+    return image.astype(np.float32)[:, np.newaxis]
+
+
+def difference(ours, theirs):
+    """The largest difference; NaN anywhere fails every comparison."""
+    theirs = theirs.numpy().reshape(ours.shape)
+    return float(np.abs(ours - theirs).max())
+
+
+def compare_results(model, net, encoder_len, images):
+    with torch.no_grad():
+        codes = net[:encoder_len](torch.from_numpy(images))
+        result = net(torch.from_numpy(images))
+    return max(difference(model.encode(images), codes), difference(model.denoise(images), result))
+
+
+def compare_training(model, net, denoising):
+    """The largest relative difference of the losses of 50 steps on the same batches."""
+    optimizer = torch.optim.Adam(net.parameters(), lr=model.settings["learning_rate"])
+    worst = 0.0
+    for step in range(STEPS):
+        clean = pictures(BATCH, 1000 + step)
+        noisy = cae.add_noise(clean, 25 / 255 if denoising else 0.0, seed=step)
+        ours = model.train_step(noisy, clean)
+        optimizer.zero_grad()
+        loss = ((net(torch.from_numpy(noisy)) - torch.from_numpy(clean)) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        relative = abs(ours - loss.item()) / loss.item()
+        if not relative <= worst:  # so written, NaN stays
+            worst = relative
+    return worst
+
+
+def compare(preset, path):
+    """(name, figure, tolerance) of each comparison."""
+    net, encoder_len = NETWORKS[preset]()
+    sizes = [(SIDE, SIDE)] if preset.startswith("sae") else [(SIDE, SIDE), (72, 40)]
+    batches = [pictures(4, 7, *size) for size in sizes]
+
+    state = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+    plain_safetensors.write(path, state)
+    model = cae.Model(preset, seed=2)
+    model.load_weights(path)
+    from_torch = [compare_results(model, net, encoder_len, images) for images in batches]
+
+    model = cae.Model(preset, seed=3)
+    model.settings["threads"] = 0
+    model.save(path)
+    tensors, _ = plain_safetensors.read(path)
+    net.load_state_dict({name: torch.tensor(array) for name, array in tensors.items()
+                         if not name.startswith("codec.")})
+    to_torch = [compare_results(model, net, encoder_len, images) for images in batches]
+    return [("weights of PyTorch in libcae, results differ by", max(from_torch), RESULT_TOLERANCE),
+            ("weights of libcae in PyTorch, results differ by", max(to_torch), RESULT_TOLERANCE),
+            (f"{STEPS} steps of Adam, losses differ relatively by",
+             compare_training(model, net, preset.endswith("denoise")), LOSS_TOLERANCE)]
+
+
+def main():
+    torch.manual_seed(1)
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "weights.safetensors")
+        for preset in sys.argv[1:] or NETWORKS:
+            for name, figure, tolerance in compare(preset, path):
+                good = figure <= tolerance
+                failed = failed or not good
+                print(f"{'ok' if good else 'FAILED'}: {preset}: {name} {figure:.2e} "
+                      f"(allowed {tolerance:.0e})", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,377 @@
+#!/bin/sh
+# Builds libcae in every way that matters and runs every test; needs nothing but a clone. Results
+# do not stop it: all stages run, and the last line sums up every `meson test`.
+#
+#     sh tests/run.sh            at most 20 minutes on 2 cores
+#     sh tests/run.sh --long     and what takes longer: other processors, valgrind, LTO, long fuzzing
+#     sh tests/run.sh STAGE...   these stages alone (--list names them)
+#
+# CAE_TEST_DATA may name a folder with real images; tests say so when they go without. Everything is
+# built below build-tests/ in the root.
+#
+# SPDX-License-Identifier: BSD-2-Clause
+set -u
+
+STAGES='release cpus clang sanitize threads contract plain'
+LONG='subproject spaces lto valgrind fuzz s390x aarch64 fresh'
+
+NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev'
+WANTED='g++ clang clang-format check libpng-dev python3-numpy python3-torch git'
+WANTED_LONG='valgrind libc6-dbg qemu-user debootstrap gcc-s390x-linux-gnu libc6-dev-s390x-cross
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
+
+cd "$(dirname "$0")/.." || exit 1
+ROOT=$(pwd)
+BUILDS=$ROOT/build-tests
+passed=0 failed=0 skipped=0
+left_out=''
+broken=''
+
+# The stages decide about compilers and flags; a lower processor would hide the others' results.
+unset CC CXX CFLAGS CXXFLAGS LDFLAGS CAE_CPU DESTDIR MESON_TESTTHREADS
+
+# ---- counting ------------------------------------------------------------------------------------
+
+now() {
+    date +%s
+}
+
+leave_out() { # WHAT WHY
+    echo "-- left out: $1: $2"
+    left_out="$left_out
+  $1: $2"
+    skipped=$((skipped + 1))
+}
+
+fail() { # WHAT
+    echo "-- FAILED: $1"
+    broken="$broken
+  $1"
+    failed=$((failed + 1))
+}
+
+results() { # LOG PATTERN: how many tests ended so
+    grep -cE "\"result\": \"($2)\"" "$1"
+}
+
+have() { # PROGRAM...
+    for program in "$@"; do
+        command -v "$program" >/dev/null 2>&1 || return 1
+    done
+}
+
+# ---- packages -------------------------------------------------------------------------------------
+
+absent() { # PACKAGE...: those that are not installed
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
+            printf '%s ' "$package"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+install_packages() { # PACKAGE...
+    packages=$(absent "$@")
+    [ -n "$packages" ] || return 0
+    command="apt-get install -y --no-install-recommends $packages"
+    if [ "$(id -u)" -ne 0 ] && ! have sudo; then
+        echo "Neither root nor sudo; please install what is missing:"
+        echo "    $command"
+        return 1
+    fi
+    echo "\$ $command"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    # shellcheck disable=SC2086 # one word for each package
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends $packages >"$BUILDS/packages.log" 2>&1 ||
+        { tail -n 5 "$BUILDS/packages.log"; return 1; }
+}
+
+prepare() {
+    mkdir -p "$BUILDS" || exit 1
+    if ! have apt-get dpkg-query; then
+        echo "No apt here. Wanted: a C compiler, meson, ninja, pkg-config, zlib, Check, libpng, NumPy."
+    else
+        packages=$WANTED
+        [ "$long" = no ] || packages="$WANTED $WANTED_LONG"
+        # shellcheck disable=SC2086
+        install_packages $NEEDED $packages || install_packages $NEEDED || true
+    fi
+    have meson ninja pkg-config python3 || {
+        echo "meson, ninja, pkg-config and python3 are needed to go on"
+        exit 1
+    }
+    [ -n "${CAE_TEST_DATA:-}" ] || leave_out 'real images' 'CAE_TEST_DATA is not set'
+    /usr/bin/python3 -c 'import torch' 2>/dev/null || leave_out PyTorch 'python3-torch is not installed'
+}
+
+# ---- building and testing ----------------------------------------------------------------------------
+
+build() { # NAME [MESON-OPTION...], compilers and flags from the environment
+    name=$1
+    shift
+    folder=$BUILDS/$name
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    if ! meson setup "$folder" "$@" >"$folder.log" 2>&1 ||
+        ! meson compile -C "$folder" >>"$folder.log" 2>&1; then
+        tail -n 30 "$folder.log"
+        fail "build $name"
+        return 1
+    fi
+}
+
+run_tests() { # BUILD LABEL [ARGUMENT...]
+    folder=$BUILDS/$1
+    label=$2
+    shift 2
+    log=$folder/meson-logs/$label
+    meson test -C "$folder" --no-rebuild --print-errorlogs --logbase "$label" "$@" >"$log.out" 2>&1
+    status=$?
+    json=$log.json
+    [ -f "$json" ] || json=$log-$label.json # a set-up adds its name
+    if [ ! -f "$json" ]; then
+        tail -n 20 "$log.out"
+        fail "$label: no test ran"
+        return
+    fi
+    ok=$(results "$json" 'OK|EXPECTEDFAIL')
+    bad=$(results "$json" 'FAIL|TIMEOUT|ERROR|INTERRUPT|UNEXPECTEDPASS')
+    off=$(results "$json" 'SKIP')
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + off))
+    echo "   $label: $ok passed, $bad failed, $off skipped"
+    grep -E '^ *[0-9]+/[0-9]+ .* SKIP ' "$log.out" | sed -E 's/^ *[0-9]+\/[0-9]+ +/     skipped: /; s/ +SKIP.*//'
+    if [ "$bad" -gt 0 ] || [ $status -ne 0 ]; then
+        sed -n '/^Summary of Failures/,$p' "$log.out" | grep -E '^ *[0-9]+/' | sed 's/^/   /'
+        echo "   see $log.txt"
+        [ "$bad" -gt 0 ] || fail "$label: meson test ended with $status"
+    fi
+}
+
+has_release() { # some stages use the release build of another
+    [ -f "$BUILDS/release/build.ninja" ] || CC=gcc CXX=g++ build release -Dwerror=true
+}
+
+# ---- stages -------------------------------------------------------------------------------------------
+
+stage_release() { # gcc, everything
+    rm -rf "$BUILDS/release"
+    has_release && run_tests release release
+}
+
+stage_cpus() { # the same with lesser processors
+    has_release || return
+    for tier in c sse2 avx2; do
+        run_tests release "cpu_$tier" --setup "cpu_$tier" --suite unit --suite kernels
+    done
+}
+
+stage_clang() { # warnings are errors; only the shared library
+    have clang || { leave_out clang 'not installed'; return; }
+    CC=clang CXX=clang++ build clang -Dwerror=true -Ddefault_library=shared &&
+        run_tests clang clang --suite unit --suite kernels --suite contract
+}
+
+stage_sanitize() { # addresses and undefined behaviour
+    CC=gcc CXX=g++ build sanitize -Db_sanitize=address,undefined -Dbuildtype=debugoptimized \
+        -Db_lundef=false -Dwerror=true &&
+        ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+            run_tests sanitize sanitize
+}
+
+stage_threads() { # data races
+    CC=gcc CXX=g++ build threads -Db_sanitize=thread -Dbuildtype=debugoptimized -Db_lundef=false &&
+        TSAN_OPTIONS=halt_on_error=1 run_tests threads threads --suite threads
+}
+
+stage_contract() { # a user's flags do not change the numbers; only the static library
+    CC=gcc CXX=g++ CFLAGS=-ffp-contract=fast build contract -Ddefault_library=static &&
+        run_tests contract contract --suite unit --suite kernels --suite contract
+}
+
+stage_plain() { # without what is optional
+    CC=gcc CXX=g++ build plain -Dsimd=false -Dtools=disabled -Ddocs=disabled -Dbuildtype=debug &&
+        run_tests plain plain --suite kernels --suite contract
+}
+
+stage_subproject() { # inside of another meson project
+    outer=$BUILDS/outer
+    rm -rf "$outer"
+    mkdir -p "$outer/subprojects"
+    ln -s "$ROOT" "$outer/subprojects/libcae"
+    cat >"$outer/meson.build" <<'END'
+project('outer', 'c')
+test('outer', executable('outer', 'outer.c', dependencies: dependency('libcae')))
+END
+    cat >"$outer/outer.c" <<'END'
+#include <cae/cae.h>
+int main(void)
+{
+    cae_model *model;
+    const int status = cae_model_new(&model, "cae-compress", 1);
+    cae_model_free(model);
+    return status != CAE_OK;
+}
+END
+    cd "$outer" && build subproject --wrap-mode=forcefallback --force-fallback-for=libcae &&
+        run_tests subproject subproject
+    cd "$ROOT" || exit 1
+}
+
+stage_spaces() { # a clone in a path with spaces
+    copy="$BUILDS/a path with spaces"
+    copy_tree "$copy" && cd "$copy" && build 'a build with spaces' &&
+        run_tests 'a build with spaces' spaces --suite unit --suite contract --suite tool
+    cd "$ROOT" || exit 1
+}
+
+copy_tree() { # FOLDER: what a clone would hold, with changes not yet committed
+    rm -rf "$1"
+    mkdir -p "$1"
+    if ! have git || ! git rev-parse --git-dir >/dev/null 2>&1; then
+        leave_out "${1##*/}" 'no git repository to copy'
+        return 1
+    fi
+    git ls-files -co --exclude-standard | tar -cf - -T - | tar -xf - -C "$1"
+}
+
+stage_lto() { # link-time optimisation must not fuse what the tiers keep apart
+    CC=gcc CXX=g++ CFLAGS=-ffp-contract=fast build lto -Db_lto=true &&
+        run_tests lto lto --suite unit --suite kernels --suite contract
+}
+
+stage_valgrind() {
+    have valgrind || { leave_out valgrind 'not installed'; return; }
+    has_release && run_tests release valgrind --setup valgrind --suite unit
+}
+
+stage_fuzz() { # more rounds under the address sanitizer
+    [ -f "$BUILDS/sanitize/build.ninja" ] ||
+        CC=gcc CXX=g++ build sanitize -Db_sanitize=address,undefined -Dbuildtype=debugoptimized \
+            -Db_lundef=false || return
+    CAE_TEST_LONG=1 run_tests sanitize fuzz --suite fuzz --timeout-multiplier 20
+}
+
+# A foreign Debian in a folder: zlib and Check of that architecture, fetched through an apt state of
+# its own, so that the machine's list of architectures stays as it is.
+foreign_root() { # ARCHITECTURE FOLDER
+    state=$BUILDS/apt-$1
+    mkdir -p "$state/lists/partial" "$state/archives/partial" "$2"
+    : >"$state/status"
+    apt_get="apt-get -qq -o Dir::State=$state -o Dir::State::status=$state/status
+        -o Dir::Cache=$state -o APT::Architecture=$1 -o APT::Architectures::=$1"
+    (
+        cd "$state/archives" &&
+            $apt_get update &&
+            $apt_get download zlib1g zlib1g-dev check libsubunit0 libsubunit-dev
+    ) >"$state/log" 2>&1 || { tail -n 3 "$state/log"; return 1; }
+    for package in "$state"/archives/*.deb; do
+        dpkg-deb -x "$package" "$2" || return 1
+    done
+}
+
+foreign() { # ARCHITECTURE FAMILY TRIPLET ENDIAN
+    have "$3-gcc" "qemu-$2" apt-get || { leave_out "$1" "no $3-gcc, qemu-$2 or apt"; return; }
+    case $BUILDS in
+    *' '*) leave_out "$1" 'apt cannot be told a path with spaces'; return ;;
+    esac
+    root=$BUILDS/root-$1
+    foreign_root "$1" "$root" || { leave_out "$1" 'its zlib could not be fetched'; return; }
+    libraries=$root/usr/lib/$3
+    cat >"$BUILDS/$1.ini" <<END
+[binaries]
+c = '$3-gcc'
+ar = '$3-ar'
+nm = '$3-nm'
+objdump = '$3-objdump'
+strip = '$3-strip'
+pkgconfig = 'pkg-config'
+exe_wrapper = ['qemu-$2', '-L', '/usr/$3', '-E', 'LD_LIBRARY_PATH=$libraries:$root/lib/$3']
+[properties]
+sys_root = '$root'
+pkg_config_libdir = '$libraries/pkgconfig'
+[built-in options]
+c_args = ['-isystem', '$root/usr/include', '-isystem', '$root/usr/include/$3']
+c_link_args = ['-L$libraries', '-Wl,-rpath-link,$libraries:$root/lib/$3']
+[host_machine]
+system = 'linux'
+cpu_family = '$2'
+cpu = '$2'
+endian = '$4'
+END
+    build "$1" --cross-file "$BUILDS/$1.ini" -Dtools=disabled &&
+        run_tests "$1" "$1" --suite unit --suite kernels --timeout-multiplier 20
+}
+
+stage_s390x() { # big-endian
+    foreign s390x s390x s390x-linux-gnu big
+}
+
+stage_aarch64() {
+    foreign arm64 aarch64 aarch64-linux-gnu little
+}
+
+stage_fresh() { # a new Debian 12, given nothing but the clone
+    [ "$(id -u)" -eq 0 ] || { leave_out fresh 'debootstrap needs root'; return; }
+    have debootstrap || { leave_out fresh 'no debootstrap'; return; }
+    fresh=$BUILDS/fresh
+    rm -rf "$fresh"
+    debootstrap --variant=minbase bookworm "$fresh" >"$fresh.log" 2>&1 ||
+        { leave_out fresh 'debootstrap could not finish'; return; }
+    copy_tree "$fresh/libcae" || return
+    if chroot "$fresh" sh /libcae/tests/run.sh release >>"$fresh.log" 2>&1; then
+        echo "   $(tail -n 1 "$fresh.log")"
+        passed=$((passed + 1))
+    else
+        tail -n 20 "$fresh.log"
+        fail 'fresh Debian'
+    fi
+}
+
+# ---- all of it ----------------------------------------------------------------------------------------
+
+long=no
+chosen=''
+for argument in "$@"; do
+    case $argument in
+    --long) long=yes ;;
+    --list) echo "$STAGES; with --long also: $LONG"; exit 0 ;;
+    --help | -h) sed -n '2,/^#$/p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    *)
+        case " $STAGES $LONG " in
+        *" $argument "*) chosen="$chosen $argument" ;;
+        *) echo "run.sh: unknown stage $argument; there are: $STAGES $LONG" >&2; exit 2 ;;
+        esac
+        ;;
+    esac
+done
+if [ -z "$chosen" ]; then
+    chosen=$STAGES
+    [ "$long" = no ] || chosen="$STAGES $LONG"
+fi
+for stage in $chosen; do # a stage asked for by name may need what only --long installs
+    case " $LONG " in *" $stage "*) long=yes ;; esac
+done
+
+began=$(now)
+echo "== packages"
+prepare
+for stage in $chosen; do
+    start=$(now)
+    echo "== $stage"
+    "stage_$stage"
+    echo "   $(($(now) - start)) s"
+done
+
+echo "== result, after $(($(now) - began)) s"
+[ -z "$left_out" ] || echo "Left out:$left_out"
+[ -z "$broken" ] || echo "Failed beside single tests:$broken"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reading and writing images: `noise --sigma 0` copies one, so what comes out shows what was read."""
+
+import struct
+import unittest
+import zlib
+
+import tool
+
+
+class Images(tool.Case):
+    def copied(self, data, out="out.pgm"):
+        """The image that the command reads from `data`, and what it said."""
+        tool.write("in", data)
+        done = self.ok("noise", "--sigma", 0, "in", out)
+        return tool.read_pnm(tool.read(out)), done.stderr
+
+    def test_png_of_every_kind(self):
+        grey = bytes([0, 1, 128, 254, 255, 7])
+        self.assertEqual(self.copied(tool.png(3, 2, 8, 0, [grey[:3], grey[3:]])),
+                         ((3, 2, 1, grey), ""))
+        rgb = bytes(range(0, 240, 20))
+        self.assertEqual(self.copied(tool.png(2, 2, 8, 2, [rgb[:6], rgb[6:]]), "o.ppm"),
+                         ((2, 2, 3, rgb), ""))
+        for depth, packed, wanted in ((1, b"\xa0", [255, 0, 255]), (2, b"\x1b", [0, 85, 170, 255]),
+                                      (4, b"\x0f\x80", [0, 255, 136])):
+            image, said = self.copied(tool.png(len(wanted), 1, depth, 0, [packed]))
+            self.assertEqual((image, said), ((len(wanted), 1, 1, bytes(wanted)), ""))
+        palette = tool.chunk(b"PLTE", bytes([1, 2, 3, 250, 251, 252]))
+        self.assertEqual(self.copied(tool.png(2, 1, 8, 3, [b"\1\0"], palette), "o.ppm"),
+                         ((2, 1, 3, bytes([250, 251, 252, 1, 2, 3])), ""))
+
+    def test_alpha_is_dropped_with_a_note(self):
+        image, said = self.copied(tool.png(2, 1, 8, 4, [bytes([9, 0, 200, 255])]))
+        self.assertEqual(image, (2, 1, 1, bytes([9, 200])))
+        self.assertIn("in: transparency is dropped", said)
+        image, said = self.copied(tool.png(1, 1, 8, 6, [bytes([9, 8, 7, 0])]), "o.ppm")
+        self.assertEqual(image, (1, 1, 3, bytes([9, 8, 7])))
+        self.assertIn("transparency", said)
+        key = tool.chunk(b"tRNS", struct.pack(">H", 5))
+        image, said = self.copied(tool.png(2, 1, 8, 0, [bytes([5, 6])], key))
+        self.assertEqual(image, (2, 1, 1, bytes([5, 6])))
+        self.assertIn("transparency", said)
+        palette = tool.chunk(b"PLTE", bytes([1, 2, 3])) + tool.chunk(b"tRNS", b"\0")
+        image, said = self.copied(tool.png(1, 1, 8, 3, [b"\0"], palette), "o.ppm")
+        self.assertEqual(image, (1, 1, 3, bytes([1, 2, 3])))
+        self.assertIn("transparency", said)
+        self.assertEqual(self.ok("noise", "--sigma", 0, "--quiet", "in", "o.ppm").stderr, "")
+
+    def test_16_bits_are_rounded(self):
+        values = list(range(0, 65536, 97)) + [127, 128, 129, 65407, 65535]
+        row = struct.pack(f">{len(values)}H", *values)
+        wanted = bytes(int(v * 255 / 65535 + 0.5) for v in values)
+        image, said = self.copied(tool.png(len(values), 1, 16, 0, [row]))
+        self.assertEqual(image[3], wanted)
+        self.assertIn("16 bits", said)
+        image, said = self.copied(b"P5 %d 1 65535\n" % len(values) + row)
+        self.assertEqual(image[3], wanted)
+        self.assertIn("16 bits", said)
+
+    def test_pgm_and_ppm(self):
+        for data in (b"P2\n# a comment\n3 1 # another\n15\n0 7\n15\n", b"P2 3 1 15 0 7 15",
+                     b"P5 3 1\t15\n\x00\x07\x0f", b"P5#c\n3\n1\n15 \x00\x07\x0fmore"):
+            with self.subTest(data):
+                self.assertEqual(self.copied(data)[0], (3, 1, 1, bytes([0, 119, 255])))
+        rgb = (1, 2, 3, 1, bytes([1, 2, 3, 250, 0, 9]))
+        for data in (b"P3 1 2 255 1 2 3 250 0 9", b"P6 1 2 255\n" + rgb[4]):
+            self.assertEqual(self.copied(data, "o.ppm")[0], (1, 2, 3, rgb[4]))
+            self.assertEqual(self.copied(data, "o.pnm")[0], (1, 2, 3, rgb[4]))
+
+    def test_damaged_images_are_refused(self):
+        whole = tool.png(3, 2, 8, 0, [b"abc", b"def"])
+        bomb = struct.pack(">IIBBBBB", 1 << 23, 1 << 23, 8, 0, 0, 0, 0)
+        bad = [b"", b"P", b"P5", b"P5 ", b"P5 3", b"P5 3 1", b"P5 3 1 255", b"P5 3 1 255\nab",
+               b"P5 0 1 255\n", b"P5 -3 1 255\nabc", b"P5 3 1 0\nabc", b"P5 3 1 65536\nabcdef",
+               b"P5 3 1 100\n\x00\x01\x65", b"P5 99999999999999999999 1 255\n", b"P2 2 1 9 1",
+               b"P2 2 1 9 1 10", b"P2 2 1 9 1 x", b"P4 8 1\n\xff", b"P6 1 1 255\nab",
+               b"P5 16777216 16777216 255\n", b"GIF89a", b"\x89PNG", b"\x89PNG\r\n\x1a\n",
+               whole.replace(b"IDAT", b"IDAX"), whole[:8] + tool.chunk(b"IHDR", bomb) + whole[33:],
+               tool.png(3, 2, 8, 0, [b"abc"]), tool.png(0, 2, 8, 0, [b"", b""])]
+        bad += [whole[:size] for size in range(8, len(whole))]
+        bad += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:] for at in range(8, 33)]
+        for data in bad:
+            with self.subTest(data):
+                tool.write("bad.png", data)
+                self.fails("noise", "--sigma", 0, "bad.png", "out.png", naming="bad.png")
+
+    def test_png_is_written_as_it_was(self):
+        for channels in (1, 3):
+            tool.make_images("d", 1, 37, 23, channels)
+            self.ok("noise", "--sigma", 0, "d/000.png", "o.png")
+            self.assertEqual(tool.read_png(tool.read("o.png")),
+                             tool.read_png(tool.read("d/000.png")))
+
+    def test_noise_has_its_size_and_seed(self):
+        tool.write("grey.pgm", b"P5 200 200 255\n" + b"\x80" * 40000)
+        for seed in (1, 2):
+            self.ok("noise", "--sigma", 25, "--seed", seed, "grey.pgm", f"{seed}.pgm")
+        self.ok("noise", "--sigma", 25, "grey.pgm", "again.pgm")
+        self.assertEqual(tool.read("1.pgm"), tool.read("again.pgm"))
+        self.assertNotEqual(tool.read("1.pgm"), tool.read("2.pgm"))
+        values = tool.read_pnm(tool.read("1.pgm"))[3]
+        mean = sum(values) / len(values)
+        deviation = (sum((v - mean) ** 2 for v in values) / len(values)) ** 0.5
+        self.assertAlmostEqual(mean, 128, delta=1)
+        self.assertAlmostEqual(deviation, 25, delta=0.5)
+
+    def test_a_large_compressed_gap_is_read_in_little_time(self):
+        rows = zlib.compress(bytes(4001) * 4000, 9)
+        header = struct.pack(">IIBBBBB", 4000, 4000, 8, 0, 0, 0, 0)
+        tool.write("flat.png", b"\x89PNG\r\n\x1a\n" + tool.chunk(b"IHDR", header) +
+                   tool.chunk(b"IDAT", rows) + tool.chunk(b"IEND", b""))
+        self.ok("noise", "--sigma", 0, "flat.png", "out.png")
+
+
+if __name__ == "__main__":
+    unittest.main()

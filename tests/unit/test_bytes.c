@@ -1,0 +1,231 @@
+/*
+ * Checked sizes, bounded reading and writing, floats in files.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "unit.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/size.h"
+
+START_TEST(size_products_overflow_at_the_edge)
+{
+    const size_t half = SIZE_MAX / 2;
+    size_t out = 7;
+    ck_assert(cae_size_mul(half, 2, &out) && out == half * 2);
+    ck_assert(cae_size_mul(0, SIZE_MAX, &out) && out == 0);
+    ck_assert(cae_size_mul(SIZE_MAX, 0, &out) && out == 0);
+    ck_assert(cae_size_mul(SIZE_MAX, 1, &out) && out == SIZE_MAX);
+    out = 7;
+    ck_assert(!cae_size_mul(half + 1, 2, &out) && out == 7);
+    ck_assert(!cae_size_mul(SIZE_MAX, SIZE_MAX, &out) && out == 7);
+    ck_assert(cae_size_mul4(3, 5, 7, 11, &out) && out == 1155);
+    ck_assert(cae_size_mul4(half, 2, 1, 1, &out) && out == half * 2);
+    ck_assert(!cae_size_mul4(half, 2, 2, 1, &out));
+    ck_assert(!cae_size_mul4(65536, 65536, 65536, 65536, &out));
+}
+END_TEST
+
+START_TEST(size_sums_overflow_at_the_edge)
+{
+    size_t out = 7;
+    ck_assert(cae_size_add(SIZE_MAX - 1, 1, &out) && out == SIZE_MAX);
+    out = 7;
+    ck_assert(!cae_size_add(SIZE_MAX, 1, &out) && out == 7);
+    ck_assert_uint_eq(cae_div_up(0, 8), 0);
+    ck_assert_uint_eq(cae_div_up(1, 8), 1);
+    ck_assert_uint_eq(cae_div_up(16, 8), 2);
+    ck_assert_uint_eq(cae_div_up(SIZE_MAX, 2), SIZE_MAX / 2 + 1);
+    ck_assert_uint_eq(cae_size_min(2, 3), 2);
+    ck_assert_uint_eq(cae_size_max(2, 3), 3);
+}
+END_TEST
+
+START_TEST(numbers_are_little_endian)
+{
+    static const uint8_t bytes[] = {0xff, 0x01, 0x02, 0x03, 0x84, 0x01, 0x02,
+                                    0x03, 0x04, 0x05, 0x06, 0x07, 0x88};
+    cae_reader r = cae_reader_make(bytes, sizeof(bytes));
+    ck_assert_uint_eq(cae_read_u8(&r), 0xff);
+    ck_assert_uint_eq(cae_read_u32(&r), 0x84030201u);
+    ck_assert_uint_eq(cae_read_u64(&r), 0x8807060504030201u);
+    ck_assert(!r.failed);
+    uint8_t back[sizeof(bytes)];
+    cae_writer w = cae_writer_make(back, sizeof(back));
+    cae_write_u8(&w, 0xff);
+    cae_write_u32(&w, 0x84030201u);
+    cae_write_u64(&w, 0x8807060504030201u);
+    ck_assert(!w.failed && w.at == sizeof(back));
+    ck_assert_int_eq(memcmp(back, bytes, sizeof(bytes)), 0);
+}
+END_TEST
+
+START_TEST(a_reader_stops_at_its_end_and_stays_failed)
+{
+    static const uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    cae_reader r = cae_reader_make(bytes, 7);
+    ck_assert_uint_eq(cae_read_u64(&r), 0);
+    ck_assert(r.failed);
+    ck_assert_uint_eq(cae_read_u8(&r), 0);
+    r = cae_reader_make(bytes, 7);
+    ck_assert_ptr_eq(cae_read_span(&r, 7), bytes);
+    ck_assert_uint_eq(cae_reader_left(&r), 0);
+    ck_assert_ptr_null(cae_read_span(&r, SIZE_MAX));
+    ck_assert_uint_eq(r.at, 7);
+    r = cae_reader_make(NULL, 0);
+    ck_assert_uint_eq(cae_read_u32(&r), 0);
+    ck_assert(r.failed);
+}
+END_TEST
+
+START_TEST(varints_go_and_come_back)
+{
+    for (unsigned bit = 0; bit < 64; bit++) {
+        for (int add = -1; add <= 1; add++) {
+            const uint64_t value = ((uint64_t)1 << bit) + (uint64_t)(int64_t)add;
+            uint8_t bytes[10];
+            cae_writer w = cae_writer_make(bytes, sizeof(bytes));
+            cae_write_varint(&w, value);
+            cae_reader r = cae_reader_make(bytes, w.at);
+            ck_assert_uint_eq(cae_read_varint(&r), value);
+            ck_assert(!r.failed && r.at == w.at);
+            /* Every truncation is found. */
+            for (size_t size = 0; size < w.at; size++) {
+                r = cae_reader_make(bytes, size);
+                ck_assert_uint_eq(cae_read_varint(&r), 0);
+                ck_assert(r.failed);
+            }
+        }
+    }
+}
+END_TEST
+
+/* Of all sequences of three bytes, the ones taken are exactly those that writing gives. */
+START_TEST(varints_have_one_form)
+{
+    for (uint32_t all = 0; all < 1u << 24; all += all < 70000 ? 1 : 251) {
+        const uint8_t bytes[3] = {(uint8_t)all, (uint8_t)(all >> 8), (uint8_t)(all >> 16)};
+        cae_reader r = cae_reader_make(bytes, sizeof(bytes));
+        const uint64_t value = cae_read_varint(&r);
+        uint8_t back[10];
+        cae_writer w = cae_writer_make(back, sizeof(back));
+        cae_write_varint(&w, value);
+        const bool same = w.at <= 3 && memcmp(back, bytes, w.at) == 0;
+        if (r.failed == same && !(r.failed && value == 0 && bytes[0] != 0)) {
+            ck_abort_msg("%02x %02x %02x", bytes[0], bytes[1], bytes[2]);
+        }
+    }
+}
+END_TEST
+
+START_TEST(varints_end_at_64_bits)
+{
+    static const struct {
+        uint8_t bytes[11];
+        bool good;
+    } rows[] = {
+        {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, true},
+        {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02}, false},
+        {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x81}, false},
+        {{0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00}, false},
+        {{0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01}, false},
+        {{0x80, 0x00}, false},
+        {{0x80, 0x80, 0x00}, false},
+        {{0x00}, true},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cae_reader r = cae_reader_make(rows[i].bytes, sizeof(rows[i].bytes));
+        cae_read_varint(&r);
+        ck_assert_msg(r.failed != rows[i].good, "row %zu", i);
+    }
+}
+END_TEST
+
+START_TEST(a_writer_stops_at_its_capacity_and_counts_on)
+{
+    uint8_t bytes[8];
+    memset(bytes, 0xee, sizeof(bytes));
+    cae_writer w = cae_writer_make(bytes, 6);
+    cae_write_u32(&w, 0x01020304);
+    cae_write_u32(&w, 0x05060708);
+    ck_assert(w.failed && w.at == 8);
+    cae_write_u8(&w, 9); /* fits no longer, though fewer bytes were stored than the capacity */
+    ck_assert_uint_eq(w.at, 9);
+    for (size_t i = 4; i < sizeof(bytes); i++) {
+        ck_assert_uint_eq(bytes[i], 0xee);
+    }
+    w = cae_writer_make(NULL, 0);
+    cae_write_span(&w, bytes, 5);
+    cae_write_varint(&w, 300);
+    ck_assert_uint_eq(w.at, 7);
+    cae_write_span(&w, bytes, SIZE_MAX - 3);
+    ck_assert_uint_eq(w.at, SIZE_MAX);
+}
+END_TEST
+
+START_TEST(floats_keep_their_bits_in_files)
+{
+    static const uint32_t bits[] = {0x3f800000, 0x7fc12345, 0xff800001, 0x80000000, 1, 0xff7fffff};
+    static const uint8_t first[] = {0x00, 0x00, 0x80, 0x3f, 0x45, 0x23, 0xc1, 0x7f};
+    enum { LEN = sizeof(bits) / sizeof(bits[0]) };
+    float values[LEN];
+    float back[LEN];
+    uint8_t file[4 * LEN + 1];
+    memcpy(values, bits, sizeof(values));
+    cae_floats_to_file(file + 1, values, LEN);
+    ck_assert_int_eq(memcmp(file + 1, first, sizeof(first)), 0);
+    cae_floats_from_file(back, file + 1, LEN);
+    ck_assert_int_eq(memcmp(back, bits, sizeof(bits)), 0);
+    cae_floats_to_file(values, values, LEN); /* in place */
+    ck_assert_int_eq(memcmp(values, file + 1, sizeof(values)), 0);
+    cae_floats_from_file(values, values, LEN);
+    ck_assert_int_eq(memcmp(values, bits, sizeof(bits)), 0);
+}
+END_TEST
+
+START_TEST(one_bad_value_is_found_anywhere)
+{
+    enum { LEN = 600 };
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    static const float good[] = {FLT_MAX, -FLT_MAX, 0x1p-149f, -0.0f, 0.5f};
+    float values[LEN];
+    for (size_t i = 0; i < LEN; i++) {
+        values[i] = good[i % 5];
+    }
+    ck_assert(cae_all_finite(values, LEN, NULL));
+    ck_assert(cae_all_finite(NULL, 0, NULL));
+    for (size_t i = 0; i < LEN; i++) {
+        size_t at = LEN;
+        values[i] = bad[i % 3];
+        ck_assert(!cae_all_finite(values, LEN, &at) && at == i);
+        ck_assert(!cae_all_finite(values, LEN, NULL));
+        ck_assert(cae_all_finite(values, i, &at));
+        values[i] = good[i % 5];
+    }
+    values[100] = values[400] = NAN;
+    size_t at = 0;
+    ck_assert(!cae_all_finite(values, LEN, &at) && at == 100);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        size_products_overflow_at_the_edge,
+        size_sums_overflow_at_the_edge,
+        numbers_are_little_endian,
+        a_reader_stops_at_its_end_and_stays_failed,
+        varints_go_and_come_back,
+        varints_have_one_form,
+        varints_end_at_64_bits,
+        a_writer_stops_at_its_capacity_and_counts_on,
+        floats_keep_their_bits_in_files,
+        one_bad_value_is_found_anywhere,
+        NULL,
+    };
+    return unit_run("bytes", tests);
+}
