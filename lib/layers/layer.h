@@ -116,8 +116,9 @@ enum {
 typedef struct cae_layer_type {
     const char *word;
     unsigned takes;
-    bool picks; /* keeps in training which input each output took: cae_pass.arg */
-    bool whole; /* needs its training size, all of it at once: no other sizes, no tiles */
+    bool transposed; /* conv and tconv: see taps.h */
+    bool picks;      /* keeps in training which input each output took: cae_pass.arg */
+    bool whole;      /* needs its training size, all of it at once: no other sizes, no tiles */
 
     /* Output shape for the given input shapes; CAE_E_SHAPE or CAE_E_LIMIT when they do not fit.
      * Sides and channels above the caps are refused by the caller. */

@@ -13,7 +13,8 @@
  * first level of cache while all taps run over it. */
 enum { ROW_BLOCK = 6144 };
 
-cae_region cae_taps_fine(const cae_layer *l, cae_region r)
+/* Fine pixels that coarse pixels `r` are tied to, and the reverse. */
+static cae_region fine_of(const cae_layer *l, cae_region r)
 {
     const ptrdiff_t s = (ptrdiff_t)l->stride;
     const ptrdiff_t p = (ptrdiff_t)l->pad;
@@ -21,7 +22,7 @@ cae_region cae_taps_fine(const cae_layer *l, cae_region r)
     return (cae_region){r.y0 * s - p, (r.y1 - 1) * s - p + k, r.x0 * s - p, (r.x1 - 1) * s - p + k};
 }
 
-cae_region cae_taps_coarse(const cae_layer *l, cae_region r)
+static cae_region coarse_of(const cae_layer *l, cae_region r)
 {
     /* y_fine = y * s - p + ky with 0 <= ky < k, solved for y. */
     const ptrdiff_t s = (ptrdiff_t)l->stride;
@@ -29,6 +30,37 @@ cae_region cae_taps_coarse(const cae_layer *l, cae_region r)
     const ptrdiff_t k = (ptrdiff_t)l->kernel;
     return (cae_region){cae_div_ceil(r.y0 + p - k + 1, s), cae_div_floor(r.y1 - 1 + p, s) + 1,
                         cae_div_ceil(r.x0 + p - k + 1, s), cae_div_floor(r.x1 - 1 + p, s) + 1};
+}
+
+cae_region cae_taps_needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in)
+{
+    (void)which;
+    (void)in;
+    return l->type->transposed ? coarse_of(l, out) : fine_of(l, out);
+}
+
+cae_region cae_taps_needs_back(const cae_layer *l, const cae_shape *in)
+{
+    const cae_region whole = cae_region_whole(in);
+    return l->type->transposed ? fine_of(l, whole) : coarse_of(l, whole);
+}
+
+/* ---- Parameters and their packing ------------------------------------------------------------ */
+
+/* PyTorch's layouts: [out][in][kh][kw], and [in][out][kh][kw] when transposed. */
+bool cae_taps_parameters(const cae_layer *l, const cae_shape *in, cae_parameter p[2])
+{
+    const size_t first = l->type->transposed ? in->c : l->size.c;
+    const size_t second = l->type->transposed ? l->size.c : in->c;
+    p[0] = (cae_parameter){
+        .name = "weight", .rank = 4, .shape = {first, second, l->kernel, l->kernel}};
+    p[1] = (cae_parameter){.name = "bias", .rank = 1, .shape = {l->size.c, 1, 1, 1}};
+    /* PyTorch's rule for both: the second dimension times the taps. */
+    if (!cae_size_mul4(second, l->kernel, l->kernel, 1, &p[0].fan_in)) {
+        return false;
+    }
+    p[1].fan_in = p[0].fan_in;
+    return true;
 }
 
 static size_t panel_width(size_t channels, size_t panel)
@@ -41,7 +73,24 @@ static size_t panels_of(size_t channels)
     return cae_div_up(channels, CAE_PANEL);
 }
 
-void cae_taps_pack(const cae_packing *p, const float *weight, float *packed)
+/* What a gather writes and reads, and where element (o, i, tap) of its weight stands:
+ * weight[o * o_step + i * i_step + tap]. */
+struct packing {
+    size_t out, in, taps, o_step, i_step;
+};
+
+/* Forward from the input's channels to the layer's, or backward from the layer's to the input's. */
+static struct packing packing_of(const cae_layer *l, const cae_shape *in, bool backward)
+{
+    const size_t taps = l->kernel * l->kernel;
+    /* The channels of the layer's input and output, and how far apart each stands in the weight. */
+    const size_t x_step = l->type->transposed ? l->size.c * taps : taps;
+    const size_t y_step = l->type->transposed ? taps : in->c * taps;
+    return backward ? (struct packing){in->c, l->size.c, taps, x_step, y_step}
+                    : (struct packing){l->size.c, in->c, taps, y_step, x_step};
+}
+
+static void pack(const struct packing *p, const float *weight, float *packed)
 {
     for (size_t panel = 0; panel < panels_of(p->out); panel++) {
         const size_t width = panel_width(p->out, panel);
@@ -56,20 +105,35 @@ void cae_taps_pack(const cae_packing *p, const float *weight, float *packed)
     }
 }
 
-void cae_taps_unpack(const cae_packing *p, const float *packed, float *weight)
+void cae_taps_pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
 {
-    for (size_t panel = 0; panel < panels_of(p->out); panel++) {
-        const size_t width = panel_width(p->out, panel);
-        for (size_t tap = 0; tap < p->taps; tap++) {
-            for (size_t i = 0; i < p->in; i++) {
-                float *to = weight + panel * CAE_PANEL * p->o_step + i * p->i_step + tap;
+    const struct packing p = packing_of(l, in, false);
+    pack(&p, weight, packed);
+}
+
+void cae_taps_pack_back(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
+{
+    const struct packing p = packing_of(l, in, true);
+    pack(&p, weight, packed);
+}
+
+void cae_taps_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight)
+{
+    const struct packing p = packing_of(l, in, false);
+    for (size_t panel = 0; panel < panels_of(p.out); panel++) {
+        const size_t width = panel_width(p.out, panel);
+        for (size_t tap = 0; tap < p.taps; tap++) {
+            for (size_t i = 0; i < p.in; i++) {
+                float *to = weight + panel * CAE_PANEL * p.o_step + i * p.i_step + tap;
                 for (size_t o = 0; o < width; o++) {
-                    to[o * p->o_step] = *packed++;
+                    to[o * p.o_step] = *packed++;
                 }
             }
         }
     }
 }
+
+/* ---- Gathers --------------------------------------------------------------------------------- */
 
 /* A worker's table of segments: where A starts, which tap it is, where B starts. */
 struct segments {
@@ -225,22 +289,22 @@ static void to_fine_job(void *arg, size_t image, size_t worker)
     }
 }
 
-void cae_taps_to_coarse(const cae_pass *p, const cae_view *from, const cae_view *to,
-                        const float *packed, cae_gemm_start start, const float *bias)
+/* Runs over all images; to the coarse map or to the fine one. */
+static void run_gather(struct gather *g, bool to_coarse)
 {
-    struct gather g = {p, from, to, packed, start, bias};
-    cae_team_run(p->team, p->images, to_coarse_job, &g);
+    cae_team_run(g->pass->team, g->pass->images, to_coarse ? to_coarse_job : to_fine_job, g);
 }
 
-void cae_taps_to_fine(const cae_pass *p, const cae_view *from, const cae_view *to,
-                      const float *packed, cae_gemm_start start, const float *bias)
+void cae_taps_forward(const cae_pass *p)
 {
-    struct gather g = {p, from, to, packed, start, bias};
-    cae_team_run(p->team, p->images, to_fine_job, &g);
+    struct gather g = {p, &p->x[0], &p->y, p->weight, CAE_START_COLUMN_BIAS, p->bias};
+    run_gather(&g, !p->layer->type->transposed);
 }
 
 /* ---- Gradients of the parameters ------------------------------------------------------------- */
 
+/* weight_grad[panel][tap][i][o] += the sum over images, rows and columns of the coarse map, in that
+ * order, of x(i) * dy(o), where the coarse pixel meets the fine one of that tap. */
 struct weights {
     const cae_pass *pass;
     bool x_is_fine;
@@ -314,10 +378,10 @@ static void weights_job(void *arg, size_t tap, size_t worker)
     }
 }
 
-void cae_taps_weights(const cae_pass *p, bool x_is_fine)
+static void add_weights(const cae_pass *p)
 {
     const size_t taps = p->layer->kernel * p->layer->kernel;
-    struct weights w = {p, x_is_fine};
+    struct weights w = {p, !p->layer->type->transposed};
     if (p->team != NULL) {
         cae_team_run(p->team, taps, weights_job, &w);
         return;
@@ -327,7 +391,7 @@ void cae_taps_weights(const cae_pass *p, bool x_is_fine)
     }
 }
 
-void cae_taps_bias(const cae_pass *p)
+static void add_bias(const cae_pass *p)
 {
     const cae_view *dy = &p->dy;
     for (size_t image = 0; image < p->images; image++) {
@@ -338,18 +402,13 @@ void cae_taps_bias(const cae_pass *p)
     }
 }
 
-bool cae_taps_parameters(const cae_layer *l, const cae_shape *in, bool transposed,
-                         cae_parameter p[2])
+void cae_taps_backward(const cae_pass *p)
 {
-    const size_t first = transposed ? in->c : l->size.c;
-    const size_t second = transposed ? l->size.c : in->c;
-    p[0] = (cae_parameter){
-        .name = "weight", .rank = 4, .shape = {first, second, l->kernel, l->kernel}};
-    p[1] = (cae_parameter){.name = "bias", .rank = 1, .shape = {l->size.c, 1, 1, 1}};
-    /* PyTorch's rule for both: the second dimension times the taps. */
-    if (!cae_size_mul4(second, l->kernel, l->kernel, 1, &p[0].fan_in)) {
-        return false;
+    add_bias(p);
+    add_weights(p);
+    if (p->dx_wanted[0]) {
+        const cae_gemm_start start = p->dx_begun[0] ? CAE_START_C : CAE_START_ZERO;
+        struct gather g = {p, &p->dy, &p->dx[0], p->weight_back, start, NULL};
+        run_gather(&g, p->layer->type->transposed);
     }
-    p[1].fan_in = p[0].fan_in;
-    return true;
 }

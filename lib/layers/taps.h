@@ -20,38 +20,16 @@
 
 #include "layers/layer.h"
 
-/* Fine pixels that coarse pixels `r` are tied to, and the reverse. */
-cae_region cae_taps_fine(const cae_layer *l, cae_region r);
-cae_region cae_taps_coarse(const cae_layer *l, cae_region r);
-
-/* packed = the panels for `out` output and `in` input channels from a tensor whose element (o, i,
- * tap) is weight[o * o_step + i * i_step + tap]; and back. */
-typedef struct cae_packing {
-    size_t out, in, taps, o_step, i_step;
-} cae_packing;
-
-void cae_taps_pack(const cae_packing *p, const float *weight, float *packed);
-void cae_taps_unpack(const cae_packing *p, const float *packed, float *weight);
-
-/* Runs over all images. `from` and `to` are coarse and fine as the name says; `start` and bias as
- * in gemm (column bias or none). */
-void cae_taps_to_coarse(const cae_pass *p, const cae_view *from, const cae_view *to,
-                        const float *packed, cae_gemm_start start, const float *bias);
-void cae_taps_to_fine(const cae_pass *p, const cae_view *from, const cae_view *to,
-                      const float *packed, cae_gemm_start start, const float *bias);
-
-/* weight_grad[panel][tap][i][o] += the sum over images, rows and columns of coarse, in that
- * order, of x(i) * dy(o), where the coarse pixel meets the fine one of that tap. */
-void cae_taps_weights(const cae_pass *p, bool x_is_fine);
-
-/* bias_grad += dy, summed over images, rows and columns in that order. */
-void cae_taps_bias(const cae_pass *p);
-
+/* Members of the two layer types. Which of the maps is the input, `type->transposed` says. */
+cae_region cae_taps_needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in);
+cae_region cae_taps_needs_back(const cae_layer *l, const cae_shape *in);
+bool cae_taps_parameters(const cae_layer *l, const cae_shape *in, cae_parameter p[2]);
+void cae_taps_pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
+void cae_taps_pack_back(const cae_layer *l, const cae_shape *in, const float *weight,
+                        float *packed);
+void cae_taps_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight);
 size_t cae_taps_scratch(const cae_layer *l, const cae_pass *pass, bool training);
-
-/* Weight and bias of a layer with kernel x kernel taps; `transposed` swaps the first two
- * dimensions. */
-bool cae_taps_parameters(const cae_layer *l, const cae_shape *in, bool transposed,
-                         cae_parameter p[2]);
+void cae_taps_forward(const cae_pass *p);
+void cae_taps_backward(const cae_pass *p);
 
 #endif

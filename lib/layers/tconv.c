@@ -32,74 +32,18 @@ static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
     return side(l, in[0].w, &out->w);
 }
 
-static cae_region needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in)
-{
-    (void)which;
-    (void)in;
-    return cae_taps_coarse(l, out);
-}
-
-static cae_region needs_back(const cae_layer *l, const cae_shape *in)
-{
-    return cae_taps_fine(l, cae_region_whole(in));
-}
-
-static bool parameters(const cae_layer *l, const cae_shape *in, cae_parameter p[2])
-{
-    return cae_taps_parameters(l, in, true, p);
-}
-
-static cae_packing forward_packing(const cae_layer *l, const cae_shape *in)
-{
-    const size_t taps = l->kernel * l->kernel;
-    return (cae_packing){l->size.c, in->c, taps, taps, l->size.c * taps};
-}
-
-static void pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
-{
-    const cae_packing p = forward_packing(l, in);
-    cae_taps_pack(&p, weight, packed);
-}
-
-static void unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight)
-{
-    const cae_packing p = forward_packing(l, in);
-    cae_taps_unpack(&p, packed, weight);
-}
-
-static void pack_back(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
-{
-    const size_t taps = l->kernel * l->kernel;
-    const cae_packing p = {in->c, l->size.c, taps, l->size.c * taps, taps};
-    cae_taps_pack(&p, weight, packed);
-}
-
-static void forward(const cae_pass *p)
-{
-    cae_taps_to_fine(p, &p->x[0], &p->y, p->weight, CAE_START_COLUMN_BIAS, p->bias);
-}
-
-static void backward(const cae_pass *p)
-{
-    cae_taps_bias(p);
-    cae_taps_weights(p, false);
-    if (p->dx_wanted[0]) {
-        cae_taps_to_coarse(p, &p->dy, &p->dx[0], p->weight_back,
-                           p->dx_begun[0] ? CAE_START_C : CAE_START_ZERO, NULL);
-    }
-}
-
 const cae_layer_type cae_layer_tconv = {
     .word = "tconv",
     .takes = CAE_TAKES_CHANNELS | CAE_TAKES_KERNEL | CAE_TAKES_STRIDE_PAD | CAE_TAKES_ACTIVATION,
+    .transposed = true,
     .shape = shape,
-    .needs = needs,
-    .needs_back = needs_back,
-    .parameters = parameters,
-    .pack = pack,
-    .pack_back = pack_back,
-    .unpack = unpack,
+    .needs = cae_taps_needs,
+    .needs_back = cae_taps_needs_back,
+    .parameters = cae_taps_parameters,
+    .pack = cae_taps_pack,
+    .pack_back = cae_taps_pack_back,
+    .unpack = cae_taps_unpack,
     .scratch = cae_taps_scratch,
-    .forward = forward,
-    .backward = backward,
+    .forward = cae_taps_forward,
+    .backward = cae_taps_backward,
 };
