@@ -25,19 +25,24 @@ static int choose_kernels(cae_model *m)
     return CAE_OK;
 }
 
-static int make_ranges(const cae_memory *memory, size_t channels, cae_ranges *r)
-{
-    r->channels = channels;
-    r->lo = cae_alloc(memory, channels, sizeof(float));
-    r->hi = cae_alloc(memory, channels, sizeof(float));
-    return r->lo != NULL && r->hi != NULL ? CAE_OK : CAE_E_NOMEM;
-}
-
 static void free_ranges(const cae_memory *memory, cae_ranges *r)
 {
     cae_release(memory, r->lo);
     cae_release(memory, r->hi);
     *r = (cae_ranges){0};
+}
+
+/* Both or none: callers take `lo` for a sign that they are there. */
+static int make_ranges(const cae_memory *memory, size_t channels, cae_ranges *r)
+{
+    r->channels = channels;
+    r->lo = cae_alloc(memory, channels, sizeof(float));
+    r->hi = cae_alloc(memory, channels, sizeof(float));
+    if (r->lo == NULL || r->hi == NULL) {
+        free_ranges(memory, r);
+        return CAE_E_NOMEM;
+    }
+    return CAE_OK;
 }
 
 static bool packs_weights(const cae_net *net)

@@ -169,7 +169,7 @@ stage_release() { # gcc, everything
 stage_cpus() { # the same with lesser processors
     has_release || return
     for tier in c sse2 avx2; do
-        run_tests release "cpu_$tier" --setup "cpu_$tier" --suite unit --suite kernels
+        run_tests release "cpu_$tier" --setup "cpu_$tier" --suite unit --suite contract --no-suite rules
     done
 }
 
@@ -183,7 +183,7 @@ stage_sanitize() { # addresses and undefined behaviour
     CC=gcc CXX=g++ build sanitize -Db_sanitize=address,undefined -Dbuildtype=debugoptimized \
         -Db_lundef=false -Dwerror=true &&
         ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-            run_tests sanitize sanitize
+            run_tests sanitize sanitize --no-suite rules
 }
 
 stage_threads() { # data races
@@ -198,7 +198,7 @@ stage_contract() { # a user's flags do not change the numbers; only the static l
 
 stage_plain() { # without what is optional
     CC=gcc CXX=g++ build plain -Dsimd=false -Dtools=disabled -Ddocs=disabled -Dbuildtype=debug &&
-        run_tests plain plain --suite kernels --suite contract
+        run_tests plain plain --suite kernels --suite rules
 }
 
 stage_subproject() { # inside of another meson project
@@ -259,8 +259,8 @@ stage_fuzz() { # more rounds under the address sanitizer
     CAE_TEST_LONG=1 run_tests sanitize fuzz --suite fuzz --timeout-multiplier 20
 }
 
-# A foreign Debian in a folder: zlib and Check of that architecture, fetched through an apt state of
-# its own, so that the machine's list of architectures stays as it is.
+# A piece of foreign Debian in a folder: the libraries of that architecture, fetched through an apt
+# state of its own, so that the machine's list of architectures stays as it is.
 foreign_root() { # ARCHITECTURE FOLDER
     state=$BUILDS/apt-$1
     mkdir -p "$state/lists/partial" "$state/archives/partial" "$2"
@@ -270,7 +270,8 @@ foreign_root() { # ARCHITECTURE FOLDER
     (
         cd "$state/archives" &&
             $apt_get update &&
-            $apt_get download zlib1g zlib1g-dev check libsubunit0 libsubunit-dev
+            $apt_get download zlib1g zlib1g-dev libpng16-16 libpng-dev check libsubunit0 \
+                libsubunit-dev
     ) >"$state/log" 2>&1 || { tail -n 3 "$state/log"; return 1; }
     for package in "$state"/archives/*.deb; do
         dpkg-deb -x "$package" "$2" || return 1
@@ -306,8 +307,44 @@ cpu_family = '$2'
 cpu = '$2'
 endian = '$4'
 END
-    build "$1" --cross-file "$BUILDS/$1.ini" -Dtools=disabled &&
-        run_tests "$1" "$1" --suite unit --suite kernels --timeout-multiplier 20
+    build "$1" --cross-file "$BUILDS/$1.ini" &&
+        run_tests "$1" "$1" --suite unit --suite kernels --suite contract --no-suite rules \
+            --timeout-multiplier 20 &&
+        exchange "$1" "qemu-$2 -L /usr/$3 -E LD_LIBRARY_PATH=$libraries:$root/lib/$3"
+}
+
+# Twenty steps of training here and there give the same file, and either reads what the other wrote.
+exchange() { # ARCHITECTURE EMULATOR
+    has_release || return
+    here=$BUILDS/release/examples/tool/cae
+    there="$2 $BUILDS/$1/examples/tool/cae"
+    folder=$BUILDS/exchange-$1
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    if (
+        cd "$folder" && set -e
+        for side in here there; do
+            cae=$here
+            [ $side = here ] || cae=$there
+            $cae synth --quiet --count 4 --out "$side-faces"
+            $cae train --quiet --model cae-compress --data "$side-faces" --steps 20 --batch 2 \
+                --threads 2 --reproducible --out "$side.safetensors"
+            $cae compress "$side.safetensors" "$side-faces/face-000001.png" "$side.cae"
+        done
+        cmp here.safetensors there.safetensors
+        $here decompress there.safetensors there.cae there-here.png
+        $here decompress here.safetensors here.cae here-here.png
+        $there decompress here.safetensors here.cae here-there.png
+        $there decompress there.safetensors there.cae there-there.png
+        cmp there-here.png here-here.png
+        cmp here-there.png there-there.png
+    ) >"$folder.log" 2>&1; then
+        echo "   exchange of files with $1: equal"
+        passed=$((passed + 1))
+    else
+        tail -n 5 "$folder.log"
+        fail "exchange of files with $1"
+    fi
 }
 
 stage_s390x() { # big-endian

@@ -15,9 +15,10 @@
 #include "base/status.h"
 
 enum {
-    WINDOW_BITS = -15,    /* negative: raw */
-    MEMORY_LEVEL = 9,     /* blocks of 32768 symbols, so that few tables are sent */
-    STORED_BLOCK = 65535, /* RFC 1951, 3.2.4 */
+    WINDOW_BITS = -15,     /* negative: raw */
+    MEMORY_LEVEL = 9,      /* blocks of 32768 symbols, so that few tables are sent */
+    PATIENT_LEN = 1 << 18, /* beyond, zlib's longest search takes seconds to gain a few per cent */
+    STORED_BLOCK = 65535,  /* RFC 1951, 3.2.4 */
     STORED_HEADER = 5,
     /* A length code and a distance code of one bit each give 258 bytes: 1032 per byte. */
     MOST_PER_BYTE = 1032
@@ -104,8 +105,8 @@ static int pack_with(const cae_memory *memory, int strategy, const uint8_t *symb
                      uint8_t *data, size_t *size)
 {
     z_stream z = make_stream(memory);
-    if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL, strategy) !=
-        Z_OK) {
+    const int level = len <= PATIENT_LEN ? Z_BEST_COMPRESSION : 6;
+    if (deflateInit2(&z, level, Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL, strategy) != Z_OK) {
         return cae_fail(CAE_E_NOMEM, "out of memory in the packer");
     }
     *size = pack(&z, symbols, len, data);

@@ -200,11 +200,14 @@ def check_paths(data):
     return found
 
 
+COMMON = ['/', '/tmp', '/var/tmp', '/usr/src', '/srv', '/opt']  # any document may name these
+
+
 def gather_paths(args):
     root = pathlib.Path(args.source).resolve()
     texts = {p.relative_to(root).as_posix(): p.read_text(encoding='utf-8', errors='replace')
              for p in tracked(root)}
-    return str(root.parent), texts
+    return str(root if str(root.parent) in COMMON else root.parent), texts
 
 
 HOMES = ['/'.join(['', 'ho' + 'me', 'ann', 'x']), '/'.join(['', 'builds', 'x'])]

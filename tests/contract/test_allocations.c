@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "contract.h"
+#include "plain_weights.h"
 #include "wrapped_memory.h"
 
 enum { C = 2, COUNT = 3, H = 10, W = 13, LEN = COUNT * C * H * W, CODES = COUNT * 6 * 3 * 4 };
@@ -19,8 +20,8 @@ enum { C = 2, COUNT = 3, H = 10, W = 13, LEN = COUNT * C * H * W, CODES = COUNT 
 /* What the calls work on; filled before each try. */
 static struct {
     cae_model *m;
-    cae_model *made; /* by a call that makes one */
-    struct bytes file;
+    cae_model *made;   /* by a call that makes one */
+    struct bytes file; /* the model's, with its training state */
     uint8_t image[4096];
     size_t image_size;
     float *in;
@@ -53,14 +54,6 @@ static int do_copy(void)
 static int do_step(void)
 {
     return cae_train_step(bench.m, bench.in, bench.in, COUNT, H, W, bench.out);
-}
-
-static int do_first_step(void)
-{
-    cae_model_free(bench.m);
-    memory_fail(0, false);
-    bench.m = new_model(small_net, 9);
-    return CAE_OK;
 }
 
 static int do_gradient(void)
@@ -149,3 +142,141 @@ static const struct call {
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
+
+/* ---- One try ---------------------------------------------------------------------------------- */
+
+static void set_up(const struct call *c)
+{
+    cae_model *other = new_model(small_net, 44);
+    bench.made = NULL;
+    bench.size = 0;
+    bench.in = noise(LEN, 6);
+    bench.m = new_model(small_net, 9);
+    OK(cae_model_set(bench.m, "threads", 2));
+    for (int i = 0; i < 2 && !c->untrained; i++) {
+        OK(cae_train_step(bench.m, bench.in, bench.in, COUNT, H, W, NULL));
+    }
+    bench.file = save_bytes(bench.m, CAE_SAVE_TRAINING);
+    for (size_t i = 0; i < sizeof(bench.pixels); i++) {
+        bench.pixels[i] = (uint8_t)(i * 3);
+    }
+    memset(bench.image, 0, sizeof(bench.image));
+    OK(cae_compress(bench.m, bench.pixels, H, W, W * C, 0, bench.image, sizeof(bench.image),
+                    &bench.image_size));
+    memset(bench.out, 0, sizeof(bench.out));
+    if (c->plain_file) {
+        plain_weights_write(other, bench.path, PLAIN_GOOD);
+    } else {
+        OK(cae_model_save(bench.m, bench.path, CAE_SAVE_TRAINING));
+    }
+    cae_model_free(other);
+}
+
+static void tear_down(void)
+{
+    cae_model_free(bench.m);
+    cae_model_free(bench.made);
+    free(bench.in);
+    free_bytes(&bench.file);
+}
+
+static uint64_t hash_model(const cae_model *m)
+{
+    struct bytes b = save_bytes(m, CAE_SAVE_TRAINING);
+    const uint64_t hash = hash_bytes(b.data, b.size);
+    free_bytes(&b);
+    return hash;
+}
+
+/* All that a call may have made. */
+static uint64_t outcome(void)
+{
+    static char file[1 << 16];
+    FILE *stream = fopen(bench.path, "rb");
+    const size_t file_size = stream != NULL ? fread(file, 1, sizeof(file), stream) : 0;
+    uint64_t hash = hash_bytes(bench.out, sizeof(bench.out));
+    hash = hash * 31 + hash_bytes(bench.pixels, sizeof(bench.pixels));
+    hash = hash * 31 + hash_bytes(bench.image, sizeof(bench.image));
+    hash = hash * 31 + hash_bytes(bench.file.data, bench.file.size) + bench.size;
+    hash = hash * 31 + hash_model(bench.m);
+    hash = hash * 31 + (bench.made != NULL ? hash_model(bench.made) : 0);
+    hash = hash * 31 + hash_bytes(file, file_size);
+    if (stream != NULL) {
+        fclose(stream);
+    }
+    return hash;
+}
+
+/* Allocation `at` fails; false when the call needs fewer. */
+static bool try_with(const struct call *c, size_t at, bool on, uint64_t expected)
+{
+    const size_t blocks = memory_blocks();
+    set_up(c);
+    const uint64_t before = hash_model(bench.m);
+    forget_words();
+    memory_fail(at, on);
+    const int status = c->call();
+    const bool reached = memory_calls() >= at;
+    memory_fail(0, false);
+    expect_context("%s, allocation %zu%s", c->name, at, on ? " and all later ones" : "");
+    EXPECT_SAID(status == CAE_OK || status == CAE_E_NOMEM, "status %d", status);
+    if (status != CAE_OK) {
+        EXPECT(reached && strstr(cae_last_error(), "memory") != NULL);
+        EXPECT(bench.made == NULL && hash_model(bench.m) == before);
+        OK(c->call());
+    }
+    EXPECT(outcome() == expected);
+    tear_down();
+    EXPECT_SAID(memory_blocks() == blocks, "%zu blocks leak", memory_blocks() - blocks);
+    return reached;
+}
+
+static void every_allocation_fails_once(void)
+{
+    for (size_t i = 0; i < CALLS; i++) {
+        set_up(&calls[i]);
+        OK(calls[i].call());
+        const uint64_t expected = outcome();
+        tear_down();
+        size_t needed = 0;
+        for (int on = 0; on < 2; on++) {
+            size_t at = 1;
+            while (at < 2000 && try_with(&calls[i], at, on, expected)) {
+                at++;
+            }
+            needed = at - 1;
+        }
+        printf("        %s: %zu allocations\n", calls[i].name, needed);
+    }
+}
+
+/* That a leak and a refusal would be seen. */
+static void the_count_is_a_count(void)
+{
+    const size_t blocks = memory_blocks();
+    const size_t size = memory_size();
+    cae_model *m = new_model(small_net, 1);
+    EXPECT(memory_blocks() > blocks && memory_size() > size + 1000);
+    cae_model_free(m);
+    EXPECT(memory_blocks() == blocks && memory_size() == size);
+    memory_fail(1, false);
+    FAILS(cae_model_new(&m, small_net, 1), CAE_E_NOMEM, "memory");
+    memory_fail(0, false);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct contract_test tests[] = {
+        TEST(the_count_is_a_count),
+        TEST(every_allocation_fails_once),
+    };
+    snprintf(bench.path, sizeof(bench.path), "/tmp/cae-allocations-XXXXXX");
+    const int file = mkstemp(bench.path);
+    if (file < 0) {
+        return 1;
+    }
+    close(file);
+    const int result = RUN_TESTS(argc, argv, tests);
+    unlink(bench.path);
+    return result;
+}

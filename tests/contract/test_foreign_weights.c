@@ -6,125 +6,17 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "contract.h"
+#include "plain_weights.h"
 
 static char path[] = "/tmp/cae-weights-XXXXXX";
 
-/* What is done to a good file. */
-enum fault {
-    NONE,
-    METADATA, /* harmless */
-    REVERSED, /* harmless: another order of names and data */
-    WRONG_NAME,
-    WRONG_SHAPE,
-    MISSING,
-    EXTRA,
-    DOUBLES,
-    NOT_A_NUMBER,
-    OVERLAP,
-    TOO_SHORT,
-    FAULTS
-};
-
-static const int expected[FAULTS] = {CAE_OK,          CAE_OK,       CAE_OK,      CAE_E_MODEL,
-                                     CAE_E_MODEL,     CAE_E_MODEL,  CAE_E_MODEL, 0,
-                                     CAE_E_NONFINITE, CAE_E_FORMAT, CAE_E_FORMAT};
-
-struct draft {
-    char header[8192];
-    size_t header_size;
-    float values[4096];
-    size_t len;
-};
-
-static void add(struct draft *d, const char *text)
-{
-    d->header_size += (size_t)snprintf(d->header + d->header_size,
-                                       sizeof(d->header) - d->header_size, "%s", text);
-}
-
-static void add_tensor(struct draft *d, const cae_model *m, size_t t, enum fault fault)
-{
-    const bool first = t == 0;
-    char text[400], shape_text[100] = "";
-    const char *name = NULL;
-    size_t shape[4], rank;
-    OK(cae_tensor_info(m, t, &name, shape, &rank));
-    const size_t len = shape[0] * shape[1] * shape[2] * shape[3];
-    OK(cae_tensor_get(m, t, d->values + d->len, len));
-    for (size_t i = 0; i < rank; i++) {
-        char part[32];
-        const size_t side = first && fault == WRONG_SHAPE ? len : shape[i];
-        snprintf(part, sizeof(part), "%s%zu", i > 0 ? "," : "", side);
-        strcat(shape_text, part);
-    }
-    if (first && fault == WRONG_SHAPE) {
-        snprintf(shape_text, sizeof(shape_text), "1,%zu", len);
-    }
-    const size_t from = d->len - (fault == OVERLAP && !first ? 1 : 0);
-    snprintf(text, sizeof(text),
-             "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
-             d->header[d->header_size - 1] == '{' ? "" : ",",
-             first && fault == WRONG_NAME ? "0.biases" : name, fault == DOUBLES ? "F64" : "F32",
-             shape_text, from * 4, (d->len + len) * 4);
-    add(d, text);
-    d->len += len;
-}
-
-static struct draft make_draft(const cae_model *m, enum fault fault)
-{
-    struct draft d = {.len = 0};
-    const size_t count = cae_tensor_count(m);
-    add(&d, "{");
-    if (fault == METADATA) {
-        add(&d, "\"__metadata__\":{\"format\":\"pt\"}");
-    }
-    for (size_t i = fault == MISSING ? 1 : 0; i < count; i++) {
-        add_tensor(&d, m, fault == REVERSED ? count - 1 - i : i, fault);
-    }
-    if (fault == EXTRA) {
-        char text[200];
-        snprintf(text, sizeof(text),
-                 ",\"99.bias\":{\"dtype\":\"F32\",\"shape\":[1],"
-                 "\"data_offsets\":[%zu,%zu]}",
-                 d.len * 4, d.len * 4 + 4);
-        add(&d, text);
-        d.values[d.len++] = 0;
-    }
-    add(&d, "}");
-    while (d.header_size % 8 != 0) {
-        add(&d, " ");
-    }
-    if (fault == NOT_A_NUMBER) {
-        const uint32_t nan = 0x7fc00000;
-        memcpy(&d.values[d.len - 1], &nan, sizeof(nan));
-    }
-    d.len -= fault == TOO_SHORT;
-    return d;
-}
-
-static void write_draft(const struct draft *d)
-{
-    FILE *file = fopen(path, "wb");
-    uint8_t size[8];
-    for (int i = 0; i < 8; i++) {
-        size[i] = (uint8_t)((uint64_t)d->header_size >> 8 * i);
-    }
-    bool good = file != NULL && fwrite(size, 8, 1, file) == 1 &&
-                fwrite(d->header, d->header_size, 1, file) == 1;
-    for (size_t i = 0; i < d->len; i++) {
-        uint32_t bits;
-        memcpy(&bits, &d->values[i], sizeof(bits));
-        const uint8_t bytes[4] = {(uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16),
-                                  (uint8_t)(bits >> 24)};
-        good = good && fwrite(bytes, 4, 1, file) == 1;
-    }
-    EXPECT(good && fclose(file) == 0);
-}
+static const int expected[PLAIN_FAULTS] = {CAE_OK,          CAE_OK,       CAE_OK,      CAE_E_MODEL,
+                                           CAE_E_MODEL,     CAE_E_MODEL,  CAE_E_MODEL, 0,
+                                           CAE_E_NONFINITE, CAE_E_FORMAT, CAE_E_FORMAT};
 
 static cae_model *trained(void)
 {
@@ -169,14 +61,13 @@ static void check_loaded(cae_model *m, const cae_model *source)
 static void plain_files_give_weights_or_are_refused(void)
 {
     cae_model *source = new_model(small_net, 77);
-    for (int fault = 0; fault < FAULTS; fault++) {
+    for (int fault = 0; fault < PLAIN_FAULTS; fault++) {
         cae_model *m = trained();
         cae_model *before = copy_model(m);
-        const struct draft d = make_draft(source, (enum fault)fault);
         expect_context("fault %d", fault);
-        write_draft(&d);
+        plain_weights_write(source, path, (enum plain_fault)fault);
         const int status = cae_model_load_weights(m, path);
-        EXPECT_SAID(status == expected[fault] || (fault == DOUBLES && status != CAE_OK),
+        EXPECT_SAID(status == expected[fault] || (fault == PLAIN_DOUBLES && status != CAE_OK),
                     "status %d (%s), must be %d", status, cae_last_error(), expected[fault]);
         if (status == CAE_OK) {
             check_loaded(m, source);
@@ -193,14 +84,11 @@ static void the_words_name_the_tensor(void)
 {
     cae_model *source = new_model(small_net, 77);
     cae_model *m = new_model(small_net, 1);
-    struct draft d = make_draft(source, WRONG_NAME);
-    write_draft(&d);
+    plain_weights_write(source, path, PLAIN_WRONG_NAME);
     FAILS(cae_model_load_weights(m, path), CAE_E_MODEL, "0.bias");
-    d = make_draft(source, WRONG_SHAPE);
-    write_draft(&d);
+    plain_weights_write(source, path, PLAIN_WRONG_SHAPE);
     FAILS(cae_model_load_weights(m, path), CAE_E_MODEL, "0.bias");
-    d = make_draft(source, EXTRA);
-    write_draft(&d);
+    plain_weights_write(source, path, PLAIN_EXTRA);
     FAILS(cae_model_load_weights(m, path), CAE_E_MODEL, "13 tensors");
     cae_model_free(source);
     cae_model_free(m);

@@ -1,15 +1,10 @@
 /*
- * Processes: fork() before, between and during calls; a main thread whose stack is small; the library
- * opened and closed again and again, which neither changes the floating-point state nor leaves
- * anything behind.
- *
- *     test_processes LIBRARY [test...]    LIBRARY is the shared library, for dlopen; "-" leaves that out
+ * Processes: fork() before, between and during calls, and a main thread whose stack is small.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,15 +12,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#if defined(__SSE__)
-#include <xmmintrin.h>
-#endif
 
 #include "contract.h"
 
 enum { C = 2, H = 8, W = 12, LEN = C * H * W };
-
-static const char *library = "-";
 
 static uint64_t life(double threads)
 {
@@ -48,6 +38,16 @@ static void fork_and_live(uint64_t expected)
     const pid_t child = fork();
     if (child == 0) {
         _exit(life(2) == expected && expect_failures() == 0 ? 0 : 1);
+    }
+    int status = 1;
+    EXPECT(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void a_fork_before_any_call(void)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        _exit(life(2) == life(1) && expect_failures() == 0 ? 0 : 1);
     }
     int status = 1;
     EXPECT(child > 0 && waitpid(child, &status, 0) == child && status == 0);
@@ -127,91 +127,17 @@ static void a_small_main_stack_suffices(void)
     EXPECT(child > 0 && waitpid(child, &status, 0) == child && status == 0);
 }
 
-/* ---- dlopen ----------------------------------------------------------------------------------- */
-
-typedef int (*new_function)(cae_model **, const char *, uint64_t);
-typedef int (*step_function)(cae_model *, const float *, const float *, size_t, size_t, size_t,
-                             float *);
-typedef void (*free_function)(cae_model *);
-
-/* ISO C knows no cast from an object's address to a function's; POSIX promises that this works. */
-static void find(void *handle, const char *name, void *function)
-{
-    void *symbol = dlsym(handle, name);
-    EXPECT_SAID(symbol != NULL, "no %s", name);
-    memcpy(function, &symbol, sizeof(symbol));
-}
-
-static void open_use_close(void)
-{
-    new_function make = NULL;
-    step_function step = NULL;
-    free_function unmake = NULL;
-    cae_model *m = NULL;
-    float *images = noise(LEN, 1);
-    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    EXPECT_SAID(handle != NULL, "%s", handle != NULL ? "" : dlerror());
-    if (handle == NULL) {
-        return;
-    }
-    find(handle, "cae_model_new", &make);
-    find(handle, "cae_train_step", &step);
-    find(handle, "cae_model_free", &unmake);
-    OK(make(&m, small_net, 1));
-    OK(step(m, images, images, 1, H, W, NULL));
-    unmake(m);
-    EXPECT(dlclose(handle) == 0);
-    free(images);
-}
-
-static long resident_pages(void)
-{
-    long all = 0;
-    long resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file != NULL) {
-        EXPECT(fscanf(file, "%ld %ld", &all, &resident) == 2);
-        fclose(file);
-    }
-    return resident;
-}
-
-static void the_library_opens_and_closes(void)
-{
-    if (strcmp(library, "-") == 0) {
-        printf("SKIPPED, no shared library here: opening and closing it\n");
-        return;
-    }
-#if defined(__SSE__)
-    const unsigned before = _mm_getcsr() & ~0x3fu;
-    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    EXPECT((_mm_getcsr() & ~0x3fu) == before); /* no start-up code sets flush-to-zero */
-    EXPECT(handle != NULL && dlclose(handle) == 0);
-#endif
-    open_use_close();
-    const long pages = resident_pages();
-    for (int i = 0; i < 200; i++) {
-        open_use_close();
-    }
-    EXPECT_SAID(resident_pages() < pages + 1000, "from %ld to %ld pages", pages, resident_pages());
-}
-
 int main(int argc, char **argv)
 {
     static const struct contract_test tests[] = {
-        TEST(forks_between_calls), /* and before any call: the first child lives alone */
+        TEST(a_fork_before_any_call),
+        TEST(forks_between_calls),
         TEST(forks_during_calls),
         TEST(a_model_lives_on_in_the_child),
         TEST(a_small_main_stack_suffices),
-        TEST(the_library_opens_and_closes),
     };
     if (argc == 2 && strcmp(argv[1], "live") == 0) {
         return life(2) == life(1) && expect_failures() == 0 ? 0 : 1;
-    }
-    if (argc > 1) {
-        library = argv[1];
-        argv++;
-        argc--;
     }
     return RUN_TESTS(argc, argv, tests);
 }

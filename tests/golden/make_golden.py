@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Makes the golden files of this folder from docs/file-formats.md alone, without libcae. They are
-kept for ever: every later libcae must read them, with the values that are written here.
+kept for ever: every later libcae must read them, with the values that are written here. (Another
+zlib may pack the images' payload otherwise; then the committed files stay as they are.)
 
     python3 tests/golden/make_golden.py tests/golden
 """
@@ -38,6 +39,7 @@ TRAINING = {
     "train.epoch": ("I64", [1], [3]),
     "train.epsilon": ("F64", [1], [1e-8]),
     "train.learning_rate": ("F64", [1], [1e-3]),
+    "train.reproducible": ("F64", [1], [1.0]),
     "train.seed": ("I64", [1], [-1]),
     "train.step": ("I64", [1], [7]),
     "train.weight_decay": ("F64", [1], [0.0]),

@@ -1,5 +1,5 @@
 /*
- * The calls that lib/serial makes to save a file, wrapped; see faults.h. These definitions stand in
+ * The calls that lib/serial makes to save or load a file, wrapped; see faults.h. These definitions stand in
  * the program, so they come before the C library's, which are found as the next ones.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -125,6 +125,15 @@ ssize_t write(int file, const void *data, size_t size)
     const ssize_t result = fails(fault) ? -1 : next(file, data, part);
     die_after(fault);
     return result;
+}
+
+ssize_t pread(int file, void *data, size_t size, off_t at)
+{
+    ssize_t (*next)(int, void *, size_t, off_t);
+    NEXT("pread");
+    const enum fault fault = suffer("pread");
+    const size_t part = fault == FAULT_SHORT && size > 1 ? 1 : size;
+    return fails(fault) ? -1 : next(file, data, part, at);
 }
 
 int close(int file)

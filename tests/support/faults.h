@@ -1,5 +1,5 @@
 /*
- * Failing system calls, for tests of saving. A program that links faults.c has its own open, write,
+ * Failing system calls, for tests of files. A program that links faults.c has its own open, write,
  * fsync and so on, which the library calls instead of the C library's; they count themselves and,
  * when armed, one of them fails or the process dies there.
  *
@@ -14,7 +14,7 @@ enum fault {
     FAULT_NONE,
     FAULT_ERROR,       /* the call fails with `error`, without effect */
     FAULT_FROM,        /* it and all later calls of its kind do */
-    FAULT_SHORT,       /* a write takes one byte only */
+    FAULT_SHORT,       /* a write or a read takes one byte only */
     FAULT_KILL_BEFORE, /* the process dies instead of making the call */
     FAULT_KILL_AFTER   /* or when it has been made */
 };

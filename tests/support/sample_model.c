@@ -17,7 +17,8 @@
 static float bias0[2] = {0.5f, -0.25f}, weight0[18], bias3[1] = {0.125f}, weight3[8];
 static float moments_m[18], moments_v[18];
 static const float codec_max[2] = {2.0f, 1.5f}, codec_min[2] = {0.0f, 0.0f};
-static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, learning_rate = 1e-3, decay = 0.0;
+static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, learning_rate = 1e-3, decay = 0.0,
+                    reproducible = 1.0;
 static const int64_t epoch = 3, seed = -1, step = 7;
 
 static const cae_file_tensor tensors[SAMPLE_ALL] = {
@@ -37,6 +38,7 @@ static const cae_file_tensor tensors[SAMPLE_ALL] = {
     {"train.v.0.bias", CAE_F32, 1, {2}, moments_v},
     {"train.m.0.bias", CAE_F32, 1, {2}, moments_m},
     {"train.step", CAE_I64, 1, {1}, &step},
+    {"train.reproducible", CAE_F64, 1, {1}, &reproducible},
     {"train.seed", CAE_I64, 1, {1}, &seed},
     {"train.learning_rate", CAE_F64, 1, {1}, &learning_rate},
     {"train.epsilon", CAE_F64, 1, {1}, &epsilon},

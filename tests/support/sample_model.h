@@ -10,7 +10,7 @@
 
 enum {
     SAMPLE_WEIGHTS = 6 /* with the codec's tables */,
-    SAMPLE_ALL = 22 /* with training state */
+    SAMPLE_ALL = 23 /* with training state */
 };
 
 /* The first SAMPLE_WEIGHTS tensors give weights.safetensors, all of them training.safetensors; they

@@ -19,6 +19,7 @@ void memory_fail(size_t at, bool on);
 size_t memory_calls(void);  /* since memory_fail */
 size_t memory_blocks(void); /* alive */
 size_t memory_size(void);   /* their bytes */
-size_t memory_peak(void);   /* the most bytes alive at once since memory_fail, above those alive then */
+size_t
+memory_peak(void); /* the most bytes alive at once since memory_fail, above those alive then */
 
 #endif

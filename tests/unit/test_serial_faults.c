@@ -1,6 +1,6 @@
 /*
  * The promise of an atomic save under system calls that fail, are interrupted, write short or never
- * return, each of them in turn.
+ * return, each of them in turn; and loading under the same.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -125,6 +125,40 @@ START_TEST(interrupted_and_short_writes_go_on)
 }
 END_TEST
 
+/* Opening and reading: an error, or everything as it should be. Returns the number of calls. */
+static int load_everywhere(enum fault kind, int error)
+{
+    for (int at = 1;; at++) {
+        cae_model_file *f;
+        float values[2];
+        faults_arm(kind, at, error);
+        int status = cae_model_file_open_path(&f, cae_memory_default(), target, CAE_FILE_MODEL);
+        if (status == CAE_OK) {
+            status = cae_model_file_read(f, cae_model_file_find(f, "codec.max"), values);
+            ck_assert(status != CAE_OK || (values[0] == 2.0f && values[1] == 1.5f));
+        }
+        cae_model_file_close(f);
+        const int calls = faults_disarm();
+        const bool harmless = kind == FAULT_SHORT || strcmp(faults_victim(), "close") == 0 ||
+                              (error == EINTR && strcmp(faults_victim(), "fstat") != 0);
+        ck_assert_msg(status == (at > calls || harmless ? CAE_OK : CAE_E_IO), "%s, %d: %d %s",
+                      faults_victim(), error, status, cae_message());
+        ck_assert_int_eq(faults_open_files(), 0);
+        if (at > calls) {
+            return calls;
+        }
+    }
+}
+
+START_TEST(every_call_of_a_load_may_fail)
+{
+    ck_assert_int_eq(sample_save(SAMPLE_ALL, target), CAE_OK);
+    ck_assert_int_ge(load_everywhere(FAULT_ERROR, EIO), 6);
+    ck_assert_int_ge(load_everywhere(FAULT_ERROR, EINTR), 6);
+    ck_assert_int_ge(load_everywhere(FAULT_SHORT, 0), 6);
+}
+END_TEST
+
 START_TEST(the_message_says_why_and_where)
 {
     for (int at = 1; at <= 20; at++) {
@@ -231,6 +265,7 @@ int main(void)
         every_call_may_fail,
         every_call_may_go_on_failing,
         interrupted_and_short_writes_go_on,
+        every_call_of_a_load_may_fail,
         the_message_says_why_and_where,
         a_kill_at_any_call_leaves_old_or_new,
         kills_at_random_times_leave_old_or_new,

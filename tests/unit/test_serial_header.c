@@ -51,6 +51,7 @@ static const struct bad_header headers[] = {
     {"{}", 0, CAE_E_FORMAT, CAE_OK},
     {"{" TENSOR_A "}", 4, CAE_E_FORMAT, CAE_OK},
     {"{" TENSOR_A "," METADATA "}", 4, CAE_E_FORMAT, CAE_OK},
+    {"{" METADATA "," METADATA "}", 0, CAE_E_FORMAT, CAE_E_FORMAT},
     {"{ \t\r\n" METADATA " ,\n" TENSOR_A " } ", 4, CAE_OK, CAE_OK},
     {"{" METADATA "," TENSOR("a", "F32", " 1 , 1 ", " 0 , 4 ") "}", 4, CAE_OK, CAE_OK},
     {"{" METADATA ",\"a\":{\"data_offsets\":[0,4],\"shape\":[1],\"dtype\":\"F32\"}}", 4, CAE_OK,
