@@ -43,7 +43,7 @@ def _ticks(low, high):
 
 def _round_step(last, most=6):
     """A round distance between at most `most` ticks up to `last`."""
-    power = 10 ** math.floor(math.log10(max(last, 1)))
+    power = 10 ** math.floor(math.log10(last))
     return next(
         step for step in (power // 10, power // 5, power // 2, power, 2 * power) if step * most >= last
     )
@@ -74,8 +74,7 @@ def _axes(scale):
         y = scale.y(value)
         yield f'<path class="rule" d="M{LEFT} {y:.1f}H{right}"/>'
         yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>'
-    distance = max(1, _round_step(scale.last))
-    for step in range(0, scale.last + 1, distance):
+    for step in range(0, scale.last + 1, _round_step(scale.last)):
         x = scale.x(step)
         yield f'<path class="axis" d="M{x:.1f} {bottom}v5"/>'
         yield f'<text x="{x:.1f}" y="{bottom + 19}" text-anchor="middle">{step}</text>'

@@ -159,8 +159,9 @@ CAE_API int cae_model_load_weights(cae_model *m, const char *path);
 #define CAE_SAVE_TRAINING 1u /* flag: the optimizer's moments, step, seed, epoch and settings too */
 
 /* Saves a model as a safetensors file (docs/file-formats.md), atomically: written beside `path`,
- * flushed to the disk, renamed. Whatever fails, an old file at `path` survives whole. A target that
- * is not a regular file is refused; the permissions of an old file are kept.
+ * flushed to the disk, renamed, the folder flushed. Whatever fails, an old file at `path` survives
+ * whole (if only the folder's flush fails, CAE_E_IO, the new one is in place, whole as well). A
+ * target that is not a regular file is refused; the permissions of an old file are kept.
  *   flags   0 or CAE_SAVE_TRAINING
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _NOMEM. Since 0.1. */
 CAE_API int cae_model_save(const cae_model *m, const char *path, uint32_t flags);

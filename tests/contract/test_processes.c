@@ -130,10 +130,8 @@ static void a_small_main_stack_suffices(void)
 int main(int argc, char **argv)
 {
     static const struct contract_test tests[] = {
-        TEST(a_fork_before_any_call),
-        TEST(forks_between_calls),
-        TEST(forks_during_calls),
-        TEST(a_model_lives_on_in_the_child),
+        TEST(a_fork_before_any_call),      TEST(forks_between_calls),
+        TEST(forks_during_calls),          TEST(a_model_lives_on_in_the_child),
         TEST(a_small_main_stack_suffices),
     };
     if (argc == 2 && strcmp(argv[1], "live") == 0) {

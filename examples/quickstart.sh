@@ -1,0 +1,178 @@
+#!/bin/sh
+# From a fresh clone to a report in a few minutes: builds libcae, trains a simple and a convolutional
+# autoencoder to compress faces and a convolutional one to remove noise, and tries them on faces that
+# they have not seen.
+#
+#     sh examples/quickstart.sh          draws the faces itself
+#     sh examples/quickstart.sh DIR      takes the pictures in DIR (PNG, PGM, PPM); if it holds the
+#                                        folders train and val, the unseen ones come from val
+#
+# Leaves quickstart/report.html in the current folder, with everything that it was made from beside
+# it. Exits with 1 if restoring does not beat the mean face or de-noising does not beat its input.
+# On Debian it installs missing packages, after printing the command.
+#
+# SPDX-License-Identifier: BSD-2-Clause
+set -eu
+
+NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev libpng-dev'
+BATCH=32
+SIGMA=25
+SHOWN=10 # faces in the report
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+build=$root/build-quickstart
+cae=$build/examples/tool/cae
+out=$(pwd)/quickstart
+began=$(date +%s)
+
+# shellcheck source=examples/packages.sh
+. "$root/examples/packages.sh"
+
+stop() { # WORDS
+    echo "quickstart: $*" >&2
+    exit 1
+}
+
+headline() { # WORDS
+    echo "== $(($(date +%s) - began)) s: $*"
+}
+
+# ---- Packages and build --------------------------------------------------------------------------
+
+ready() { # is all there, whoever installed it?
+    have cc meson ninja pkg-config python3 && pkg-config --exists zlib libpng
+}
+
+prepare() {
+    ready && return
+    have apt-get dpkg-query ||
+        stop "please install a C compiler, meson, ninja, pkg-config, Python 3, zlib and libpng"
+    # shellcheck disable=SC2086 # one word for each package
+    install_packages $NEEDED || stop "packages are missing"
+    ready || stop "something is still missing of: $NEEDED"
+}
+
+build_tool() {
+    [ -f "$build/build.ninja" ] || {
+        rm -rf "$build"
+        meson setup "$build" "$root" --buildtype=release -Ddefault_library=static \
+            -Dtools=enabled -Dtests=disabled || return
+    }
+    meson compile -C "$build"
+}
+
+# ---- Faces and networks, all in the folder quickstart --------------------------------------------
+
+clear_folder() { # of what an earlier run has left, and of nothing else
+    mkdir -p "$out"
+    cd "$out"
+    rm -rf faces networks noisy denoised compressed restored-sae restored-cae restored-file
+    rm -f report.html commands.txt version.txt build.log
+    mkdir faces networks noisy denoised compressed restored-sae restored-cae restored-file
+}
+
+run() { # ARGUMENT...: runs the command cae, and notes it for the report
+    echo "cae $*" >>commands.txt
+    "$cae" "$@"
+}
+
+get_faces() {
+    if [ -n "$source" ]; then
+        python3 "$root/examples/report/faces.py" "$cae" "$source" faces
+    else
+        run synth --count 300 --seed 1 --out faces/train
+        run synth --count 100 --seed 2 --out faces/unseen
+    fi
+}
+
+train() { # PRESET STEPS: and measures, on faces trained on and on unseen ones
+    headline "training $1"
+    network=networks/$1
+    run train --model "$1" --data faces/train --val faces/unseen --steps "$2" --batch $BATCH \
+        --reproducible --log "$network.csv" --out "$network.safetensors"
+    run eval "$network.safetensors" faces/unseen --json >"$network.unseen.json"
+    run eval "$network.safetensors" faces/train --json >"$network.train.json"
+    run info "$network.safetensors" --json >"$network.info.json"
+}
+
+use_networks() { # on every unseen face, each with noise of its own
+    cat >>commands.txt <<END
+cae compress networks/cae-compress.safetensors faces/unseen/FACE.png compressed/FACE.cae
+cae decompress networks/cae-compress.safetensors compressed/FACE.cae restored-file/FACE.png
+cae noise --sigma $SIGMA --seed N faces/unseen/FACE.png noisy/FACE.png
+cae denoise networks/cae-denoise.safetensors noisy/FACE.png denoised/FACE.png
+END
+    number=0
+    for face in faces/unseen/*.png; do
+        name=$(basename "$face" .png)
+        number=$((number + 1))
+        "$cae" compress networks/cae-compress.safetensors "$face" "compressed/$name.cae"
+        "$cae" decompress networks/cae-compress.safetensors "compressed/$name.cae" \
+            "restored-file/$name.png"
+        "$cae" noise --sigma $SIGMA --seed $number "$face" "noisy/$name.png"
+        "$cae" denoise networks/cae-denoise.safetensors "noisy/$name.png" "denoised/$name.png"
+    done
+}
+
+restore_shown() { # without quantiser; only some faces, for the simple network is slow to load
+    every=$(((number + SHOWN - 1) / SHOWN))
+    number=0
+    for face in faces/unseen/*.png; do
+        name=$(basename "$face")
+        if [ $((number % every)) -eq 0 ]; then
+            "$cae" denoise networks/sae-compress.safetensors "$face" "restored-sae/$name"
+            "$cae" denoise networks/cae-compress.safetensors "$face" "restored-cae/$name"
+        fi
+        number=$((number + 1))
+    done
+}
+
+# ---- All of it -----------------------------------------------------------------------------------
+
+source=''
+case ${1:-} in
+--help | -h)
+    sed -n '2,/^# SPDX/s/^# \{0,1\}//p' "$0" | sed '$d'
+    exit 0
+    ;;
+-*)
+    echo "usage: sh examples/quickstart.sh [DIR]" >&2
+    exit 2
+    ;;
+'') ;;
+*)
+    source=$(CDPATH='' cd -- "$1" && pwd) || stop "$1: no such folder"
+    case $source/ in
+    "$out"/*) stop "$1: this folder is emptied at the start; move the faces elsewhere" ;;
+    esac
+    ;;
+esac
+
+headline "packages"
+prepare
+began=$(date +%s) # how long packages take is the network's affair
+
+headline "building in $build"
+clear_folder
+build_tool >build.log 2>&1 || {
+    tail -n 30 build.log >&2
+    stop "the build failed; all of it is in $out/build.log"
+}
+"$cae" --version >version.txt
+
+headline "faces"
+get_faces
+train sae-compress 400
+train cae-compress 500
+train cae-denoise 500
+
+headline "compressing, restoring and de-noising unseen faces"
+use_networks
+restore_shown
+
+headline "report"
+status=0
+python3 "$root/examples/report/report.py" . "${source:-synth}" || status=$?
+headline "done"
+[ ! -f report.html ] || echo "The report: $out/report.html"
+[ $status -eq 0 ] || stop "the networks did not learn what they should (see above)"
