@@ -152,8 +152,9 @@ static int check_noise_fits(const float *images, size_t len, float sigma)
     const double most = (double)FLT_MAX - CAE_NORMAL_BOUND * (double)sigma;
     for (size_t i = 0; i < len; i++) {
         if (!((double)images[i] <= most && -(double)images[i] <= most)) {
-            return cae_fail(CAE_E_NONFINITE, "images: value %zu with noise of sigma %g may overflow",
-                            i, (double)sigma);
+            return cae_fail(CAE_E_NONFINITE,
+                            "images: value %zu with noise of sigma %g may overflow", i,
+                            (double)sigma);
         }
     }
     return CAE_OK;
@@ -178,10 +179,9 @@ int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
 
 /* ---- Compressed images ----------------------------------------------------------------------- */
 
-static int make_coder(const cae_model *m, cae_image_coder *coder)
+static cae_image_coder make_coder(const cae_model *m)
 {
-    *coder = (cae_image_coder){.engine = cae_model_engine(m, m->exact), .ranges = m->ranges};
-    return cae_model_id(m, coder->id);
+    return (cae_image_coder){.engine = cae_model_engine(m, m->exact), .ranges = m->ranges};
 }
 
 static int check_pixels(const cae_model *m, const void *pixels, size_t height, size_t width,
@@ -215,7 +215,6 @@ size_t cae_compress_bound(const cae_model *m, size_t height, size_t width)
 int cae_compress(const cae_model *m, const uint8_t *pixels, size_t height, size_t width,
                  size_t stride, uint32_t quality, void *data, size_t capacity, size_t *size)
 {
-    cae_image_coder coder;
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(check_pixels(m, pixels, height, width, stride));
     CAE_TRY(cae_check_output(data, capacity, size));
@@ -223,7 +222,9 @@ int cae_compress(const cae_model *m, const uint8_t *pixels, size_t height, size_
         return cae_fail(CAE_E_ARGUMENT, "quality is %u; it can be 1 to 100, or 0 for the default",
                         (unsigned)quality);
     }
-    CAE_TRY(make_coder(m, &coder));
+    cae_image_coder coder = make_coder(m);
+    CAE_TRY(cae_image_check(&coder.engine, CAE_ENCODE, height, width));
+    CAE_TRY(cae_model_id(m, coder.id));
     const cae_pixels in = {.in = pixels, .height = height, .width = width, .stride = stride};
     const cae_fpenv saved = cae_fpenv_enter();
     const int status = cae_image_compress(&coder, &in, quality != 0 ? quality : DEFAULT_QUALITY,
@@ -251,14 +252,15 @@ static int check_file(const cae_model *m, const cae_image_coder *coder, const ca
 int cae_decompress(const cae_model *m, const void *data, size_t size, uint8_t *pixels,
                    size_t height, size_t width, size_t stride)
 {
-    cae_image_coder coder;
     cae_image_file file;
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_pointer(data, "data"));
     CAE_TRY(check_pixels(m, pixels, height, width, stride));
     CAE_TRY(cae_image_file_parse(&file, data, size));
-    CAE_TRY(make_coder(m, &coder));
+    cae_image_coder coder = make_coder(m);
+    CAE_TRY(cae_model_id(m, coder.id));
     CAE_TRY(check_file(m, &coder, &file, height, width));
+    CAE_TRY(cae_image_check(&coder.engine, CAE_DECODE, height, width));
     const cae_pixels out = {.out = pixels, .height = height, .width = width, .stride = stride};
     const cae_fpenv saved = cae_fpenv_enter();
     const int status = cae_image_decompress(&coder, &file, &out);

@@ -308,8 +308,7 @@ cpu = '$2'
 endian = '$4'
 END
     build "$1" --cross-file "$BUILDS/$1.ini" &&
-        run_tests "$1" "$1" --suite unit --suite kernels --suite contract --no-suite rules \
-            --timeout-multiplier 20 &&
+        run_tests "$1" "$1" --suite unit --suite kernels --suite files --timeout-multiplier 20 &&
         exchange "$1" "qemu-$2 -L /usr/$3 -E LD_LIBRARY_PATH=$libraries:$root/lib/$3"
 }
 

@@ -102,18 +102,31 @@ int cae_image_bound(const cae_net *net, size_t height, size_t width, size_t *bou
 static int reserve(cae_engine *e, size_t bytes)
 {
     if (bytes >= e->memory_limit) {
-        return cae_fail(CAE_E_LIMIT,
-                        "the code alone takes %zu bytes, and memory_limit is %zu bytes", bytes,
+        return cae_fail(CAE_E_LIMIT, "coding takes %zu bytes, and memory_limit is %zu bytes", bytes,
                         e->memory_limit);
     }
     e->memory_limit -= bytes;
     return CAE_OK;
 }
 
+int cae_image_check(cae_engine *engine, cae_part part, size_t height, size_t width)
+{
+    cae_shape code;
+    size_t len = 0;
+    CAE_TRY(symbol_count(engine->net, height, width, &code, &len));
+    size_t bytes = CAE_INFLATE_MEMORY;
+    if ((part == CAE_ENCODE && !cae_size_add(cae_deflate_bound(len), CAE_DEFLATE_MEMORY, &bytes)) ||
+        !cae_size_add(bytes, len, &bytes)) {
+        return cae_fail(CAE_E_LIMIT, "the code of %zu x %zu pixels is too large", height, width);
+    }
+    CAE_TRY(reserve(engine, bytes));
+    return cae_net_check(engine, part, height, width);
+}
+
 int cae_image_compress(const cae_image_coder *coder, const cae_pixels *pixels, unsigned quality,
                        void *data, size_t capacity, size_t *size)
 {
-    cae_engine engine = coder->engine;
+    const cae_engine engine = coder->engine;
     const cae_memory *memory = engine.net->memory;
     const struct pixel_rows from = {pixels, engine.net->input.c};
     struct symbol_rows to = {.ranges = &coder->ranges, .quality = quality};
@@ -123,13 +136,8 @@ int cae_image_compress(const cae_image_coder *coder, const cae_pixels *pixels, u
     if (status != CAE_OK) {
         return status;
     }
-    const size_t bound = cae_deflate_bound(len);
-    if (bound == SIZE_MAX || bound > SIZE_MAX - len) {
-        return cae_fail(CAE_E_LIMIT, "the code is too large");
-    }
-    CAE_TRY(reserve(&engine, len + bound));
     to.symbols = cae_alloc(memory, len, 1);
-    payload = cae_alloc(memory, bound, 1);
+    payload = cae_alloc(memory, cae_deflate_bound(len), 1);
     if (to.symbols == NULL || payload == NULL) {
         status = CAE_E_NOMEM;
         goto done;
@@ -162,7 +170,7 @@ done:
 int cae_image_decompress(const cae_image_coder *coder, const cae_image_file *file,
                          const cae_pixels *pixels)
 {
-    cae_engine engine = coder->engine;
+    const cae_engine engine = coder->engine;
     const cae_memory *memory = engine.net->memory;
     struct pixel_rows to = {pixels, engine.net->input.c};
     struct symbol_rows from = {.ranges = &coder->ranges, .quality = file->quality};
@@ -173,7 +181,6 @@ int cae_image_decompress(const cae_image_coder *coder, const cae_image_file *fil
         return cae_fail(CAE_E_FORMAT, "a payload of %zu bytes cannot hold %zu symbols",
                         file->payload_size, len);
     }
-    CAE_TRY(reserve(&engine, len));
     from.symbols = cae_alloc(memory, len, 1);
     if (from.symbols == NULL) {
         return CAE_E_NOMEM;

@@ -29,6 +29,11 @@ typedef struct cae_pixels {
 /* The most bytes that a compressed image of this size takes; CAE_E_SHAPE, _LIMIT. */
 int cae_image_bound(const cae_net *net, size_t height, size_t width, size_t *bound);
 
+/* Whether either direction keeps within the engine's memory limit; CAE_E_LIMIT otherwise, before
+ * anything is allocated. Leaves in `engine` the limit for the network alone. */
+int cae_image_check(cae_engine *engine, cae_part part, size_t height, size_t width);
+
+/* Both after cae_image_check, with its engine. */
 int cae_image_compress(const cae_image_coder *coder, const cae_pixels *pixels, unsigned quality,
                        void *data, size_t capacity, size_t *size);
 

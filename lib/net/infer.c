@@ -110,6 +110,14 @@ static int tile_size(const struct run *r, cae_plan *plan, size_t limit, size_t *
     return CAE_OK;
 }
 
+/* What `workers` blocks may take of the limit, each. */
+static size_t share_of(const struct run *r, size_t workers)
+{
+    const size_t overhead =
+        cae_plan_overhead(r->engine->net, workers) + r->cell_len * GROUP * sizeof(double);
+    return overhead < r->engine->memory_limit ? (r->engine->memory_limit - overhead) / workers : 0;
+}
+
 /* The largest tiles that fit into `limit`; false when none do. Sides are powers of two: multiples
  * of a loss cell where there are pixels, down to 1 for codes. */
 static int find_side(struct run *r, cae_plan *plan, size_t limit, bool *found)
@@ -139,11 +147,10 @@ static int too_large(const struct run *r)
 
 static int choose_tiles(struct run *r, cae_plan *plan, size_t threads)
 {
-    const size_t limit = r->engine->memory_limit;
     bool found = false;
     for (size_t n = threads; n >= 1 && !found; n /= 2) {
         r->worker_len = n;
-        const size_t share = limit / n;
+        const size_t share = share_of(r, n);
         CAE_TRY(find_side(r, plan, cae_size_min(share, comfortable), &found));
         if (!found && share > comfortable) {
             CAE_TRY(find_side(r, plan, share, &found));
@@ -159,7 +166,7 @@ static int choose_slice(struct run *r, cae_plan *plan, size_t count)
     r->worker_len = 1;
     for (r->slice = cae_size_min(count, GROUP); r->slice >= 1; r->slice /= 2) {
         CAE_TRY(tile_size(r, plan, SIZE_MAX, &r->block_size));
-        if (r->block_size <= r->engine->memory_limit) {
+        if (r->block_size <= share_of(r, 1)) {
             return CAE_OK;
         }
     }
@@ -198,6 +205,7 @@ static void free_run(struct run *r)
     cae_team_stop(r->team);
 }
 
+/* Everything but the memory that the work itself takes. */
 static int prepare(struct run *r, size_t count, size_t height, size_t width)
 {
     const cae_net *net = r->engine->net;
@@ -220,12 +228,9 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
     r->whole =
         cae_region_whole(net->whole && r->part != CAE_ENCODE ? &r->shapes[net->layer_len] : &out);
     r->slice = 1;
-    if (r->out.write == NULL) {
-        r->cell_len = cae_loss_cells(height, width);
-        r->cells = cae_alloc(net->memory, r->cell_len * cae_size_min(count, GROUP), sizeof(double));
-        if (r->cells == NULL) {
-            return CAE_E_NOMEM;
-        }
+    r->cell_len = r->out.write == NULL ? cae_loss_cells(height, width) : 0;
+    if (share_of(r, 1) == 0) {
+        return too_large(r);
     }
     cae_plan *plan = NULL;
     CAE_TRY(cae_plan_new(&plan, net));
@@ -238,6 +243,21 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
     if (!net->whole) {
         const size_t jobs = cae_size_min(count, GROUP) * r->tiles_y * r->tiles_x;
         r->worker_len = cae_size_min(r->worker_len, jobs);
+    }
+    return CAE_OK;
+}
+
+/* The memory, and the team of a network that is not run as a whole. */
+static int start(struct run *r, size_t count)
+{
+    const cae_net *net = r->engine->net;
+    if (r->cell_len > 0) {
+        r->cells = cae_alloc(net->memory, r->cell_len * cae_size_min(count, GROUP), sizeof(double));
+        if (r->cells == NULL) {
+            return CAE_E_NOMEM;
+        }
+    }
+    if (!net->whole) {
         r->team = cae_team_start(net->memory, r->worker_len);
     }
     return make_workers(r);
@@ -257,6 +277,7 @@ static void run_group(struct run *r, size_t images)
 static int infer(struct run *r, size_t count, size_t height, size_t width, double *sum)
 {
     CAE_TRY(prepare(r, count, height, width));
+    CAE_TRY(start(r, count));
     for (r->group_from = 0; r->group_from < count; r->group_from += GROUP) {
         const size_t images = cae_size_min(GROUP, count - r->group_from);
         run_group(r, images);
@@ -291,6 +312,14 @@ static void write_planar(void *to, size_t n, size_t c, size_t y, size_t x0, size
 {
     const struct planar_sink *p = to;
     memcpy(p->data + ((n * p->c + c) * p->h + y) * p->w + x0, row, (x1 - x0) * sizeof(float));
+}
+
+int cae_net_check(const cae_engine *e, cae_part part, size_t height, size_t width)
+{
+    struct run r = {.engine = e, .part = part, .out.write = write_planar};
+    const int status = prepare(&r, 1, height, width);
+    free_run(&r);
+    return status;
 }
 
 int cae_net_infer_planar(const cae_engine *e, cae_part part, const float *in, size_t count,

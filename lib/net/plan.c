@@ -39,6 +39,16 @@ int cae_plan_new(cae_plan **out, const cae_net *net)
     return CAE_OK;
 }
 
+size_t cae_plan_overhead(const cae_net *net, size_t workers)
+{
+    /* At most 1024 layers: nothing here overflows. Shapes are made twice at the most. */
+    enum { SMALL_BLOCKS = 2048 };
+    const size_t layers = net->layer_len + 1;
+    const size_t plan =
+        sizeof(cae_plan) + layers * sizeof(cae_planned) + 3 * layers * sizeof(struct cae_block);
+    return 2 * layers * sizeof(cae_shape) + workers * (plan + SMALL_BLOCKS) + SMALL_BLOCKS;
+}
+
 void cae_plan_free(cae_plan *plan)
 {
     if (plan != NULL) {

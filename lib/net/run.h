@@ -15,6 +15,9 @@
 int cae_net_infer(const cae_engine *e, cae_part part, cae_source in, size_t count, size_t height,
                   size_t width, cae_sink out);
 
+/* Whether cae_net_infer of one such image would keep within the memory limit. */
+int cae_net_check(const cae_engine *e, cae_part part, size_t height, size_t width);
+
 /* The same from and to planar floats. */
 int cae_net_infer_planar(const cae_engine *e, cae_part part, const float *in, size_t count,
                          size_t height, size_t width, float *out);

@@ -35,8 +35,8 @@ struct run {
     cae_planar target;
     size_t count;
     cae_shape *shapes;
-    float *packed_back;
-    float *total; /* in the forward packing */
+    float *packed_back; /* NULL: no layer packs its weights */
+    float *total;       /* in the forward packing */
     double sum;
     float scale;
     size_t slice;
@@ -132,6 +132,9 @@ static int fit(struct run *r, cae_plan *plan)
     const cae_region whole = cae_region_whole(&r->shapes[net->layer_len]);
     const size_t limit = r->engine->memory_limit;
     const size_t sums = net->parameters * sizeof(float);
+    if (cae_plan_overhead(net, 1) > limit) {
+        return too_large(r);
+    }
     r->slice = net->whole ? cae_size_min(r->count, SLICE) : 1;
     for (;; r->slice /= 2) {
         CAE_TRY(cae_plan_make(plan, CAE_WHOLE, r->shapes, whole, r->slice, true, r->team));
@@ -140,14 +143,18 @@ static int fit(struct run *r, cae_plan *plan)
         }
     }
     r->block_size = plan->size;
-    /* The packing for the way back, and for every worker a block and the sums of its chunk. */
-    const size_t fixed = net->whole ? 0 : sums;
-    const size_t each = r->block_size + (net->whole ? 0 : sums);
-    if (fixed > limit || each > limit - fixed) {
+    /* The packing for the way back; and for every worker a block, the sums of its chunk, cells,
+     * ranges and a plan. */
+    const size_t most =
+        net->whole ? 1 : cae_size_min(r->engine->threads, cae_div_up(r->count, CHUNK));
+    const size_t extra = cae_plan_overhead(net, 1) + r->cell_len * sizeof(double) +
+                         r->shapes[net->code].c * 2 * sizeof(float);
+    const size_t each = r->block_size + extra + (net->whole ? 0 : sums);
+    const size_t packed = r->engine->packed != NULL ? sums : 0;
+    if (packed > limit || each > limit - packed) {
         return too_large(r);
     }
-    const size_t most = net->whole ? 1 : cae_div_up(r->count, CHUNK);
-    r->worker_len = cae_size_min(cae_size_min(r->engine->threads, most), (limit - fixed) / each);
+    r->worker_len = cae_size_min(most, (limit - packed) / each);
     return CAE_OK;
 }
 
@@ -189,12 +196,17 @@ static int prepare(struct run *r)
     const int status = fit(r, plan);
     cae_plan_free(plan);
     CAE_TRY(status);
-    r->packed_back = cae_alloc(net->memory, net->parameters, sizeof(float));
     r->workers = cae_alloc_zeroed(net->memory, r->worker_len, sizeof(r->workers[0]));
-    if (r->packed_back == NULL || r->workers == NULL) {
+    if (r->workers == NULL) {
         return CAE_E_NOMEM;
     }
-    cae_pack_weights(net, r->engine->weights, r->packed_back, true);
+    if (r->engine->packed != NULL) {
+        r->packed_back = cae_alloc(net->memory, net->parameters, sizeof(float));
+        if (r->packed_back == NULL) {
+            return CAE_E_NOMEM;
+        }
+        cae_pack_weights(net, r->engine->weights, r->packed_back, true);
+    }
     for (size_t i = 0; i < r->worker_len; i++) {
         CAE_TRY(make_worker(r, &r->workers[i]));
     }
@@ -224,31 +236,17 @@ static void free_run(struct run *r)
 
 /* ---- The result ------------------------------------------------------------------------------ */
 
-/* From the forward packing to PyTorch's layouts, tensor by tensor. */
-static int unpack_total(const cae_net *net, float *total)
+/* From the forward packing to PyTorch's layouts, tensor by tensor, by way of a copy in `spare`. */
+static void unpack_total(const cae_net *net, float *total, float *spare)
 {
-    size_t most = 0;
-    for (size_t i = 0; i < net->weight_len; i++) {
-        most = cae_size_max(most, net->weights[i].len);
-    }
-    float *copy = NULL;
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
         const cae_layer *l = &net->layers[w->layer];
-        if (w->is_bias || l->type->unpack == NULL) {
-            continue;
+        if (!w->is_bias && l->type->unpack != NULL) {
+            memcpy(spare, total + w->offset, w->len * sizeof(float));
+            l->type->unpack(l, &net->shapes[l->input[0]], spare, total + w->offset);
         }
-        if (copy == NULL) {
-            copy = cae_alloc(net->memory, most, sizeof(float));
-        }
-        if (copy == NULL) {
-            return CAE_E_NOMEM;
-        }
-        memcpy(copy, total + w->offset, w->len * sizeof(float));
-        l->type->unpack(l, &net->shapes[l->input[0]], copy, total + w->offset);
     }
-    cae_release(net->memory, copy);
-    return CAE_OK;
 }
 
 static void join_ranges(const struct run *r, cae_gradient *out)
@@ -277,7 +275,8 @@ static int gradient(struct run *r, cae_gradient *out)
     } else {
         cae_team_run(r->team, cae_div_up(r->count, CHUNK), chunk_job, r);
     }
-    CAE_TRY(unpack_total(net, out->weights));
+    /* The way back has been walked: its packing is free. */
+    unpack_total(net, out->weights, r->packed_back);
     join_ranges(r, out);
     out->sum = r->sum;
     if (!(r->sum <= DBL_MAX) || !cae_all_finite(out->weights, net->parameters, &bad)) {

@@ -90,7 +90,7 @@ class Library(unittest.TestCase):
         functions = set(re.findall(r"^CAE_API [\w ]+?[ *](cae_\w+)\(", header, re.M))
         self.assertGreater(len(functions), 30)
         self.assertEqual(functions, set(cae._FUNCTIONS))
-        statuses = set(map(int, re.findall(r"^#define CAE_E_\w+ \((-\d+)\)", header, re.M)))
+        statuses = set(map(int, re.findall(r"^#define CAE_E_\w+ +\((-\d+)\)", header, re.M)))
         self.assertEqual(statuses, set(cae._ERRORS))
 
     def test_version(self):
