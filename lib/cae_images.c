@@ -42,21 +42,29 @@ int cae_check_finite(const float *values, size_t len, const char *name)
                : cae_fail(CAE_E_NONFINITE, "%s: value %zu is NaN or infinite", name, bad);
 }
 
-/* A batch of count x c x h x w floats. */
-static int check_batch(const float *values, const char *name, size_t count, const cae_shape *shape)
+/* A buffer for a batch of count x c x h x w floats. */
+static int check_room(const float *values, const char *name, size_t count, const cae_shape *shape,
+                      size_t *len)
 {
-    size_t len = 0;
     size_t bytes = 0;
     CAE_TRY(cae_check_pointer(values, name));
     if (count == 0) {
         return cae_fail(CAE_E_ARGUMENT, "count is 0");
     }
-    if (!cae_size_mul4(count, shape->c, shape->h, shape->w, &len) ||
-        !cae_size_mul(len, sizeof(float), &bytes) || bytes > SIZE_MAX / 2) {
+    if (!cae_size_mul4(count, shape->c, shape->h, shape->w, len) ||
+        !cae_size_mul(*len, sizeof(float), &bytes) || bytes > SIZE_MAX / 2) {
         return cae_fail(CAE_E_ARGUMENT,
                         "%s: %zu x %zu x %zu x %zu values are more than memory holds", name, count,
                         shape->c, shape->h, shape->w);
     }
+    return CAE_OK;
+}
+
+/* The same with its values in it. */
+static int check_batch(const float *values, const char *name, size_t count, const cae_shape *shape)
+{
+    size_t len = 0;
+    CAE_TRY(check_room(values, name, count, shape, &len));
     return cae_check_finite(values, len, name);
 }
 
@@ -86,20 +94,16 @@ static int run(const cae_model *m, cae_part part, const float *in, size_t count,
 int cae_evaluate(const cae_model *m, const float *input, const float *target, size_t count,
                  size_t height, size_t width, float *loss)
 {
-    double sum = 0;
+    float mean = 0;
     CAE_TRY(cae_check_images(m, input, "input", count, height, width));
     if (target != input) {
         CAE_TRY(cae_check_images(m, target, "target", count, height, width));
     }
     const cae_fpenv saved = cae_fpenv_enter();
     const cae_engine engine = cae_model_engine(m, m->kernels);
-    const int status = cae_net_loss(&engine, input, target, count, height, width, &sum);
-    const float mean =
-        (float)(sum / ((double)count * (double)m->net->input.c * (double)height * (double)width));
+    const int status = cae_net_loss(&engine, input, target, count, height, width, &mean);
     cae_fpenv_leave(saved);
     CAE_TRY(status);
-    CAE_TRY(cae_all_finite(&mean, 1, NULL) ? CAE_OK
-                                           : cae_fail(CAE_E_NONFINITE, "the loss overflowed"));
     if (loss != NULL) {
         *loss = mean;
     }
@@ -109,9 +113,12 @@ int cae_evaluate(const cae_model *m, const float *input, const float *target, si
 int cae_encode(const cae_model *m, const float *images, size_t count, size_t height, size_t width,
                float *codes)
 {
+    cae_shape code;
+    size_t len = 0;
     CAE_TRY(cae_check_images(m, images, "images", count, height, width));
-    CAE_TRY(cae_check_pointer(codes, "codes"));
     CAE_TRY(cae_check_code(m));
+    CAE_TRY(cae_net_code_shape(m->net, height, width, &code));
+    CAE_TRY(check_room(codes, "codes", count, &code, &len));
     return run(m, CAE_ENCODE, images, count, height, width, codes);
 }
 
@@ -119,6 +126,7 @@ int cae_decode(const cae_model *m, const float *codes, size_t count, size_t heig
                float *images)
 {
     cae_shape code;
+    size_t len = 0;
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_pointer(codes, "codes"));
     CAE_TRY(cae_check_pointer(images, "images"));
@@ -126,6 +134,8 @@ int cae_decode(const cae_model *m, const float *codes, size_t count, size_t heig
     CAE_TRY(cae_check_code(m));
     CAE_TRY(cae_net_code_shape(m->net, height, width, &code));
     CAE_TRY(check_batch(codes, "codes", count, &code));
+    CAE_TRY(
+        check_room(images, "images", count, &(cae_shape){m->net->input.c, height, width}, &len));
     return run(m, CAE_DECODE, codes, count, height, width, images);
 }
 
@@ -168,13 +178,13 @@ int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
     }
     CAE_TRY(cae_check_sigma(sigma));
     CAE_TRY(cae_check_finite(images, len, "images"));
-    CAE_TRY(check_noise_fits(images, len, sigma));
     const cae_fpenv saved = cae_fpenv_enter();
-    for (size_t i = 0; i < len; i++) {
+    const int status = check_noise_fits(images, len, sigma);
+    for (size_t i = 0; status == CAE_OK && i < len; i++) {
         images[i] += sigma * (float)cae_random_normal(seed, CAE_STREAM_NOISE, i);
     }
     cae_fpenv_leave(saved);
-    return CAE_OK;
+    return status;
 }
 
 /* ---- Compressed images ----------------------------------------------------------------------- */
@@ -242,9 +252,6 @@ static int check_file(const cae_model *m, const cae_image_coder *coder, const ca
     if (file->height != height || file->width != width) {
         return cae_fail(CAE_E_SHAPE, "the image is %zu x %zu (height x width), not %zu x %zu",
                         file->height, file->width, height, width);
-    }
-    if (file->coder != CAE_IMAGE_CODER_DEFLATE) {
-        return cae_fail(CAE_E_VERSION, "coder %u is newer than this library", file->coder);
     }
     return CAE_OK;
 }

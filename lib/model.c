@@ -197,13 +197,14 @@ void cae_model_weights_changed(cae_model *m)
 cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
 {
     const double limit = m->settings.memory_limit;
+    const size_t most = SIZE_MAX / 2; /* no object is larger */
     return (cae_engine){.net = m->net,
                         .kernels = kernels,
                         .weights = m->weights,
                         .packed = m->packed,
                         .threads = m->settings.threads > 0 ? (size_t)m->settings.threads
                                                            : cae_team_processors(),
-                        .memory_limit = limit < (double)SIZE_MAX ? (size_t)limit : SIZE_MAX};
+                        .memory_limit = limit < (double)most ? (size_t)limit : most};
 }
 
 /* ---- Training -------------------------------------------------------------------------------- */
@@ -256,9 +257,7 @@ static int compute(cae_model *m, cae_pending *p, const float *input, const float
     p->valid = true;
     p->has_ranges = true;
     if (loss != NULL) {
-        const double values =
-            (double)count * (double)m->net->input.c * (double)height * (double)width;
-        *loss = (float)(g.sum / values);
+        *loss = g.loss;
     }
     return CAE_OK;
 }

@@ -22,8 +22,10 @@ static const float SIGMA = 25.0f / 255.0f; /* the noise, on the scale [0,1] */
 static const char ARCHITECTURE[] = "input 1 32 32\n"
                                    "conv 16 kernel 3 pad 1 relu\n"
                                    "maxpool 2\n"
-                                   "conv 16 kernel 3 pad 1 relu\n"
+                                   "conv 8 kernel 3 pad 1 relu\n"
+                                   "maxpool 2\n"
                                    "code\n"
+                                   "tconv 16 kernel 2 stride 2 relu\n"
                                    "tconv 16 kernel 2 stride 2 relu\n"
                                    "conv 1 kernel 3 pad 1 sigmoid\n";
 

@@ -10,17 +10,21 @@ import math
 from html import escape
 
 WIDTH, HEIGHT = 480, 330
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 14, 48  # margins around the plot
+LEFT, RIGHT, TOP, BOTTOM = 62, 18, 14, 48  # margins around the plot
 POINTS = 160  # of one drawn line
 
 
-def read_log(path):
-    """The steps' losses, the validations as (step, mse), and the seconds of the whole run."""
-    with open(path, newline="", encoding="ascii") as file:
-        rows = list(csv.DictReader(file))
-    losses = [(int(row["step"]), float(row["loss"])) for row in rows]
-    validations = [(int(row["step"]), float(row["val_mse"])) for row in rows if row["val_mse"]]
-    return losses, validations, float(rows[-1]["seconds"])
+class Log:
+    """What `cae train --log` wrote: losses and unseen (measured with --val) as points of step and
+    mean squared error, epoch_steps, and the seconds of the whole run."""
+
+    def __init__(self, path):
+        with open(path, newline="", encoding="ascii") as file:
+            rows = list(csv.DictReader(file))
+        self.losses = [(int(row["step"]), float(row["loss"])) for row in rows]
+        self.unseen = [(int(row["step"]), float(row["val_mse"])) for row in rows if row["val_mse"]]
+        self.epoch_steps = sum(row["epoch"] == "1" for row in rows)
+        self.seconds = float(rows[-1]["seconds"])
 
 
 def smooth(losses, window):
@@ -35,10 +39,11 @@ def smooth(losses, window):
 
 
 def _ticks(low, high):
-    """1, 2 and 5 times the powers of ten from low to high."""
+    """Round numbers from low to high; the fewer powers of ten, the more of each."""
+    digits = (1, 2, 3, 4, 6, 8) if high / low < 20 else (1, 2, 5) if high / low < 1000 else (1,)
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    values = [digit * 10.0**exponent for exponent in exponents for digit in (1, 2, 5)]
-    return [value for value in values if low <= value * (1 + 1e-9) and value <= high * (1 + 1e-9)]
+    values = [digit * 10.0**exponent for exponent in exponents for digit in digits]
+    return [value for value in values if low <= value <= high]
 
 
 def _round_step(last, most=6):

@@ -24,8 +24,7 @@ from pictures import Original, blur, encode_png, grid, mean_picture, read_png, s
 
 COLUMNS = 5  # of a grid
 BLURS = [step / 10 for step in range(5, 16)]  # strengths tried
-NOISE = 25 / 255  # on the scale [0,1], and the batch size, as quickstart.sh has them
-BATCH = 32
+NOISE = 25 / 255  # on the scale [0,1], as in quickstart.sh
 
 # ---- What was measured ---------------------------------------------------------------------------
 
@@ -43,13 +42,13 @@ class Network:
         )
         self.code_len = math.prod(about["code"])
         self.unseen, self.train = unseen, train
-        self.losses, self.validations, self.seconds = curves.read_log(folder / f"{name}.csv")
-        self.epoch_steps = math.ceil(train["count"] / BATCH)
+        self.log = curves.Log(folder / f"{name}.csv")
+        self.seconds = self.log.seconds
 
     def curve(self, name, colour):
         """A series for curves.draw()."""
-        training = curves.smooth(self.losses, self.epoch_steps)
-        return {"name": name, "colour": colour, "training": training, "unseen": self.validations}
+        training = curves.smooth(self.log.losses, self.log.epoch_steps)
+        return {"name": name, "colour": colour, "training": training, "unseen": self.log.unseen}
 
 
 def best_blur(pairs):
@@ -168,25 +167,25 @@ def table(heads, rows):
 
 def compress_table(sae, cae, measured):
     mean, file = measured["kinds"]["mean"], measured["kinds"]["file"]
-    networks = (sae, cae)
+    networks, size = (sae, cae), f"{measured['file_bytes']:,.0f}"
 
     def row(head, kind, form):
         place = ("mse", "psnr", "ssim").index(kind)
         values = (mean[place], *(n.unseen[kind] for n in networks), file[place])
         return (head, *(form.format(value) for value in values))
 
-    code = [f"{4 * n.code_len:,}" for n in networks]
     return table(
-        ("", "mean face", "SAE", "CAE", "CAE, from its file"),
+        ("", "mean face", "SAE", "CAE", "CAE, from file"),
         [
             ("Parameters", None, *(f"{n.parameters:,}" for n in networks), None),
-            ("Training steps", None, *(n.steps for n in networks), None),
-            ("Training time", None, *(f"{n.seconds:.0f} s" for n in networks), None),
-            row("MSE, pixels 0 to 1", "mse", "{:.5f}"),
+            ("Steps", None, *(n.steps for n in networks), None),
+            ("Training", None, *(f"{n.seconds:.0f} s" for n in networks), None),
+            row("MSE", "mse", "{:.5f}"),
             row("PSNR, dB", "psnr", "{:.2f}"),
             row("SSIM", "ssim", "{:.3f}"),
-            ("PSNR, faces trained on", None, *(f"{n.train['psnr']:.2f}" for n in networks), None),
-            ("Bytes per face", None, *code, f"{measured['file_bytes']:,.0f}"),
+            ("PSNR, training faces", None, *(f"{n.train['psnr']:.2f}" for n in networks), None),
+            ("Code as floats, bytes", None, *(f"{4 * n.code_len:,}" for n in networks), None),
+            ("Code as file, bytes", None, *(f"{n.unseen['bytes']:,.0f}" for n in networks), size),
         ],
     )
 
@@ -197,9 +196,9 @@ def denoise_table(cae, kinds):
         ("", "noisy input", "Gaussian blur", "CAE"),
         [
             ("Parameters", None, None, f"{cae.parameters:,}"),
-            ("Training steps", None, None, cae.steps),
-            ("Training time", None, None, f"{cae.seconds:.0f} s"),
-            ("MSE, pixels 0 to 1", *(f"{part[0]:.5f}" for part in parts)),
+            ("Steps", None, None, cae.steps),
+            ("Training", None, None, f"{cae.seconds:.0f} s"),
+            ("MSE", *(f"{part[0]:.5f}" for part in parts)),
             ("PSNR, dB", *(f"{part[1]:.2f}" for part in parts)),
             ("SSIM", *(f"{part[2]:.3f}" for part in parts)),
         ],
@@ -258,8 +257,13 @@ def figures(sae, cae, denoiser, measured):
         "cae_model_bytes": f"{4 * cae.parameters:,}",
         "train_count": cae.train["count"],
         "unseen_count": cae.unseen["count"],
-        "steps_list": ", ".join(str(n.steps) for n in (sae, cae, denoiser)),
-        "seconds_list": ", ".join(f"{n.seconds:.0f} s" for n in (sae, cae, denoiser)),
+        **{
+            key: "{}, {} and {}".format(*(f"{value(n):.0f}" for n in (sae, cae, denoiser)))
+            for key, value in (
+                ("epochs_list", lambda network: network.steps / network.log.epoch_steps),
+                ("seconds_list", lambda network: network.seconds),
+            )
+        },
         "kernels": cae.kernels,
     }
 

@@ -65,12 +65,6 @@ uint32_t cae_read_u32(cae_reader *r)
     return p != NULL ? cae_load_u32(p) : 0;
 }
 
-uint64_t cae_read_u64(cae_reader *r)
-{
-    const uint8_t *p = cae_read_span(r, 8);
-    return p != NULL ? cae_load_u64(p) : 0;
-}
-
 uint64_t cae_read_varint(cae_reader *r)
 {
     uint64_t value = 0;

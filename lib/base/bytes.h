@@ -25,9 +25,8 @@ typedef struct cae_reader {
 cae_reader cae_reader_make(const void *data, size_t size);
 uint8_t cae_read_u8(cae_reader *r); /* 0 once failed; so below */
 uint32_t cae_read_u32(cae_reader *r);
-uint64_t cae_read_u64(cae_reader *r);
-uint64_t
-cae_read_varint(cae_reader *r); /* unsigned LEB128, at most 10 bytes; the shortest form only */
+/* Unsigned LEB128, at most 10 bytes; the shortest form only. */
+uint64_t cae_read_varint(cae_reader *r);
 const uint8_t *cae_read_span(cae_reader *r, size_t size); /* NULL when fewer bytes are left */
 size_t cae_reader_left(const cae_reader *r);
 

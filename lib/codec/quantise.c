@@ -6,8 +6,6 @@
  */
 #include "codec/quantise.h"
 
-#include <float.h>
-
 /* Steps across the range, times 256: round(256 * 255^((q - 1) / 99)) for q = 1 to 100. The table is
  * the definition, since powers differ in the last bit between computers. It ascends strictly. */
 static const uint32_t steps_256[100] = {
@@ -92,30 +90,5 @@ void cae_ranges_reset(const cae_ranges *r)
     for (size_t c = 0; c < r->channels; c++) {
         r->lo[c] = 0.0f;
         r->hi[c] = 1.0f;
-    }
-}
-
-void cae_ranges_clear(const cae_ranges *r)
-{
-    for (size_t c = 0; c < r->channels; c++) {
-        r->lo[c] = FLT_MAX;
-        r->hi[c] = -FLT_MAX;
-    }
-}
-
-void cae_ranges_gather(const cae_ranges *r, const float *codes, size_t count, size_t plane)
-{
-    for (size_t n = 0; n < count; n++) {
-        for (size_t c = 0; c < r->channels; c++) {
-            float lo = r->lo[c], hi = r->hi[c];
-            for (size_t i = 0; i < plane; i++) {
-                /* Adding 0 makes one zero of the two, so that order does not matter. */
-                const float v = *codes++ + 0.0f;
-                lo = v < lo ? v : lo;
-                hi = v > hi ? v : hi;
-            }
-            r->lo[c] = lo;
-            r->hi[c] = hi;
-        }
     }
 }

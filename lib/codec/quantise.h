@@ -23,12 +23,6 @@ typedef struct cae_ranges {
 /* [0,1] everywhere: what a model without gathered ranges uses. */
 void cae_ranges_reset(const cae_ranges *r);
 
-/* Empties the ranges, to gather into them. */
-void cae_ranges_clear(const cae_ranges *r);
-
-/* Widens the ranges to hold count codes of channels x plane values each. Order does not matter. */
-void cae_ranges_gather(const cae_ranges *r, const float *codes, size_t count, size_t plane);
-
 /* The largest symbol of a quality, 1 to 255. Qualities are 1 to 100 here and below. */
 unsigned cae_quantise_top(unsigned quality);
 

@@ -240,50 +240,43 @@ static void to_coarse_job(void *arg, size_t image, size_t worker)
 }
 
 /* Fine pixels fall into stride x stride phases by (y + pad) mod stride: pixels of one phase see the
- * same taps, ky = phase, phase + stride, ..., of adjacent coarse pixels. */
-static void fine_phase(const struct gather *g, size_t image, struct segments s, size_t phase_y,
-                       size_t phase_x)
+ * same taps, ky = phase, phase + stride, ..., of adjacent coarse pixels. This is the phase of the
+ * fine pixel (y, x), its first in the region. */
+static void fine_phase(const struct gather *g, size_t image, struct segments s, ptrdiff_t y,
+                       ptrdiff_t x)
 {
     const cae_layer *l = g->pass->layer;
     const ptrdiff_t stride = (ptrdiff_t)l->stride;
     const ptrdiff_t pad = (ptrdiff_t)l->pad;
     const cae_region *out = &g->to->region;
-    /* The coarse pixel that meets the phase's first tap, at the first such output pixel and at the
-     * end. */
-    const ptrdiff_t qy0 = cae_div_ceil(out->y0 + pad - (ptrdiff_t)phase_y, stride);
-    const ptrdiff_t qy1 = cae_div_ceil(out->y1 + pad - (ptrdiff_t)phase_y, stride);
-    const ptrdiff_t qx0 = cae_div_ceil(out->x0 + pad - (ptrdiff_t)phase_x, stride);
-    const ptrdiff_t qx1 = cae_div_ceil(out->x1 + pad - (ptrdiff_t)phase_x, stride);
-    if (qy0 >= qy1 || qx0 >= qx1) {
-        return;
-    }
-    for (size_t ky = phase_y; ky < l->kernel; ky += l->stride) {
-        for (size_t kx = phase_x; kx < l->kernel; kx += l->stride) {
+    for (size_t ky = (size_t)(y + pad) % l->stride; ky < l->kernel; ky += l->stride) {
+        for (size_t kx = (size_t)(x + pad) % l->stride; kx < l->kernel; kx += l->stride) {
             s.a[s.len] = -(ptrdiff_t)(ky / l->stride) * g->from->row -
                          (ptrdiff_t)(kx / l->stride * g->from->c);
             s.tap[s.len] = (ptrdiff_t)(ky * l->kernel + kx);
             s.len++;
         }
     }
-    const struct rows rows = {.from = cae_view_at(g->from, image, qy0, qx0),
-                              .to =
-                                  cae_view_at(g->to, image, qy0 * stride - pad + (ptrdiff_t)phase_y,
-                                              qx0 * stride - pad + (ptrdiff_t)phase_x),
-                              .from_row = g->from->row,
-                              .to_row = stride * g->to->row,
-                              .from_pixel = (ptrdiff_t)g->from->c,
-                              .to_pixel = stride * (ptrdiff_t)g->to->c,
-                              .height = (size_t)(qy1 - qy0),
-                              .width = (size_t)(qx1 - qx0)};
+    /* From the coarse pixel that meets the phase's first tap. */
+    const struct rows rows = {
+        .from = cae_view_at(g->from, image, (y + pad) / stride, (x + pad) / stride),
+        .to = cae_view_at(g->to, image, y, x),
+        .from_row = g->from->row,
+        .to_row = stride * g->to->row,
+        .from_pixel = (ptrdiff_t)g->from->c,
+        .to_pixel = stride * (ptrdiff_t)g->to->c,
+        .height = cae_div_up((size_t)(out->y1 - y), l->stride),
+        .width = cae_div_up((size_t)(out->x1 - x), l->stride)};
     gather_rows(g, &s, &rows);
 }
 
 static void to_fine_job(void *arg, size_t image, size_t worker)
 {
     const struct gather *g = arg;
-    const size_t stride = g->pass->layer->stride;
-    for (size_t y = 0; y < stride; y++) {
-        for (size_t x = 0; x < stride; x++) {
+    const ptrdiff_t stride = (ptrdiff_t)g->pass->layer->stride;
+    const cae_region *out = &g->to->region;
+    for (ptrdiff_t y = out->y0; y < out->y1 && y < out->y0 + stride; y++) {
+        for (ptrdiff_t x = out->x0; x < out->x1 && x < out->x0 + stride; x++) {
             fine_phase(g, image, table_of(g->pass, worker), y, x);
         }
     }

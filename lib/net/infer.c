@@ -60,16 +60,15 @@ static cae_region tile_of(const struct run *r, size_t tile)
     return (cae_region){y, y1, x, x1};
 }
 
-static int plan_tile(const struct run *r, cae_plan *plan, size_t tile, size_t images)
+static void plan_tile(const struct run *r, cae_plan *plan, size_t tile, size_t images)
 {
     cae_team *inside = r->engine->net->whole ? r->team : NULL;
-    return cae_plan_make(plan, r->part, r->shapes, tile_of(r, tile), images, false, inside);
+    cae_plan_make(plan, r->part, r->shapes, tile_of(r, tile), images, false, inside);
 }
 
 static void run_tile(struct run *r, struct worker *w, size_t first, size_t images, size_t tile)
 {
-    /* The same plan was made when the block's size was found: it cannot fail now. */
-    (void)plan_tile(r, w->plan, tile, images);
+    plan_tile(r, w->plan, tile, images);
     cae_exec_load(w->plan, w->base, &r->in, first);
     cae_exec_forward(r->engine, w->plan, w->base);
     if (r->out.write != NULL) {
@@ -100,14 +99,14 @@ static void set_side(struct run *r, size_t side)
 }
 
 /* The memory that the hungriest tile needs; stops early when that is over `limit`. */
-static int tile_size(const struct run *r, cae_plan *plan, size_t limit, size_t *size)
+static size_t tile_size(const struct run *r, cae_plan *plan, size_t limit)
 {
-    *size = 0;
-    for (size_t tile = 0; tile < r->tiles_y * r->tiles_x && *size <= limit; tile++) {
-        CAE_TRY(plan_tile(r, plan, tile, r->slice));
-        *size = cae_size_max(*size, plan->size);
+    size_t size = 0;
+    for (size_t tile = 0; tile < r->tiles_y * r->tiles_x && size <= limit; tile++) {
+        plan_tile(r, plan, tile, r->slice);
+        size = cae_size_max(size, plan->size);
     }
-    return CAE_OK;
+    return size;
 }
 
 /* What `workers` blocks may take of the limit, each. */
@@ -120,20 +119,19 @@ static size_t share_of(const struct run *r, size_t workers)
 
 /* The largest tiles that fit into `limit`; false when none do. Sides are powers of two: multiples
  * of a loss cell where there are pixels, down to 1 for codes. */
-static int find_side(struct run *r, cae_plan *plan, size_t limit, bool *found)
+static bool find_side(struct run *r, cae_plan *plan, size_t limit)
 {
     const size_t least = r->part == CAE_ENCODE ? 1 : CAE_LOSS_CELL;
     const size_t longer = cae_size_max(cae_region_height(&r->whole), cae_region_width(&r->whole));
     set_side(r, longer);
-    CAE_TRY(tile_size(r, plan, limit, &r->block_size));
+    r->block_size = tile_size(r, plan, limit);
     for (size_t side = LARGEST_TILE; r->block_size > limit && side >= least; side /= 2) {
         if (side < longer) {
             set_side(r, side);
-            CAE_TRY(tile_size(r, plan, limit, &r->block_size));
+            r->block_size = tile_size(r, plan, limit);
         }
     }
-    *found = r->block_size <= limit;
-    return CAE_OK;
+    return r->block_size <= limit;
 }
 
 static int too_large(const struct run *r)
@@ -151,10 +149,8 @@ static int choose_tiles(struct run *r, cae_plan *plan, size_t threads)
     for (size_t n = threads; n >= 1 && !found; n /= 2) {
         r->worker_len = n;
         const size_t share = share_of(r, n);
-        CAE_TRY(find_side(r, plan, cae_size_min(share, comfortable), &found));
-        if (!found && share > comfortable) {
-            CAE_TRY(find_side(r, plan, share, &found));
-        }
+        found = find_side(r, plan, cae_size_min(share, comfortable)) ||
+                (share > comfortable && find_side(r, plan, share));
     }
     return found ? CAE_OK : too_large(r);
 }
@@ -165,7 +161,7 @@ static int choose_slice(struct run *r, cae_plan *plan, size_t count)
     set_side(r, cae_size_max(cae_region_height(&r->whole), cae_region_width(&r->whole)));
     r->worker_len = 1;
     for (r->slice = cae_size_min(count, GROUP); r->slice >= 1; r->slice /= 2) {
-        CAE_TRY(tile_size(r, plan, SIZE_MAX, &r->block_size));
+        r->block_size = tile_size(r, plan, SIZE_MAX);
         if (r->block_size <= share_of(r, 1)) {
             return CAE_OK;
         }
@@ -223,10 +219,7 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
     r->in.w = in.w;
     r->out.h = out.h;
     r->out.w = out.w;
-    /* A dense layer makes all of its result or nothing; elsewhere what is cropped is not
-     * computed. */
-    r->whole =
-        cae_region_whole(net->whole && r->part != CAE_ENCODE ? &r->shapes[net->layer_len] : &out);
+    r->whole = cae_region_whole(&out); /* what is cropped is not computed */
     r->slice = 1;
     r->cell_len = r->out.write == NULL ? cae_loss_cells(height, width) : 0;
     if (share_of(r, 1) == 0) {
@@ -337,16 +330,17 @@ int cae_net_infer_planar(const cae_engine *e, cae_part part, const float *in, si
 }
 
 int cae_net_loss(const cae_engine *e, const float *in, const float *target, size_t count,
-                 size_t height, size_t width, double *sum)
+                 size_t height, size_t width, float *loss)
 {
     const size_t c = e->net->input.c;
+    double sum = 0;
     const cae_planar images = {in, c, height, width};
     struct run r = {.engine = e,
                     .part = CAE_WHOLE,
                     .in = cae_source_planar(&images),
                     .target = {target, c, height, width}};
-    *sum = 0;
-    const int status = infer(&r, count, height, width, sum);
+    const int status = infer(&r, count, height, width, &sum);
     free_run(&r);
-    return status;
+    CAE_TRY(status);
+    return cae_loss_mean(sum, count, &r.target, loss);
 }

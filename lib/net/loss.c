@@ -5,9 +5,9 @@
  */
 #include "net/loss.h"
 
-#include <string.h>
-
+#include "base/bytes.h"
 #include "base/size.h"
+#include "base/status.h"
 
 size_t cae_loss_cells(size_t h, size_t w)
 {
@@ -74,4 +74,11 @@ double cae_loss_sum(const double *cells, size_t len)
         sum += cells[i];
     }
     return sum;
+}
+
+int cae_loss_mean(double sum, size_t count, const cae_planar *image, float *mean)
+{
+    *mean = (float)(sum / ((double)count * (double)image->c * (double)image->h * (double)image->w));
+    return cae_all_finite(mean, 1, NULL) ? CAE_OK
+                                         : cae_fail(CAE_E_NONFINITE, "the loss overflowed");
 }

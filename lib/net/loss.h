@@ -24,4 +24,7 @@ void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t f
 /* The sum of cells in order. */
 double cae_loss_sum(const double *cells, size_t len);
 
+/* The mean over count images of such a size; CAE_E_NONFINITE when a float cannot hold it. */
+int cae_loss_mean(double sum, size_t count, const cae_planar *image, float *mean);
+
 #endif

@@ -61,9 +61,16 @@ void cae_plan_free(cae_plan *plan)
 
 /* ---- Regions --------------------------------------------------------------------------------- */
 
+static bool is_empty(const cae_region *r)
+{
+    return r->y0 >= r->y1 || r->x0 >= r->x1;
+}
+
 static void need(cae_planned *t, cae_region r)
 {
-    t->outer = t->used ? cae_region_join(t->outer, r) : r;
+    if (!is_empty(&r)) {
+        t->outer = is_empty(&t->outer) ? r : cae_region_join(t->outer, r);
+    }
     t->used = true;
 }
 
@@ -76,14 +83,18 @@ static void find_regions(cae_plan *p, cae_region wanted)
         if (!out->used) {
             continue;
         }
-        if (p->training) {
-            /* The gradients of the weights read all of it, used or not. */
+        if (p->training || l->type->whole) {
+            /* The gradients of the weights read all of it, and a dense layer makes all of it, used
+             * or not. */
             need(out, cae_region_whole(&p->shapes[t]));
         }
         out->region = cae_region_clip(out->outer, &p->shapes[t]);
         for (size_t k = 0; k < l->input_len; k++) {
             const cae_shape *in = &p->shapes[l->input[k]];
-            need(&p->tensors[l->input[k]], l->type->needs(l, k, out->region, in));
+            /* Where only padding is read, nothing of the input is needed. */
+            const cae_region none = {0, 0, 0, 0};
+            need(&p->tensors[l->input[k]],
+                 is_empty(&out->region) ? none : l->type->needs(l, k, out->region, in));
         }
     }
     cae_planned *in = &p->tensors[p->from];
@@ -93,14 +104,15 @@ static void find_regions(cae_plan *p, cae_region wanted)
     in->region = cae_region_clip(in->outer, &p->shapes[p->from]);
 }
 
-/* Gradients exist where a layer with parameters lies on the way back. */
+/* Gradients exist where a layer with parameters lies on the way back, and at the end, where the
+ * loss makes one. */
 static void find_gradients(cae_plan *p)
 {
     for (size_t t = 1; t <= p->to; t++) {
         const cae_layer *l = &p->net->layers[t - 1];
         cae_planned *out = &p->tensors[t];
         const cae_region whole = cae_region_whole(&p->shapes[t]);
-        out->gradient = l->type->parameters != NULL;
+        out->gradient = t == p->to || l->type->parameters != NULL;
         for (size_t k = 0; k < l->input_len; k++) {
             out->gradient = out->gradient || p->tensors[l->input[k]].gradient;
         }
@@ -115,16 +127,20 @@ static void find_gradients(cae_plan *p)
 
 /* ---- Places ---------------------------------------------------------------------------------- */
 
-/* Puts a block at the lowest place where nothing that lives at the same time stands. Blocks are
- * kept sorted by place, so one pass finds it. */
-static int place(cae_plan *p, size_t size, size_t first, size_t last, size_t *at)
+/* The size of a plan that no memory holds: above every limit, and small enough to add to. */
+static const size_t too_large = SIZE_MAX / 2 + 1;
+
+/* Returns the lowest place for a block where nothing that lives at the same time stands. Blocks are
+ * kept sorted by place, so one pass finds it. SIZE_MAX, and a plan too large, when there is none. */
+static size_t place(cae_plan *p, size_t size, size_t first, size_t last)
 {
     size_t candidate = 0;
     size_t where = 0;
-    size_t end = 0;
-    if (!cae_size_add(size, CAE_ALIGN - 1, &size)) {
-        return cae_fail(CAE_E_LIMIT, "a size overflows");
+    if (size >= too_large - CAE_ALIGN) {
+        p->size = too_large;
+        return SIZE_MAX;
     }
+    size += CAE_ALIGN - 1;
     size -= size % CAE_ALIGN;
     for (size_t i = 0; i < p->block_len; i++) {
         const struct cae_block *b = &p->blocks[i];
@@ -133,8 +149,9 @@ static int place(cae_plan *p, size_t size, size_t first, size_t last, size_t *at
             candidate = b->at + b->size;
         }
     }
-    if (!cae_size_add(candidate, size, &end) || end > SIZE_MAX / 2) {
-        return cae_fail(CAE_E_LIMIT, "a size overflows");
+    if (candidate >= too_large - size) {
+        p->size = too_large;
+        return SIZE_MAX;
     }
     while (where < p->block_len && p->blocks[where].at <= candidate) {
         where++;
@@ -143,19 +160,19 @@ static int place(cae_plan *p, size_t size, size_t first, size_t last, size_t *at
             (p->block_len - where) * sizeof(p->blocks[0]));
     p->blocks[where] = (struct cae_block){candidate, size, first, last};
     p->block_len++;
-    p->size = cae_size_max(p->size, end);
-    *at = candidate;
-    return CAE_OK;
+    p->size = cae_size_max(p->size, candidate + size);
+    return candidate;
 }
 
-static int region_bytes(const cae_plan *p, const cae_region *r, size_t channels, size_t *bytes)
+/* SIZE_MAX when that overflows. */
+static size_t region_bytes(const cae_plan *p, const cae_region *r, size_t channels)
 {
     size_t pixels = 0;
-    if (!cae_size_mul(cae_region_height(r), cae_region_width(r), &pixels) ||
-        !cae_size_mul4(pixels, channels, p->images, sizeof(float), bytes)) {
-        return cae_fail(CAE_E_LIMIT, "a tensor's size overflows");
-    }
-    return CAE_OK;
+    size_t bytes = 0;
+    return cae_size_mul(cae_region_height(r), cae_region_width(r), &pixels) &&
+                   cae_size_mul4(pixels, channels, p->images, sizeof(float), &bytes)
+               ? bytes
+               : SIZE_MAX;
 }
 
 /* The step in which the last reader of tensor t runs forward. */
@@ -173,32 +190,29 @@ static size_t last_use(const cae_plan *p, size_t t)
     return last;
 }
 
-static int place_tensor(cae_plan *p, size_t t)
+static void place_tensor(cae_plan *p, size_t t)
 {
     cae_planned *tensor = &p->tensors[t];
-    const size_t layers = p->to;
-    const size_t backward = 2 * layers + 2; /* minus t: the step of the layer that made t */
-    size_t bytes = 0;
-    CAE_TRY(region_bytes(p, &tensor->outer, p->shapes[t].c, &bytes));
-    CAE_TRY(place(p, bytes, t, p->training ? backward - t : last_use(p, t), &tensor->at));
+    const size_t channels = p->shapes[t].c;
+    const size_t backward = 2 * p->to + 2; /* minus t: the step of the layer that made t */
+    const size_t last = p->training ? backward - t : last_use(p, t);
+    tensor->at = place(p, region_bytes(p, &tensor->outer, channels), t, last);
     if (!p->training || t == 0) {
-        return CAE_OK;
+        return;
     }
     if (p->net->layers[t - 1].type->picks) {
         const cae_region whole = cae_region_whole(&p->shapes[t]);
-        CAE_TRY(region_bytes(p, &whole, p->shapes[t].c, &bytes));
-        CAE_TRY(place(p, bytes, t, backward - t, &tensor->arg_at));
+        tensor->arg_at = place(p, region_bytes(p, &whole, channels), t, last);
     }
     if (tensor->gradient) {
         /* Begun by the last reader's backward pass, or by the loss. */
-        const size_t begin = 2 * layers + 2 - last_use(p, t);
-        CAE_TRY(region_bytes(p, &tensor->gradient_outer, p->shapes[t].c, &bytes));
-        CAE_TRY(place(p, bytes, begin, backward - t, &tensor->gradient_at));
+        const size_t begin = backward - last_use(p, t);
+        tensor->gradient_at =
+            place(p, region_bytes(p, &tensor->gradient_outer, channels), begin, last);
     }
-    return CAE_OK;
 }
 
-static int place_scratch(cae_plan *p)
+static void place_scratch(cae_plan *p)
 {
     size_t most = 0;
     for (size_t i = p->from; i < p->to; i++) {
@@ -212,11 +226,11 @@ static int place_scratch(cae_plan *p)
             most = cae_size_max(most, l->type->scratch(l, &pass, p->training));
         }
     }
-    return place(p, most, 0, SIZE_MAX, &p->scratch_at);
+    p->scratch_at = place(p, most, 0, SIZE_MAX);
 }
 
-int cae_plan_make(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region region,
-                  size_t images, bool training, cae_team *team)
+void cae_plan_make(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region region,
+                   size_t images, bool training, cae_team *team)
 {
     const cae_net *net = p->net;
     p->from = part == CAE_DECODE ? net->code : 0;
@@ -236,10 +250,10 @@ int cae_plan_make(cae_plan *p, cae_part part, const cae_shape *shapes, cae_regio
     }
     for (size_t t = p->from; t <= p->to; t++) {
         if (p->tensors[t].used) {
-            CAE_TRY(place_tensor(p, t));
+            place_tensor(p, t);
         }
     }
-    return place_scratch(p);
+    place_scratch(p);
 }
 
 static cae_view view_of(cae_region region, cae_region outer, size_t c, float *data)

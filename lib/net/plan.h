@@ -49,10 +49,10 @@ size_t cae_plan_overhead(const cae_net *net, size_t workers);
 void cae_plan_free(cae_plan *plan);
 
 /* Plans a run that makes `region` of the part's output for `images` images at once. Training needs
- * CAE_WHOLE and the whole region. `shapes` must outlive the plan. CAE_E_LIMIT when a size
- * overflows. */
-int cae_plan_make(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_region region,
-                  size_t images, bool training, cae_team *team);
+ * CAE_WHOLE and the whole region. `shapes` must outlive the plan. Never fails: what no memory could
+ * hold has a size above SIZE_MAX / 2, and cannot be run. */
+void cae_plan_make(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_region region,
+                   size_t images, bool training, cae_team *team);
 
 /* Views of a planned tensor and of its gradient in a block of memory at `base`. */
 cae_view cae_plan_view(const cae_plan *plan, size_t tensor, void *base);

@@ -22,16 +22,16 @@ int cae_net_check(const cae_engine *e, cae_part part, size_t height, size_t widt
 int cae_net_infer_planar(const cae_engine *e, cae_part part, const float *in, size_t count,
                          size_t height, size_t width, float *out);
 
-/* The sum of (output - target)^2 over all values of all images. */
+/* The mean of (output - target)^2 over all values of all images. */
 int cae_net_loss(const cae_engine *e, const float *in, const float *target, size_t count,
-                 size_t height, size_t width, double *sum);
+                 size_t height, size_t width, float *loss);
 
-/* The gradient of the mean of (output - target)^2, in file order; its sum as above; and the range
- * of each channel of the code. */
+/* The gradient of that mean, in file order; the mean itself; and the range of each channel of the
+ * code. */
 typedef struct cae_gradient {
     float *weights;
     float *low, *high;
-    double sum;
+    float loss;
 } cae_gradient;
 
 int cae_net_gradient(const cae_engine *e, const float *in, const float *target, size_t count,

@@ -373,6 +373,12 @@ static int parse_line(struct parser *p)
     return word_is(w, "mark") ? parse_mark(p) : parse_layer(p);
 }
 
+static int text_too_long(size_t line)
+{
+    return cae_fail(CAE_E_LIMIT, "line %zu: an architecture text has at most %d bytes and %d lines",
+                    line, CAE_MAX_TEXT, CAE_MAX_LINES);
+}
+
 static int parse_lines(struct parser *p, const char *text)
 {
     while (*text != '\0') {
@@ -388,19 +394,18 @@ static int parse_lines(struct parser *p, const char *text)
         return cae_fail(CAE_E_SYNTAX, "line %zu: %s", p->line,
                         p->has_code ? "'code' needs a layer behind it" : "there is no 'code' line");
     }
-    return CAE_OK;
+    /* The canonical text may have one newline more than the source; it must be readable again. */
+    return p->text_len <= CAE_MAX_TEXT ? CAE_OK : text_too_long(p->line);
 }
 
 int cae_net_parse(cae_net *net, const char *text)
 {
     size_t size = 0;
-    size_t lines = 1;
+    size_t lines = 0;
     for (; text[size] != '\0'; size++) {
-        lines += text[size] == '\n';
-        if (size >= CAE_MAX_TEXT || lines > CAE_MAX_LINES + 1) {
-            return cae_fail(CAE_E_LIMIT,
-                            "line %zu: an architecture text has at most %d bytes and %d lines",
-                            lines, CAE_MAX_TEXT, CAE_MAX_LINES);
+        lines += size == 0 || text[size - 1] == '\n';
+        if (size >= CAE_MAX_TEXT || lines > CAE_MAX_LINES) {
+            return text_too_long(lines);
         }
     }
     struct parser p = {.net = net};

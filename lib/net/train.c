@@ -24,7 +24,7 @@ enum {
 struct worker {
     cae_plan *plan;
     void *base;
-    float *sums;   /* a chunk's gradient; NULL: straight into the total */
+    float *sums;   /* a chunk's gradient; without chunks: empty */
     double *cells; /* of one image */
     float *low, *high;
 };
@@ -57,19 +57,21 @@ static void gather_ranges(const struct worker *w, const cae_view *code, size_t i
             for (ptrdiff_t x = r->x0; x < r->x1; x++) {
                 const float *v = cae_view_at(code, n, y, x);
                 for (size_t c = 0; c < code->c; c++) {
-                    w->low[c] = v[c] < w->low[c] ? v[c] : w->low[c];
-                    w->high[c] = v[c] > w->high[c] ? v[c] : w->high[c];
+                    /* Adding +0 turns -0 into it: which zero came first must not matter. */
+                    const float value = v[c] + 0.0f;
+                    w->low[c] = value < w->low[c] ? value : w->low[c];
+                    w->high[c] = value > w->high[c] ? value : w->high[c];
                 }
             }
         }
     }
 }
 
-/* Forward, loss and backward of plan->images images; returns their sum of squares. */
-static double train_images(struct run *r, struct worker *w, float *sums, size_t first)
+/* Forward, loss and backward of plan->images images; squares[n] receives the sum of image n. */
+static void train_images(struct run *r, struct worker *w, float *sums, size_t first,
+                         double *squares)
 {
     cae_plan *plan = w->plan;
-    double sum = 0;
     cae_exec_load(plan, w->base, &r->in, first);
     cae_exec_forward(r->engine, plan, w->base);
     const cae_view code = cae_plan_view(plan, plan->net->code, w->base);
@@ -79,10 +81,17 @@ static double train_images(struct run *r, struct worker *w, float *sums, size_t 
     const cae_view dy = cae_plan_gradient(plan, plan->to, w->base);
     for (size_t n = 0; n < plan->images; n++) {
         cae_loss_of(&y, n, &r->target, first, w->cells, &dy, r->scale);
-        sum += cae_loss_sum(w->cells, r->cell_len);
+        squares[n] = cae_loss_sum(w->cells, r->cell_len);
     }
     cae_exec_backward(r->engine, plan, w->base, r->packed_back, sums);
-    return sum;
+}
+
+/* One image after the other, so that the loss does not depend on chunks and slices. */
+static void add_squares(struct run *r, const double *squares, size_t len)
+{
+    for (size_t n = 0; n < len; n++) {
+        r->sum += squares[n];
+    }
 }
 
 static void chunk_job(void *arg, size_t chunk, size_t worker)
@@ -92,27 +101,28 @@ static void chunk_job(void *arg, size_t chunk, size_t worker)
     const size_t parameters = r->engine->net->parameters;
     const size_t first = chunk * CHUNK;
     const size_t end = cae_size_min(first + CHUNK, r->count);
-    double sum = 0;
+    double squares[CHUNK];
     memset(w->sums, 0, parameters * sizeof(float));
     for (size_t n = first; n < end; n++) {
-        sum += train_images(r, w, w->sums, n);
+        train_images(r, w, w->sums, n, &squares[n - first]);
     }
     cae_team_await_turn(r->team, chunk);
     r->engine->kernels->add(r->total, w->sums, parameters);
-    r->sum += sum;
+    add_squares(r, squares, end - first);
     cae_team_pass_turn(r->team, chunk);
 }
 
-static int run_slices(struct run *r)
+static void run_slices(struct run *r)
 {
     struct worker *w = &r->workers[0];
     const cae_region whole = cae_region_whole(&r->shapes[r->engine->net->layer_len]);
     for (size_t first = 0; first < r->count; first += r->slice) {
         const size_t images = cae_size_min(r->slice, r->count - first);
-        CAE_TRY(cae_plan_make(w->plan, CAE_WHOLE, r->shapes, whole, images, true, r->team));
-        r->sum += train_images(r, w, r->total, first);
+        double squares[SLICE];
+        cae_plan_make(w->plan, CAE_WHOLE, r->shapes, whole, images, true, r->team);
+        train_images(r, w, r->total, first, squares);
+        add_squares(r, squares, images);
     }
-    return CAE_OK;
 }
 
 /* ---- Preparation ----------------------------------------------------------------------------- */
@@ -132,29 +142,28 @@ static int fit(struct run *r, cae_plan *plan)
     const cae_region whole = cae_region_whole(&r->shapes[net->layer_len]);
     const size_t limit = r->engine->memory_limit;
     const size_t sums = net->parameters * sizeof(float);
-    if (cae_plan_overhead(net, 1) > limit) {
+    /* The packing for the way back; and for every worker, beside its block, a plan, cells, ranges
+     * and the sums of its chunk. */
+    const size_t packed = r->engine->packed != NULL ? sums : 0;
+    const size_t extra = cae_plan_overhead(net, 1) + r->cell_len * sizeof(double) +
+                         r->shapes[net->code].c * 2 * sizeof(float) + (net->whole ? 0 : sums);
+    if (packed > limit || extra > limit - packed) {
         return too_large(r);
     }
     r->slice = net->whole ? cae_size_min(r->count, SLICE) : 1;
     for (;; r->slice /= 2) {
-        CAE_TRY(cae_plan_make(plan, CAE_WHOLE, r->shapes, whole, r->slice, true, r->team));
-        if (plan->size <= limit || r->slice == 1) {
+        cae_plan_make(plan, CAE_WHOLE, r->shapes, whole, r->slice, true, r->team);
+        if (plan->size <= limit - packed - extra) {
             break;
+        }
+        if (r->slice == 1) {
+            return too_large(r);
         }
     }
     r->block_size = plan->size;
-    /* The packing for the way back; and for every worker a block, the sums of its chunk, cells,
-     * ranges and a plan. */
     const size_t most =
         net->whole ? 1 : cae_size_min(r->engine->threads, cae_div_up(r->count, CHUNK));
-    const size_t extra = cae_plan_overhead(net, 1) + r->cell_len * sizeof(double) +
-                         r->shapes[net->code].c * 2 * sizeof(float);
-    const size_t each = r->block_size + extra + (net->whole ? 0 : sums);
-    const size_t packed = r->engine->packed != NULL ? sums : 0;
-    if (packed > limit || each > limit - packed) {
-        return too_large(r);
-    }
-    r->worker_len = cae_size_min(most, (limit - packed) / each);
+    r->worker_len = cae_size_min(most, (limit - packed) / (r->block_size + extra));
     return CAE_OK;
 }
 
@@ -164,7 +173,7 @@ static int make_worker(struct run *r, struct worker *w)
     const cae_region whole = cae_region_whole(&r->shapes[net->layer_len]);
     const size_t channels = r->shapes[net->code].c;
     CAE_TRY(cae_plan_new(&w->plan, net));
-    CAE_TRY(cae_plan_make(w->plan, CAE_WHOLE, r->shapes, whole, r->slice, true, r->team));
+    cae_plan_make(w->plan, CAE_WHOLE, r->shapes, whole, r->slice, true, r->team);
     w->base = cae_alloc(net->memory, r->block_size, 1);
     w->sums = cae_alloc(net->memory, net->whole ? 0 : net->parameters, sizeof(float));
     w->cells = cae_alloc(net->memory, r->cell_len, sizeof(double));
@@ -266,21 +275,24 @@ static void join_ranges(const struct run *r, cae_gradient *out)
 static int gradient(struct run *r, cae_gradient *out)
 {
     const cae_net *net = r->engine->net;
-    size_t bad = 0;
+    const size_t channels = net->shapes[net->code].c;
     CAE_TRY(prepare(r));
     memset(out->weights, 0, net->parameters * sizeof(float));
     r->total = out->weights;
     if (net->whole) {
-        CAE_TRY(run_slices(r));
+        run_slices(r);
     } else {
         cae_team_run(r->team, cae_div_up(r->count, CHUNK), chunk_job, r);
     }
     /* The way back has been walked: its packing is free. */
     unpack_total(net, out->weights, r->packed_back);
     join_ranges(r, out);
-    out->sum = r->sum;
-    if (!(r->sum <= DBL_MAX) || !cae_all_finite(out->weights, net->parameters, &bad)) {
-        return cae_fail(CAE_E_NONFINITE, "the loss or its gradient overflowed");
+    CAE_TRY(cae_loss_mean(r->sum, r->count, &r->target, &out->loss));
+    if (!cae_all_finite(out->weights, net->parameters, NULL)) {
+        return cae_fail(CAE_E_NONFINITE, "the gradient overflowed");
+    }
+    if (!cae_all_finite(out->low, channels, NULL) || !cae_all_finite(out->high, channels, NULL)) {
+        return cae_fail(CAE_E_NONFINITE, "the code overflowed");
     }
     return CAE_OK;
 }

@@ -20,7 +20,7 @@ enum { C = 2, H = 21, W = 30, ROOM = 1 << 16, MEBIBYTE = 1 << 20 };
 
 static size_t rounds(void)
 {
-    return long_run() ? 100000 : 4000;
+    return long_run() ? 100000 : 20000;
 }
 
 static bool is_refusal(int status)

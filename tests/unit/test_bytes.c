@@ -52,7 +52,7 @@ START_TEST(numbers_are_little_endian)
     cae_reader r = cae_reader_make(bytes, sizeof(bytes));
     ck_assert_uint_eq(cae_read_u8(&r), 0xff);
     ck_assert_uint_eq(cae_read_u32(&r), 0x84030201u);
-    ck_assert_uint_eq(cae_read_u64(&r), 0x8807060504030201u);
+    ck_assert_uint_eq(cae_load_u64(cae_read_span(&r, 8)), 0x8807060504030201u);
     ck_assert(!r.failed);
     uint8_t back[sizeof(bytes)];
     cae_writer w = cae_writer_make(back, sizeof(back));
@@ -68,7 +68,7 @@ START_TEST(a_reader_stops_at_its_end_and_stays_failed)
 {
     static const uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     cae_reader r = cae_reader_make(bytes, 7);
-    ck_assert_uint_eq(cae_read_u64(&r), 0);
+    ck_assert_ptr_null(cae_read_span(&r, 8));
     ck_assert(r.failed);
     ck_assert_uint_eq(cae_read_u8(&r), 0);
     r = cae_reader_make(bytes, 7);
