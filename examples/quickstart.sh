@@ -1,7 +1,7 @@
 #!/bin/sh
-# From a fresh clone to a report in a few minutes: builds libcae, trains a simple and a convolutional
-# autoencoder to compress faces and a convolutional one to remove noise, and tries them on faces that
-# they have not seen.
+# From a fresh clone to a report in a few minutes: builds libcae, trains a simple and a
+# convolutional autoencoder to compress faces and a convolutional one to remove noise, and tries
+# them on faces that they have not seen.
 #
 #     sh examples/quickstart.sh          draws the faces itself
 #     sh examples/quickstart.sh DIR      takes the pictures in DIR (PNG, PGM, PPM); if it holds the

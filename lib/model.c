@@ -65,7 +65,8 @@ static int fill(cae_model *m, const char *architecture, const cae_model_file *fi
     if (m->id == NULL) {
         return CAE_E_NOMEM;
     }
-    atomic_init(m->id, 0);
+    atomic_init(&m->id->known, false);
+    atomic_init(&m->id->value, 0);
     CAE_TRY(cae_net_new(&m->net, m->memory, architecture));
     if (file != NULL) {
         CAE_TRY(cae_model_check_file(m->net, file));
@@ -191,7 +192,7 @@ void cae_model_weights_changed(cae_model *m)
     if (m->packed != NULL) {
         cae_pack_weights(m->net, m->weights, m->packed, false);
     }
-    atomic_store_explicit(m->id, 0, memory_order_relaxed);
+    atomic_store_explicit(&m->id->known, false, memory_order_relaxed);
 }
 
 cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)

@@ -46,6 +46,13 @@ typedef struct cae_pending {
     bool has_ranges; /* gathered with it, not set from outside */
 } cae_pending;
 
+/* The id of the weights, made when it is asked for. Behind a pointer, since a const model may fill it
+ * in; threads that do so at once write the same. */
+struct cae_model_id {
+    atomic_bool known;
+    _Atomic uint32_t value; /* its bytes, little-endian; set before `known` is */
+};
+
 struct cae_model {
     const cae_memory *memory;
     cae_net *net;
@@ -58,9 +65,7 @@ struct cae_model {
     cae_adam_state optimizer; /* its m and v are NULL until training begins */
     cae_pending pending;
     cae_ranges ranges;
-    /* The id of the weights, made when it is asked for: its bytes, and bit 32 when known. Behind a
-     * pointer, since a const model may fill it in; threads that do so at once write the same. */
-    _Atomic uint64_t *id;
+    struct cae_model_id *id;
 };
 
 /* A model of this text whose weights are unset. With a file to be read into it, what the file

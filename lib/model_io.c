@@ -131,14 +131,13 @@ static int write_id(void *to, const cae_memory *memory, const cae_file_model *fi
 
 int cae_model_id(const cae_model *m, uint8_t id[CAE_FILE_ID])
 {
-    const uint64_t known = (uint64_t)1 << 32;
-    const uint64_t found = atomic_load_explicit(m->id, memory_order_relaxed);
-    if (found & known) {
-        cae_store_u32(id, (uint32_t)found);
+    if (atomic_load_explicit(&m->id->known, memory_order_acquire)) {
+        cae_store_u32(id, atomic_load_explicit(&m->id->value, memory_order_relaxed));
         return CAE_OK;
     }
     CAE_TRY(cae_model_write(m, 0, write_id, id));
-    atomic_store_explicit(m->id, known | cae_load_u32(id), memory_order_relaxed);
+    atomic_store_explicit(&m->id->value, cae_load_u32(id), memory_order_relaxed);
+    atomic_store_explicit(&m->id->known, true, memory_order_release);
     return CAE_OK;
 }
 

@@ -485,7 +485,7 @@ class Model:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_handle", None) is not None:
+        if getattr(self, "_handle", None) is not None and _lib is not None:  # None as Python exits
             self.close()
 
     def __reduce__(self):

@@ -50,7 +50,9 @@ def _round_step(last, most=6):
     """A round distance between at most `most` ticks up to `last`."""
     power = 10 ** math.floor(math.log10(last))
     return next(
-        step for step in (power // 10, power // 5, power // 2, power, 2 * power) if step * most >= last
+        step
+        for step in (power // 10, power // 5, power // 2, power, 2 * power)
+        if step * most >= last
     )
 
 
@@ -94,7 +96,8 @@ def _marks(scale, series, level):
     if level:
         y = scale.y(level[1])
         yield f'<path class="level" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
-        yield f'<text x="{WIDTH - RIGHT - 4}" y="{y - 5:.1f}" text-anchor="end">{escape(level[0])}</text>'
+        place = f'x="{WIDTH - RIGHT - 4}" y="{y - 5:.1f}" text-anchor="end"'
+        yield f"<text {place}>{escape(level[0])}</text>"
     for one in series:
         style = f'style="stroke:var({one["colour"]})"'
         yield f'<path class="line" {style} d="{scale.path(one["training"])}"/>'
@@ -106,7 +109,9 @@ def _legend(series):
     for one in series:
         for part, dashed in (("training faces", ""), ("unseen faces", " dashed")):
             stroke = f'<path class="line{dashed}" style="stroke:var({one["colour"]})" d="M1 6H27"/>'
-            sample = f'<svg viewBox="0 0 28 12" width="28" height="12" aria-hidden="true">{stroke}</svg>'
+            sample = (
+                f'<svg viewBox="0 0 28 12" width="28" height="12" aria-hidden="true">{stroke}</svg>'
+            )
             yield f"<span>{sample} {escape(one['name'])}, {part}</span>"
 
 
@@ -115,8 +120,9 @@ def draw(title, series, level=None):
     and unseen (points of step and loss). `level` is a (name, value) drawn across."""
     points = [point for one in series for point in one["training"] + one["unseen"]]
     scale = _Scale(points, [level[1]] if level else [])
+    box = f"0 0 {WIDTH} {HEIGHT}"
     drawn = "".join([*_axes(scale), *_marks(scale, series, level)])
     return (
-        f'<svg class="curves" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f'<svg class="curves" viewBox="{box}" role="img" aria-label="{escape(title)}">'
         f'{drawn}</svg><p class="legend">{"".join(_legend(series))}</p>'
     )

@@ -4,10 +4,10 @@
 
     faces.py CAE DIR OUT
 
-CAE is the command `cae`, which reads the pictures. If DIR holds the folders `train` and `val`, faces
-to train on come from the one and unseen ones from the other; else DIR's pictures, in the order of
-their names, are cut in two at three quarters, so that pictures of one person, which mostly stand
-together, mostly stay together. At most the first 300 and the first 100 are taken. They go to
+CAE is the command `cae`, which reads the pictures. If DIR holds the folders `train` and `val`,
+faces to train on come from the one and unseen ones from the other; else DIR's pictures, in the
+order of their names, are cut in two at three quarters, so that pictures of one person, which mostly
+stand together, mostly stay together. At most the first 300 and the first 100 are taken. They go to
 OUT/train and OUT/unseen as PNGs. Larger or oblong pictures are cut to the square in the middle and
 scaled; what cannot be read is named and left out.
 """
@@ -66,9 +66,13 @@ def main():
     if not folder.is_dir():
         return f"{folder}: no such folder"
     train, unseen = split(folder)
-    if min(len(train), len(unseen)) * 2 < FEWEST:
-        return f"{folder}: {len(train) + len(unseen)} pictures (PNG, PGM, PPM) are too few to train on"
-    counts = take(command, train, TRAIN, out / "train"), take(command, unseen, UNSEEN, out / "unseen")
+    if len(train) + len(unseen) < FEWEST or not train or not unseen:
+        return (
+            f"{folder}: {len(train) + len(unseen)} pictures (PNG, PGM, PPM) are too few to train on"
+        )
+    counts = take(command, train, TRAIN, out / "train"), take(
+        command, unseen, UNSEEN, out / "unseen"
+    )
     if min(counts) == 0:
         return f"{folder}: no picture could be read"
     print(f"{counts[0]} faces to train on, {counts[1]} unseen ones")

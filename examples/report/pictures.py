@@ -129,9 +129,7 @@ def shrink_line(line, size):
     for i in range(size):
         begin, end = i * ratio, (i + 1) * ratio
         first, last = int(begin), min(math.ceil(end), len(line))
-        parts = [
-            line[x] * (min(end, x + 1) - max(begin, x)) for x in range(first, last)
-        ]
+        parts = [line[x] * (min(end, x + 1) - max(begin, x)) for x in range(first, last)]
         out.append(sum(parts) / ratio)
     return out
 
@@ -179,7 +177,9 @@ def blur(rows, sigma):
     radius = math.ceil(3 * sigma)
     wide = [row[:1] * radius + row + row[-1:] * radius for row in rows]
     tall = wide[:1] * radius + wide + wide[-1:] * radius
-    return [bytes(int(value + 0.5) for value in row) for row in _weigh(tall, gaussian(sigma, radius))]
+    return [
+        bytes(int(value + 0.5) for value in row) for row in _weigh(tall, gaussian(sigma, radius))
+    ]
 
 
 def grid(pictures, columns, gap=4):

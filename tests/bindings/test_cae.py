@@ -93,6 +93,11 @@ class Library(unittest.TestCase):
         statuses = set(map(int, re.findall(r"^#define CAE_E_\w+ +\((-\d+)\)", header, re.M)))
         self.assertEqual(statuses, set(cae._ERRORS))
 
+    def test_models_left_open_at_exit_say_nothing(self):
+        result = run_python(f"import builtins, cae; builtins.kept = cae.Model({GREY!r})\n"
+                            f"kept = [cae.Model({GREY!r})]; kept.append(kept)")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
     def test_version(self):
         self.assertRegex(cae.__version__, r"^\d+\.\d+\.\d+$")
 

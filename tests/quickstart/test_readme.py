@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The README's programs and commands, taken out of it and run as they stand, and its links.
 
-CAE_TOOL names the command, LIBCAE the shared library. What is missing (a C compiler, NumPy) shows as
-a skipped test.
+CAE_TOOL names the command, LIBCAE the shared library. What is missing (a C compiler, NumPy) shows
+as a skipped test.
 """
 
 import importlib.util
@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -36,8 +37,15 @@ class Readme(unittest.TestCase):
 
     def run_here(self, *command, **variables):
         environment = {**os.environ, **variables}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True,
-                              text=True, timeout=150, check=False)
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
         self.assertEqual(done.returncode, 0, f"{command}: {done.stdout}{done.stderr}")
         return done.stdout
 
@@ -46,19 +54,28 @@ class Readme(unittest.TestCase):
         program = block("c")
         self.assertLessEqual(program.count("\n"), 20)
         (self.folder / "program.c").write_text(program, encoding="utf-8")
-        self.run_here(*COMPILER, *WARNINGS, "-I", str(ROOT / "include"), "program.c", "-o", "program",
-                      str(LIBRARY), "-Wl,-rpath," + str(LIBRARY.parent))
+        self.run_here(
+            *COMPILER,
+            *WARNINGS,
+            "-I",
+            str(ROOT / "include"),
+            "program.c",
+            "-o",
+            "program",
+            str(LIBRARY),
+            "-Wl,-rpath," + str(LIBRARY.parent),
+        )
         self.assertRegex(self.run_here("./program"), r"\Acompressed, [1-9]\d* bytes\n\Z")
 
     @unittest.skipUnless(importlib.util.find_spec("numpy"), "no NumPy")
     def test_python(self):
-        import sys
-
         program = block("python")
         self.assertLessEqual(program.count("\n"), 10)
         shutil.copy(ROOT / "examples/python/cae.py", self.folder)
         (self.folder / "program.py").write_text(program, encoding="utf-8")
-        loss, error = map(float, self.run_here(sys.executable, "program.py", LIBCAE=str(LIBRARY)).split())
+        loss, error = map(
+            float, self.run_here(sys.executable, "program.py", LIBCAE=str(LIBRARY)).split()
+        )
         self.assertGreater(loss, 0)
         self.assertLess(error, 0.5)
         self.assertTrue((self.folder / "denoiser.safetensors").exists())
@@ -66,7 +83,9 @@ class Readme(unittest.TestCase):
     def test_commands(self):
         script = block("sh")
         self.assertIn("--steps 600", script)
-        (self.folder / "commands").write_text(script.replace("--steps 600", "--steps 2"), encoding="utf-8")
+        (self.folder / "commands").write_text(
+            script.replace("--steps 600", "--steps 2"), encoding="utf-8"
+        )
         path = f"{TOOL.parent}{os.pathsep}{os.environ['PATH']}"
         self.assertIn("psnr", self.run_here("sh", "-e", "commands", PATH=path))
         for name in ("face.cae", "restored.png", "noisy.png"):

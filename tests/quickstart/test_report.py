@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The parts of the quick start that need no long training: pictures, faces, curves, the page, and what
-quickstart.sh says to wrong arguments. CAE_TOOL names the command.
+"""The parts of the quick start that need no long training: pictures, faces, curves, the page, and
+what quickstart.sh says to wrong arguments. CAE_TOOL names the command.
 """
 
 import base64
@@ -31,8 +31,11 @@ NETWORK = "input 1 64 64\nmaxpool 8\ncode\ntconv 1 kernel 8 stride 8 sigmoid\n"
 
 def pattern(width, height, seed=1):
     """A picture without symmetries."""
-    values = ((seed * 7919 + x * x * 31 + y * y * y * 17 + x * y) % 251 for y in range(height)
-              for x in range(width))
+    values = (
+        (seed * 7919 + x * x * 31 + y * y * y * 17 + x * y) % 251
+        for y in range(height)
+        for x in range(width)
+    )
     line = bytes(values)
     return [line[place : place + width] for place in range(0, len(line), width)]
 
@@ -45,8 +48,15 @@ class Case(unittest.TestCase):
 
     def run_command(self, *command, code=0, cwd=None):
         command = [str(word) for word in command]
-        done = subprocess.run(command, cwd=cwd or self.folder, capture_output=True, text=True, timeout=100,
-                              check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+        done = subprocess.run(
+            command,
+            cwd=cwd or self.folder,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
         self.assertEqual(done.returncode, code, f"{command}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
@@ -82,7 +92,9 @@ class Pictures(Case):
         good = pictures.encode_png(pattern(8, 8))
         path = self.folder / "bad.png"
         bad = [good[:size] for size in range(len(good) - 12)] + [b"GIF89a"]
-        bad += [good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in range(8, len(good) - 12)]
+        bad += [
+            good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in range(8, len(good) - 12)
+        ]
         for data in bad:
             path.write_bytes(data)
             with self.assertRaisesRegex(ValueError, "bad.png"):
@@ -118,8 +130,13 @@ class Pictures(Case):
 class Curves(Case):
     def test_log_and_smoothing(self):
         path = self.folder / "log.csv"
-        rows = [f"{1 + i // 5},{i + 1},{1 / (i + 1)},{'0.5' if i % 5 == 4 else ''},{i / 10}" for i in range(20)]
-        path.write_text("epoch,step,loss,val_mse,seconds\n" + "\n".join(rows) + "\n", encoding="ascii")
+        rows = [
+            f"{1 + i // 5},{i + 1},{1 / (i + 1)},{'0.5' if i % 5 == 4 else ''},{i / 10}"
+            for i in range(20)
+        ]
+        path.write_text(
+            "epoch,step,loss,val_mse,seconds\n" + "\n".join(rows) + "\n", encoding="ascii"
+        )
         log = curves.Log(path)
         self.assertEqual((log.epoch_steps, log.seconds), (5, 1.9))
         self.assertEqual(log.unseen, [(5, 0.5), (10, 0.5), (15, 0.5), (20, 0.5)])
@@ -133,10 +150,17 @@ class Curves(Case):
         self.assertLess(len(smoothed), 2 * curves.POINTS)
 
     def test_better_is_lower_and_later_is_further_right(self):
-        series = {"name": "<b>", "colour": "--cae", "training": [(1, 0.1), (20, 0.001)], "unseen": []}
+        series = {
+            "name": "<b>",
+            "colour": "--cae",
+            "training": [(1, 0.1), (20, 0.001)],
+            "unseen": [],
+        }
         drawn = curves.draw("title", [series])
         self.assertNotIn("<b>", drawn)
-        line = re.search(r'class="line" style="[^"]*" d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"', drawn)
+        line = re.search(
+            r'class="line" style="[^"]*" d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"', drawn
+        )
         x1, y1, x2, y2 = map(float, line.groups())
         self.assertTrue(x2 > x1 and y2 > y1)
         for tick in (">0.1<", ">0.01<", ">20<"):
@@ -150,7 +174,9 @@ class Faces(Case):
         self.source.mkdir()
 
     def take(self, code=0):
-        return self.run_command(sys.executable, REPORT / "faces.py", TOOL, self.source, "out", code=code)
+        return self.run_command(
+            sys.executable, REPORT / "faces.py", TOOL, self.source, "out", code=code
+        )
 
     def names(self, part):
         return sorted(path.name for path in (self.folder / "out" / part).iterdir())
@@ -202,43 +228,85 @@ class Outline(html.parser.HTMLParser):
 class Page(Case):
     """The page of a quick start with three networks of 65 parameters, trained for three steps."""
 
-    def cae(self, *arguments):
-        return self.run_command(TOOL, *arguments)
+    @classmethod
+    def setUpClass(cls):
+        cls.made = tempfile.TemporaryDirectory(prefix="cae-report-")
+        folder = Path(cls.made.name)
+        for name in (
+            "faces",
+            "networks",
+            "noisy",
+            "denoised",
+            "compressed",
+            "restored-sae",
+            "restored-cae",
+            "restored-file",
+        ):
+            (folder / name).mkdir()
+        (folder / "network.txt").write_text(NETWORK, encoding="ascii")
+        for name in ("version.txt", "commands.txt"):
+            (folder / name).write_text("cae <1> & 2\n", encoding="ascii")
+        cls.cae("synth", "--count", 8, "--out", "faces/train")
+        cls.cae("synth", "--count", 3, "--seed", 2, "--out", "faces/unseen")
+        for name, sigma in (("sae-compress", 0), ("cae-compress", 0), ("cae-denoise", 25)):
+            cls.train(f"networks/{name}", "--noise", sigma)
+        for face in (folder / "faces/unseen").iterdir():
+            cls.use(face.name)
 
-    def train(self, name, *options):
-        network = f"networks/{name}"
-        (self.folder / "network.txt").write_text(NETWORK, encoding="ascii")
-        self.cae("train", "--model", "network.txt", "--data", "faces/train", "--val", "faces/unseen",
-                 "--steps", 3, "--batch", 4, "--log", network + ".csv", "--out", network, *options)
-        noise = options[:2]
+    @classmethod
+    def tearDownClass(cls):
+        cls.made.cleanup()
+
+    @classmethod
+    def cae(cls, *arguments, output=None):
+        """Runs the command; what it prints may go to a file."""
+        command = [TOOL, *map(str, arguments)]
+        done = subprocess.run(
+            command, cwd=cls.made.name, capture_output=True, text=True, timeout=100, check=True
+        )
+        if output:
+            Path(cls.made.name, output).write_text(done.stdout, encoding="ascii")
+        return done.stdout
+
+    @classmethod
+    def train(cls, network, *noise):
+        cls.cae(
+            "train",
+            "--model",
+            "network.txt",
+            "--data",
+            "faces/train",
+            "--val",
+            "faces/unseen",
+            "--steps",
+            3,
+            "--batch",
+            4,
+            "--log",
+            network + ".csv",
+            "--out",
+            network,
+            *noise,
+        )
         for part in ("train", "unseen"):
-            said = self.cae("eval", network, f"faces/{part}", "--json", *noise)
-            (self.folder / f"{network}.{part}.json").write_text(said, encoding="ascii")
-        (self.folder / f"{network}.info.json").write_text(self.cae("info", network, "--json"), encoding="ascii")
+            cls.cae(
+                "eval", network, f"faces/{part}", "--json", *noise, output=f"{network}.{part}.json"
+            )
+        cls.cae("info", network, "--json", output=network + ".info.json")
+
+    @classmethod
+    def use(cls, name):
+        face, compressed = f"faces/unseen/{name}", f"compressed/{name[:-4]}.cae"
+        cls.cae("compress", "networks/cae-compress", face, compressed)
+        cls.cae("decompress", "networks/cae-compress", compressed, f"restored-file/{name}")
+        cls.cae("noise", "--sigma", "25", face, f"noisy/{name}")
+        cls.cae("denoise", "networks/cae-denoise", f"noisy/{name}", f"denoised/{name}")
+        for kind in ("sae", "cae"):
+            cls.cae("denoise", f"networks/{kind}-compress", face, f"restored-{kind}/{name}")
 
     def setUp(self):
         super().setUp()
-        for name in ("faces", "networks", "noisy", "denoised", "compressed", "restored-sae",
-                     "restored-cae", "restored-file"):
-            (self.folder / name).mkdir()
-        self.cae("synth", "--count", 8, "--out", "faces/train")
-        self.cae("synth", "--count", 3, "--seed", 2, "--out", "faces/unseen")
-        for name, options in (("sae-compress", ()), ("cae-compress", ()),
-                              ("cae-denoise", ("--noise", "25"))):
-            self.train(name, *options)
-        for face in (self.folder / "faces/unseen").iterdir():
-            self.use(face.name)
-        for name, text in (("version.txt", "cae 1 & <2>\n"), ("commands.txt", "cae <FACE>\n")):
-            (self.folder / name).write_text(text, encoding="ascii")
-
-    def use(self, name):
-        face, compressed = f"faces/unseen/{name}", f"compressed/{name[:-4]}.cae"
-        self.cae("compress", "networks/cae-compress", face, compressed)
-        self.cae("decompress", "networks/cae-compress", compressed, f"restored-file/{name}")
-        self.cae("noise", "--sigma", "25", face, f"noisy/{name}")
-        self.cae("denoise", "networks/cae-denoise", f"noisy/{name}", f"denoised/{name}")
-        for kind in ("sae", "cae"):
-            self.cae("denoise", f"networks/{kind}-compress", face, f"restored-{kind}/{name}")
+        shutil.copytree(self.made.name, self.folder, dirs_exist_ok=True)
 
     def report(self, code):
         return self.run_command(sys.executable, REPORT / "report.py", ".", "my <faces>", code=code)
@@ -247,7 +315,9 @@ class Page(Case):
         """Makes the results those of networks that have learnt everything."""
         for name in ("sae-compress", "cae-compress"):
             path = self.folder / f"networks/{name}.unseen.json"
-            path.write_text(json.dumps({**json.loads(path.read_text()), "psnr": 40.5}), encoding="ascii")
+            path.write_text(
+                json.dumps({**json.loads(path.read_text()), "psnr": 40.5}), encoding="ascii"
+            )
         for kind in ("restored-file", "denoised"):
             for face in (self.folder / "faces/unseen").iterdir():
                 rows = pictures.read_png(face)
@@ -263,7 +333,6 @@ class Page(Case):
     def test_each_check_decides_alone(self):
         self.learn()
         self.assertNotIn("FAILED", self.report(code=0))
-        face = next((self.folder / "faces/unseen").iterdir()).name
         for kind in ("restored-file", "denoised"):
             shutil.copytree(self.folder / kind, self.folder / "kept")
             for path in (self.folder / kind).iterdir():
@@ -271,7 +340,6 @@ class Page(Case):
             self.assertEqual(self.report(code=1).count("FAILED"), 1, kind)
             shutil.rmtree(self.folder / kind)
             (self.folder / "kept").rename(self.folder / kind)
-        self.assertTrue((self.folder / "restored-file" / face).exists())
 
     def test_the_page_stands_alone(self):
         self.learn()
@@ -288,7 +356,7 @@ class Page(Case):
             self.assertEqual(zlib.crc32(data[-8:-4]), int.from_bytes(data[-4:], "big"))
         self.assertNotRegex(page, r"https?:|url\(|@import|<script|\$[a-z{]")
         self.assertIn("my &lt;faces&gt;", page)
-        self.assertIn("cae 1 &amp; &lt;2&gt;", page)
+        self.assertEqual(page.count("cae &lt;1&gt; &amp; 2"), 2)
         self.assertEqual(page.count('class="curves"'), 2)
 
     def test_measures_agree_with_the_command(self):
@@ -296,7 +364,8 @@ class Page(Case):
         said = json.loads(self.cae("eval", "networks/cae-compress", "faces/unseen", "--json"))
         measured = [
             pictures.Original(pictures.read_png(face)).measure(
-                pictures.read_png(self.folder / "restored-cae" / face.name))
+                pictures.read_png(self.folder / "restored-cae" / face.name)
+            )
             for face in (self.folder / "faces/unseen").iterdir()
         ]
         for place, key in ((1, "psnr"), (2, "ssim")):
