@@ -130,52 +130,57 @@ restore_shown() { # without quantiser; only some faces, for the simple network i
 
 # ---- All of it -----------------------------------------------------------------------------------
 
-source=''
-[ $# -le 1 ] || set -- -
-case ${1:-} in
---help | -h)
-    sed -n '2,/^# SPDX/s/^# \{0,1\}//p' "$0" | sed '$d'
-    exit 0
-    ;;
--*)
-    echo "usage: sh examples/quickstart.sh [DIR]" >&2
-    exit 2
-    ;;
-'') ;;
-*)
-    source=$(CDPATH='' cd -- "$1" && pwd) || stop "$1: no such folder"
-    case $source/ in
-    "$out"/*) stop "$1: this folder is emptied at the start; move the faces elsewhere" ;;
+# A function, so that the shell has read it all before it starts.
+main() {
+    source=''
+    [ $# -le 1 ] || set -- -
+    case ${1:-} in
+    --help | -h)
+        sed -n '2,/^# SPDX/s/^# \{0,1\}//p' "$0" | sed '$d'
+        exit 0
+        ;;
+    -*)
+        echo "usage: sh examples/quickstart.sh [DIR]" >&2
+        exit 2
+        ;;
+    '') ;;
+    *)
+        source=$(CDPATH='' cd -- "$1" && pwd) || stop "$1: no such folder"
+        case $source/ in
+        "$out"/*) stop "$1: this folder is emptied at the start; move the faces elsewhere" ;;
+        esac
+        ;;
     esac
-    ;;
-esac
 
-headline "packages"
-prepare
-began=$(date +%s) # how long packages take is the network's affair
+    headline "packages"
+    prepare
+    began=$(date +%s) # how long packages take is the network's affair
 
-headline "building in $build"
-clear_folder
-build_tool >build.log 2>&1 || {
-    tail -n 30 build.log >&2
-    stop "the build failed; all of it is in $out/build.log"
+    headline "building in $build"
+    clear_folder
+    build_tool >build.log 2>&1 || {
+        tail -n 30 build.log >&2
+        stop "the build failed; all of it is in $out/build.log"
+    }
+    "$cae" --version >version.txt
+
+    headline "faces"
+    get_faces
+    # The two that are compared learn alike. De-noising takes longer to learn: more, smaller steps.
+    train sae-compress --steps 400 --batch 32
+    train cae-compress --steps 400 --batch 32
+    train cae-denoise --steps 800 --batch 16 --lr 0.002
+
+    headline "compressing, restoring and de-noising unseen faces"
+    use_networks
+    restore_shown
+
+    headline "report"
+    status=0
+    python3 "$root/examples/report/report.py" . "${source:-synth}" || status=$?
+    headline "done"
+    [ ! -f report.html ] || echo "The report: $out/report.html"
+    [ $status -eq 0 ] || stop "the networks did not learn what they should (see above)"
 }
-"$cae" --version >version.txt
 
-headline "faces"
-get_faces
-# The two that are compared learn alike. De-noising takes longer to learn: more, smaller steps.
-train sae-compress --steps 400 --batch 32
-train cae-compress --steps 400 --batch 32
-train cae-denoise --steps 800 --batch 16 --lr 0.002
-
-headline "compressing, restoring and de-noising unseen faces"
-use_networks
-restore_shown
-
-headline "report"
-status=0
-python3 "$root/examples/report/report.py" . "${source:-synth}" || status=$?
-headline "done"
-[ ! -f report.html ] || echo "The report: $out/report.html"
-[ $status -eq 0 ] || stop "the networks did not learn what they should (see above)"
+main "$@"

@@ -12,7 +12,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 set -u
 
-STAGES='release cpus clang sanitize threads contract plain'
+STAGES='release cpus clang sanitize threads contract plain quickstart'
 LONG='subproject spaces lto valgrind fuzz s390x aarch64 fresh'
 
 NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev'
@@ -21,6 +21,8 @@ WANTED_LONG='valgrind libc6-dbg qemu-user debootstrap gcc-s390x-linux-gnu libc6-
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
 
 cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=examples/packages.sh
+. examples/packages.sh
 ROOT=$(pwd)
 BUILDS=$ROOT/build-tests
 passed=0 failed=0 skipped=0
@@ -54,45 +56,7 @@ results() { # LOG PATTERN: how many tests ended so
     grep -cE "\"result\": \"($2)\"" "$1"
 }
 
-have() { # PROGRAM...
-    for program in "$@"; do
-        command -v "$program" >/dev/null 2>&1 || return 1
-    done
-}
-
 # ---- packages -------------------------------------------------------------------------------------
-
-absent() { # PACKAGE...: those that are not installed
-    for package in "$@"; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
-            printf '%s ' "$package"
-    done
-}
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    else
-        sudo "$@"
-    fi
-}
-
-install_packages() { # PACKAGE...
-    packages=$(absent "$@")
-    [ -n "$packages" ] || return 0
-    command="apt-get install -y --no-install-recommends $packages"
-    if [ "$(id -u)" -ne 0 ] && ! have sudo; then
-        echo "Neither root nor sudo; please install what is missing:"
-        echo "    $command"
-        return 1
-    fi
-    echo "\$ $command"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-    # shellcheck disable=SC2086 # one word for each package
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends $packages >"$BUILDS/packages.log" 2>&1 ||
-        { tail -n 5 "$BUILDS/packages.log"; return 1; }
-}
 
 prepare() {
     mkdir -p "$BUILDS" || exit 1
@@ -183,9 +147,13 @@ stage_clang() { # warnings are errors; only the shared library
         run_tests clang clang --suite unit --suite kernels --suite contract
 }
 
-stage_sanitize() { # addresses and undefined behaviour
+build_sanitize() { # a sanitizer's checks make gcc warn of what cannot be: no werror
     CC=gcc CXX=g++ build sanitize -Db_sanitize=address,undefined -Dbuildtype=debugoptimized \
-        -Db_lundef=false -Dwerror=true &&
+        -Db_lundef=false
+}
+
+stage_sanitize() { # addresses and undefined behaviour
+    build_sanitize &&
         ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
             run_tests sanitize sanitize --no-suite rules
 }
@@ -203,6 +171,21 @@ stage_contract() { # a user's flags do not change the numbers; only the static l
 stage_plain() { # without what is optional
     CC=gcc CXX=g++ build plain -Dsimd=false -Dtools=disabled -Ddocs=disabled -Dbuildtype=debug &&
         run_tests plain plain --suite kernels --suite rules
+}
+
+stage_quickstart() { # the README's first command, with faces that it draws
+    folder=$BUILDS/quick
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    start_quick=$(now)
+    if (cd "$folder" && sh "$ROOT/examples/quickstart.sh") >"$folder.log" 2>&1 &&
+        [ -s "$folder/quickstart/report.html" ]; then
+        echo "   quick start: a report after $(($(now) - start_quick)) s"
+        passed=$((passed + 1))
+    else
+        tail -n 20 "$folder.log"
+        fail 'quick start'
+    fi
 }
 
 stage_subproject() { # inside of another meson project
@@ -256,11 +239,12 @@ stage_valgrind() {
     has_release && run_tests release valgrind --setup valgrind --suite unit
 }
 
-stage_fuzz() { # more rounds under the address sanitizer
-    [ -f "$BUILDS/sanitize/build.ninja" ] ||
-        CC=gcc CXX=g++ build sanitize -Db_sanitize=address,undefined -Dbuildtype=debugoptimized \
-            -Db_lundef=false || return
-    CAE_TEST_LONG=1 run_tests sanitize fuzz --suite fuzz --timeout-multiplier 20
+stage_fuzz() { # more of everything that has a measure
+    [ -f "$BUILDS/sanitize/build.ninja" ] || build_sanitize || return
+    CAE_TEST_LONG=1 run_tests sanitize fuzz --suite fuzz --suite contract --no-suite rules \
+        --timeout-multiplier 20
+    has_release && CAE_TEST_LONG=1 run_tests release long --suite kernels --suite contract \
+        --no-suite rules --timeout-multiplier 20
 }
 
 # A piece of foreign Debian in a folder: the libraries of that architecture, fetched through an apt
@@ -377,41 +361,46 @@ stage_fresh() { # a new Debian 12, given nothing but the clone
 
 # ---- all of it ----------------------------------------------------------------------------------------
 
-long=no
-chosen=''
-for argument in "$@"; do
-    case $argument in
-    --long) long=yes ;;
-    --list) echo "$STAGES; with --long also: $LONG"; exit 0 ;;
-    --help | -h) sed -n '2,/^#$/p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
-    *)
-        case " $STAGES $LONG " in
-        *" $argument "*) chosen="$chosen $argument" ;;
-        *) echo "run.sh: unknown stage $argument; there are: $STAGES $LONG" >&2; exit 2 ;;
+# A function, so that the shell has read it all before it starts.
+main() {
+    long=no
+    chosen=''
+    for argument in "$@"; do
+        case $argument in
+        --long) long=yes ;;
+        --list) echo "$STAGES; with --long also: $LONG"; exit 0 ;;
+        --help | -h) sed -n '2,/^# SPDX/s/^# \{0,1\}//p' tests/run.sh | sed '$d'; exit 0 ;;
+        *)
+            case " $STAGES $LONG " in
+            *" $argument "*) chosen="$chosen $argument" ;;
+            *) echo "run.sh: unknown stage $argument; there are: $STAGES $LONG" >&2; exit 2 ;;
+            esac
+            ;;
         esac
-        ;;
-    esac
-done
-if [ -z "$chosen" ]; then
-    chosen=$STAGES
-    [ "$long" = no ] || chosen="$STAGES $LONG"
-fi
-for stage in $chosen; do # a stage asked for by name may need what only --long installs
-    case " $LONG " in *" $stage "*) long=yes ;; esac
-done
+    done
+    if [ -z "$chosen" ]; then
+        chosen=$STAGES
+        [ "$long" = no ] || chosen="$STAGES $LONG"
+    fi
+    for stage in $chosen; do # a stage asked for by name may need what only --long installs
+        case " $LONG " in *" $stage "*) long=yes ;; esac
+    done
 
-began=$(now)
-echo "== packages"
-prepare
-for stage in $chosen; do
-    start=$(now)
-    echo "== $stage"
-    "stage_$stage"
-    echo "   $(($(now) - start)) s"
-done
+    began=$(now)
+    echo "== packages"
+    prepare
+    for stage in $chosen; do
+        start=$(now)
+        echo "== $stage"
+        "stage_$stage"
+        echo "   $(($(now) - start)) s"
+    done
 
-echo "== result, after $(($(now) - began)) s"
-[ -z "$left_out" ] || echo "Left out:$left_out"
-[ -z "$broken" ] || echo "Failed beside single tests:$broken"
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+    echo "== result, after $(($(now) - began)) s"
+    [ -z "$left_out" ] || echo "Left out:$left_out"
+    [ -z "$broken" ] || echo "Failed beside single tests:$broken"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+}
+
+main "$@"

@@ -10,7 +10,7 @@ import math
 from html import escape
 
 WIDTH, HEIGHT = 480, 330
-LEFT, RIGHT, TOP, BOTTOM = 62, 18, 14, 48  # margins around the plot
+LEFT, RIGHT, TOP, BOTTOM = 76, 18, 14, 48  # margins around the plot
 POINTS = 160  # of one drawn line
 
 
@@ -88,7 +88,7 @@ def _axes(scale):
     yield f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>'
     middle = (LEFT + right) / 2
     yield f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">training steps</text>'
-    turn = f'transform="translate(13 {(TOP + bottom) / 2}) rotate(-90)"'
+    turn = f'transform="translate(14 {(TOP + bottom) / 2}) rotate(-90)"'
     yield f'<text {turn} text-anchor="middle">mean squared error</text>'
 
 

@@ -244,11 +244,7 @@ impl Error {
     fn new(kind: Kind, message: String) -> Error {
         let place = KINDS.iter().position(|k| *k == kind);
         let status = place.map_or(i32::MIN, |index| -1 - index as i32);
-        Error {
-            kind,
-            status,
-            message,
-        }
+        Error { kind, status, message }
     }
 }
 
@@ -262,18 +258,12 @@ fn check(status: c_int) -> Result<()> {
         .and_then(|index| KINDS.get(index).copied())
         .unwrap_or(Kind::Unknown);
     let message = string(unsafe { sys::cae_last_error() });
-    Err(Error {
-        kind,
-        status,
-        message,
-    })
+    Err(Error { kind, status, message })
 }
 
 /// For strings that the library promises not to be NULL. They are copied: they may be the model's.
 fn string(text: *const c_char) -> String {
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
 fn c_string(name: &str, text: &str) -> Result<CString> {
@@ -330,12 +320,7 @@ pub fn settings() -> Vec<Setting> {
         if status != 0 {
             return settings;
         }
-        settings.push(Setting {
-            key: string(key),
-            min,
-            max,
-            initial,
-        });
+        settings.push(Setting { key: string(key), min, max, initial });
     }
 }
 
@@ -378,9 +363,7 @@ impl Drop for Model {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Model")
-            .field("shape", &self.shape())
-            .finish()
+        f.debug_struct("Model").field("shape", &self.shape()).finish()
     }
 }
 
@@ -504,11 +487,7 @@ impl Model {
         check(unsafe {
             sys::cae_tensor_get(self.handle, index, values.as_mut_ptr(), values.len())
         })?;
-        Ok(Tensor {
-            name: string(name),
-            shape: shape[..rank].to_vec(),
-            values,
-        })
+        Ok(Tensor { name: string(name), shape: shape[..rank].to_vec(), values })
     }
 
     /// Replaces tensor `index`; the optimizer's state stays.
@@ -527,10 +506,7 @@ impl Model {
             return Ok(());
         }
         let (input, target) = (input.len(), target.len());
-        Err(Error::new(
-            Kind::Shape,
-            format!("input has {input} values, target {target}"),
-        ))
+        Err(Error::new(Kind::Shape, format!("input has {input} values, target {target}")))
     }
 
     fn train(
@@ -543,17 +519,7 @@ impl Model {
         let count = self.count("input", input.len(), size[0], size[1])?;
         self.check_target(input, target)?;
         let (input, target, mut loss) = (input.as_ptr(), target.as_ptr(), 0.0);
-        check(unsafe {
-            function(
-                self.handle,
-                input,
-                target,
-                count,
-                size[0],
-                size[1],
-                &mut loss,
-            )
-        })?;
+        check(unsafe { function(self.handle, input, target, count, size[0], size[1], &mut loss) })?;
         Ok(loss)
     }
 
@@ -594,15 +560,7 @@ impl Model {
         self.check_target(input, target)?;
         let (input, target, mut loss) = (input.as_ptr(), target.as_ptr(), 0.0);
         check(unsafe {
-            sys::cae_evaluate(
-                self.handle,
-                input,
-                target,
-                count,
-                size[0],
-                size[1],
-                &mut loss,
-            )
+            sys::cae_evaluate(self.handle, input, target, count, size[0], size[1], &mut loss)
         })?;
         Ok(loss)
     }
@@ -621,11 +579,7 @@ impl Model {
     /// Codes -> images of `size` = height, width.
     pub fn decode(&self, codes: &[f32], size: [usize; 2]) -> Result<Vec<f32>> {
         let [height, width] = size;
-        let count = whole(
-            "codes",
-            codes.len(),
-            product(&self.code_shape(height, width)?)?,
-        )?;
+        let count = whole("codes", codes.len(), product(&self.code_shape(height, width)?)?)?;
         let mut images = vec![0.0; product(&[count, self.shape()[0], height, width])?];
         let out = images.as_mut_ptr();
         check(unsafe { sys::cae_decode(self.handle, codes.as_ptr(), count, height, width, out) })?;
@@ -649,10 +603,7 @@ impl Model {
         let expected = product(&[height, stride])?;
         if pixels.len() != expected {
             let len = pixels.len();
-            return Err(Error::new(
-                Kind::Shape,
-                format!("pixels has {len} bytes, not {expected}"),
-            ));
+            return Err(Error::new(Kind::Shape, format!("pixels has {len} bytes, not {expected}")));
         }
         let mut data = vec![0u8; unsafe { sys::cae_compress_bound(self.handle, height, width) }];
         let mut used = 0;
@@ -707,12 +658,5 @@ fn whole(name: &str, len: usize, size: usize) -> Result<usize> {
         return Ok(len / size);
     }
     let message = format!("{name} has {len} values, which is no multiple of {size}");
-    Err(Error::new(
-        if size > 0 {
-            Kind::Shape
-        } else {
-            Kind::Argument
-        },
-        message,
-    ))
+    Err(Error::new(if size > 0 { Kind::Shape } else { Kind::Argument }, message))
 }

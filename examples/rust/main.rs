@@ -59,16 +59,13 @@ fn serve(model: &Model) -> libcae::Result<()> {
     let mut noisy = clean.clone();
     libcae::add_noise(&mut noisy, SIGMA, 99)?;
     let restored = model.denoise(&noisy, SIZE, SIGMA)?;
-    let (before, after) = (
-        mean_squared_error(&noisy, &clean),
-        mean_squared_error(&restored, &clean),
-    );
+    let (before, after) =
+        (mean_squared_error(&noisy, &clean), mean_squared_error(&restored, &clean));
     println!("mean squared error: noisy {before:.5}, de-noised {after:.5}");
     assert!(after < before);
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| model.denoise(&noisy, SIZE, SIGMA)))
-            .collect();
+        let workers: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| model.denoise(&noisy, SIZE, SIGMA))).collect();
         for worker in workers {
             assert_eq!(worker.join().unwrap().as_ref(), Ok(&restored));
         }
@@ -80,17 +77,12 @@ fn serve(model: &Model) -> libcae::Result<()> {
 
 fn compress(model: &Model) -> libcae::Result<()> {
     let size = [45, 31]; // any will do
-    let pixels: Vec<u8> = (0..45 * 31)
-        .map(|i| if i > 700 { 220 } else { 40 + (i % 31) as u8 })
-        .collect();
+    let pixels: Vec<u8> =
+        (0..45 * 31).map(|i| if i > 700 { 220 } else { 40 + (i % 31) as u8 }).collect();
     let data = model.compress(&pixels, size, 0)?;
     let (restored, shape) = model.decompress(&data)?;
     assert_eq!((shape, restored.len()), ([1, 45, 31], pixels.len()));
-    println!(
-        "compressed {} bytes of pixels to {}",
-        pixels.len(),
-        data.len()
-    );
+    println!("compressed {} bytes of pixels to {}", pixels.len(), data.len());
     let error = model.decompress(&data[..data.len() - 1]).unwrap_err();
     assert_eq!((error.kind, error.status), (Kind::Format, -4));
     Ok(())
@@ -124,58 +116,25 @@ fn refuse(model: &mut Model) {
     assert_eq!((error.kind, error.status), (Kind::Syntax, -13));
     println!("refused, as it should be: {error}");
     assert_eq!(Model::new("nul\0", 1).unwrap_err().kind, Kind::Argument);
-    assert_eq!(
-        Model::load("/nonexistent/model").unwrap_err().kind,
-        Kind::Io
-    );
-    assert_eq!(
-        model.load_weights("/nonexistent/model").unwrap_err().kind,
-        Kind::Io
-    );
+    assert_eq!(Model::load("/nonexistent/model").unwrap_err().kind, Kind::Io);
+    assert_eq!(model.load_weights("/nonexistent/model").unwrap_err().kind, Kind::Io);
     assert_eq!(model.set("rate", 1.0).unwrap_err().kind, Kind::Argument);
-    assert_eq!(
-        model.encode(&[0.0; 1000], SIZE).unwrap_err().kind,
-        Kind::Shape
-    );
-    assert_eq!(
-        model.decode(&[0.0; 1000], SIZE).unwrap_err().kind,
-        Kind::Shape
-    );
-    assert_eq!(
-        model.compress(&[0; 1000], SIZE, 0).unwrap_err().kind,
-        Kind::Shape
-    );
-    assert_eq!(
-        model.denoise(&[], SIZE, 0.0).unwrap_err().kind,
-        Kind::Argument
-    );
-    assert_eq!(
-        model.denoise(&[], [0, 7], 0.0).unwrap_err().kind,
-        Kind::Argument
-    );
-    assert_eq!(
-        model.denoise(&[], [usize::MAX, 7], 0.0).unwrap_err().kind,
-        Kind::Argument
-    );
+    assert_eq!(model.encode(&[0.0; 1000], SIZE).unwrap_err().kind, Kind::Shape);
+    assert_eq!(model.decode(&[0.0; 1000], SIZE).unwrap_err().kind, Kind::Shape);
+    assert_eq!(model.compress(&[0; 1000], SIZE, 0).unwrap_err().kind, Kind::Shape);
+    assert_eq!(model.denoise(&[], SIZE, 0.0).unwrap_err().kind, Kind::Argument);
+    assert_eq!(model.denoise(&[], [0, 7], 0.0).unwrap_err().kind, Kind::Argument);
+    assert_eq!(model.denoise(&[], [usize::MAX, 7], 0.0).unwrap_err().kind, Kind::Argument);
     let nan = vec![f32::NAN; SIDE * SIDE];
     assert_eq!(model.encode(&nan, SIZE).unwrap_err().kind, Kind::NonFinite);
     let target = &nan[1..];
-    assert_eq!(
-        model.train_step(&nan, target, SIZE).unwrap_err().kind,
-        Kind::Shape
-    );
+    assert_eq!(model.train_step(&nan, target, SIZE).unwrap_err().kind, Kind::Shape);
 }
 
 fn main() -> libcae::Result<()> {
-    println!(
-        "libcae {} ({} presets)",
-        libcae::version(),
-        libcae::presets().len()
-    );
+    println!("libcae {} ({} presets)", libcae::version(), libcae::presets().len());
     assert_eq!(libcae::presets().len(), 4);
-    assert!(libcae::settings()
-        .iter()
-        .any(|setting| setting.key == "threads"));
+    assert!(libcae::settings().iter().any(|setting| setting.key == "threads"));
     assert!(!libcae::status_words(-1).is_empty());
     let mut model = Model::new(ARCHITECTURE, 1)?;
     assert_eq!(model.shape(), [1, 32, 32]);

@@ -156,7 +156,9 @@ CAE_API int cae_model_load_memory(cae_model **out, const void *data, size_t size
  * Returns as cae_model_load; CAE_E_MODEL when names or shapes differ. Since 0.1. */
 CAE_API int cae_model_load_weights(cae_model *m, const char *path);
 
-#define CAE_SAVE_TRAINING 1u /* flag: the optimizer's moments, step, seed, epoch and settings too */
+/* Flag: the optimizer's moments and step, the seed, the epoch and the settings too, but for threads
+ * and memory_limit, which belong to the machine. */
+#define CAE_SAVE_TRAINING 1u
 
 /* Saves a model as a safetensors file (docs/file-formats.md), atomically: written beside `path`,
  * flushed to the disk, renamed, the folder flushed. Whatever fails, an old file at `path` survives

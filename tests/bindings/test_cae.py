@@ -94,8 +94,9 @@ class Library(unittest.TestCase):
         self.assertEqual(statuses, set(cae._ERRORS))
 
     def test_models_left_open_at_exit_say_nothing(self):
-        result = run_python(f"import builtins, cae; builtins.kept = cae.Model({GREY!r})\n"
-                            f"kept = [cae.Model({GREY!r})]; kept.append(kept)")
+        # Python empties cae.py before it lets go of what a module written in C holds.
+        result = run_python(f"import numpy, cae; m = cae.Model({GREY!r})\n"
+                            "numpy.linalg.norm = numpy.core._multiarray_umath.kept = lambda: m")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def test_version(self):

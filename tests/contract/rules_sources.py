@@ -3,11 +3,14 @@ and the version say alike, what every file opens with, and what must not be writ
 
 SPDX-License-Identifier: BSD-2-Clause
 """
+import atexit
+import os
 import pathlib
 import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 
 from rules import FOLDERS, Rule, Skip, header_functions, map_functions, read_tree, run
 
@@ -219,17 +222,12 @@ BAD_PATHS.append(('/builds', {'.ci/run': f'{UP}{UP}a {UP}{UP}b'}))
 # ---- layout -------------------------------------------------------------------------------------
 
 def check_format(data):
-    program, files = data
-    found = []
-    for path, text in files.items():
-        done = subprocess.run([program, f'--assume-filename={path}', '--style=file'],
-                              input=text, capture_output=True, text=True, check=True,
-                              cwd=pathlib.Path(__file__).parent)
-        if done.stdout != text:
-            lines = zip(text.split('\n'), done.stdout.split('\n'))
-            line = next((n for n, (a, b) in enumerate(lines, 1) if a != b), 'last')
-            found.append(f'{path}, line {line}: not as clang-format lays it out')
-    return found
+    program, paths = data
+    done = subprocess.run([program, '--dry-run', '--style=file', *paths],
+                          capture_output=True, text=True, check=True)
+    lines = re.findall(r'^(.*?):(\d+):\d+: warning:', done.stderr, re.M)
+    return [f'{path}, line {line}: not as clang-format lays it out'
+            for path, line in {path: line for path, line in reversed(lines)}.items()]
 
 
 def clang_format():
@@ -240,14 +238,16 @@ def clang_format():
 
 
 def gather_format(args):
-    files = read_tree(args.source, ['include', 'lib', 'tests', 'examples'],
-                      {'.c', '.h', '.inc', '.cpp'})
     root = pathlib.Path(args.source)
-    return clang_format(), {str(root / path): text for path, text in files.items()}
+    files = read_tree(root, ['include', 'lib', 'tests', 'examples'], {'.c', '.h', '.inc', '.cpp'})
+    return clang_format(), [str(root / path) for path in files]
 
 
-def bad_format(_args):
-    return [(clang_format(), {'a.c': 'int f( void ){return 1 ;}\n'})]
+def bad_format(args):
+    with tempfile.NamedTemporaryFile('w', suffix='.c', dir=args.build, delete=False) as scratch:
+        scratch.write('int f( void ){return 1 ;}\n')
+    atexit.register(os.unlink, scratch.name)
+    return [(clang_format(), [scratch.name])]
 
 
 RULES = {

@@ -301,7 +301,27 @@ static void compressing(void)
     FAILS(cae_compress(m, pixels, 8, 12, 24, 0, data, needed - 1, &size), CAE_E_BUFFER, "");
     EXPECT(size == needed);
     OK(cae_compress(m, pixels, 8, 12, 24, 0, data, needed, &size));
+    cae_model_free(m);
+    cae_model_free(dense);
+    cae_model_free(crossed);
+}
 
+/* An 8 x 12 image of small_net, compressed. */
+static size_t compressed(const cae_model *m, uint8_t *data, size_t capacity)
+{
+    uint8_t pixels[8 * 24] = {0};
+    size_t size = 0;
+    OK(cae_compress(m, pixels, 8, 12, 24, 0, data, capacity, &size));
+    return size;
+}
+
+static void decompressing(void)
+{
+    cae_model *m = new_model(small_net, 1);
+    cae_model *dense = new_model(dense_net, 1);
+    uint8_t pixels[8 * 24];
+    uint8_t data[4096];
+    const size_t size = compressed(m, data, sizeof(data));
     FAILS(cae_decompress(NULL, data, size, pixels, 8, 12, 24), CAE_E_ARGUMENT, "m is NULL");
     FAILS(cae_decompress(m, NULL, size, pixels, 8, 12, 24), CAE_E_ARGUMENT, "data");
     FAILS(cae_decompress(m, data, size, NULL, 8, 12, 24), CAE_E_ARGUMENT, "pixels");
@@ -314,7 +334,15 @@ static void compressing(void)
     FAILS(cae_decompress(m, data, 0, pixels, 8, 12, 24), CAE_E_FORMAT, "");
     FAILS(cae_decompress(dense, data, size, pixels, 8, 12, 24), CAE_E_MODEL, "");
     OK(cae_decompress(m, data, size, pixels, 8, 12, 24));
+    cae_model_free(m);
+    cae_model_free(dense);
+}
 
+static void looking_into_an_image(void)
+{
+    cae_model *m = new_model(small_net, 1);
+    uint8_t data[4096];
+    const size_t size = compressed(m, data, sizeof(data));
     size_t shape[3];
     FAILS(cae_compressed_info(NULL, size, shape), CAE_E_ARGUMENT, "data");
     FAILS(cae_compressed_info(data, size, NULL), CAE_E_ARGUMENT, "shape");
@@ -323,8 +351,6 @@ static void compressing(void)
     OK(cae_compressed_info(data, size, shape));
     EXPECT(shape[0] == 2 && shape[1] == 8 && shape[2] == 12);
     cae_model_free(m);
-    cae_model_free(dense);
-    cae_model_free(crossed);
 }
 
 int main(int argc, char **argv)
@@ -339,6 +365,8 @@ int main(int argc, char **argv)
         TEST(noise_levels),
         TEST(gradients),
         TEST(compressing),
+        TEST(decompressing),
+        TEST(looking_into_an_image),
     };
     return RUN_TESTS(argc, argv, tests);
 }
