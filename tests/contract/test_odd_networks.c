@@ -78,11 +78,17 @@ static void stride_of_65536(void)
 /* `lines` lines, the last without a newline. */
 static char *long_text(size_t lines)
 {
+    const char first[] = "input 1 1 1\nmaxpool 1\ncode\n";
+    const char more[] = "maxpool 1\n";
     char *text = need(lines, 16);
-    char *at = text + sprintf(text, "input 1 1 1\nmaxpool 1\ncode\n");
+    char *at = text;
+    memcpy(at, first, strlen(first));
+    at += strlen(first);
     for (size_t i = 4; i <= lines; i++) {
-        at += sprintf(at, i < lines ? "maxpool 1\n" : "maxpool 1");
+        memcpy(at, more, strlen(more));
+        at += strlen(more);
     }
+    at[-1] = '\0';
     return text;
 }
 
