@@ -310,18 +310,18 @@ static void seeds_give_weights(void)
     EXPECT(same_models(a, b) && !same_models(a, c));
     /* Uniform in +-1/sqrt(fan in). */
     OK(cae_tensor_get(a, 1, weight, 90));
-    double largest = 0;
+    float largest = 0;
     for (size_t i = 0; i < 90; i++) {
-        largest = fmax(largest, fabs((double)weight[i]));
+        const float size = fabsf(weight[i]);
+        largest = size > largest ? size : largest;
     }
-    EXPECT(largest <= 1 / sqrt(18) && largest > 0.9 / sqrt(18));
+    EXPECT((double)largest <= 1 / sqrt(18) && (double)largest > 0.9 / sqrt(18));
     cae_model_free(a);
     cae_model_free(b);
     cae_model_free(c);
 }
 
-/* ---- Weights from outside ---------------------------------------------------------------------
- */
+/* ---- Weights from outside -------------------------------------------------------------------- */
 
 static void tensors_go_in_and_out(void)
 {
