@@ -256,9 +256,11 @@ static void backward(const cae_pass *p)
     const size_t inputs = inputs_of(p);
     const size_t outputs = outputs_of(p);
     gather(&p->dy, p->images, j.b.y, outputs, 1);
-    gather(&p->x[0], p->images, j.b.x, inputs, 1);
-    p->kernels->sum_rows(p->bias_grad, j.b.y, p->images, outputs, (ptrdiff_t)outputs);
-    cae_team_run(p->team, cae_div_up(inputs, DW_COLUMNS), dw_job, &j);
+    if (p->weight_grad != NULL) {
+        gather(&p->x[0], p->images, j.b.x, inputs, 1);
+        p->kernels->sum_rows(p->bias_grad, j.b.y, p->images, outputs, (ptrdiff_t)outputs);
+        cae_team_run(p->team, cae_div_up(inputs, DW_COLUMNS), dw_job, &j);
+    }
     if (p->dx_wanted[0]) {
         if (p->dx_begun[0]) {
             gather(&p->dx[0], p->images, j.b.x, inputs, 1);

@@ -397,8 +397,10 @@ static void add_bias(const cae_pass *p)
 
 void cae_taps_backward(const cae_pass *p)
 {
-    add_bias(p);
-    add_weights(p);
+    if (p->weight_grad != NULL) {
+        add_bias(p);
+        add_weights(p);
+    }
     if (p->dx_wanted[0]) {
         const cae_gemm_start start = p->dx_begun[0] ? CAE_START_C : CAE_START_ZERO;
         struct gather g = {p, &p->dy, &p->dx[0], p->weight_back, start, NULL};

@@ -205,14 +205,19 @@ static void activate_back(const cae_kernels *k, cae_activation a, const cae_view
     }
 }
 
+void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *base, size_t layer)
+{
+    const cae_layer *l = &plan->net->layers[layer];
+    const cae_pass p = make_pass(e, plan, base, layer);
+    zero_margin(&p.y, &plan->tensors[layer + 1].outer, plan->images);
+    l->type->forward(&p);
+    activate(e->kernels, l->activation, &p.y, plan->images);
+}
+
 void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base)
 {
     for (size_t i = plan->from; i < plan->to; i++) {
-        const cae_layer *l = &plan->net->layers[i];
-        const cae_pass p = make_pass(e, plan, base, i);
-        zero_margin(&p.y, &plan->tensors[i + 1].outer, plan->images);
-        l->type->forward(&p);
-        activate(e->kernels, l->activation, &p.y, plan->images);
+        cae_exec_forward_layer(e, plan, base, i);
     }
 }
 
@@ -241,25 +246,31 @@ static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
     }
 }
 
+void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
+                             const float *packed_back, float *sums)
+{
+    const cae_net *net = plan->net;
+    const cae_layer *l = &net->layers[layer];
+    if (!plan->tensors[layer + 1].gradient) {
+        return;
+    }
+    cae_pass p = make_pass(e, plan, base, layer);
+    p.dy = cae_plan_gradient(plan, layer + 1, base);
+    if (l->type->parameters != NULL) {
+        p.weight_back = l->type->pack != NULL ? packed_back + net->slots[layer].weight : NULL;
+        p.weight_grad = sums != NULL ? sums + net->slots[layer].weight : NULL;
+        p.bias_grad = sums != NULL ? sums + net->slots[layer].bias : NULL;
+    }
+    prepare_inputs(plan, base, &p);
+    activate_back(e->kernels, l->activation, &p.y, &p.dy, plan->images);
+    l->type->backward(&p);
+}
+
 void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
                        float *sums)
 {
-    const cae_net *net = plan->net;
     for (size_t i = plan->to; i-- > 0;) {
-        const cae_layer *l = &net->layers[i];
-        if (!plan->tensors[i + 1].gradient) {
-            continue;
-        }
-        cae_pass p = make_pass(e, plan, base, i);
-        p.dy = cae_plan_gradient(plan, i + 1, base);
-        if (l->type->parameters != NULL) {
-            p.weight_back = l->type->pack != NULL ? packed_back + net->slots[i].weight : NULL;
-            p.weight_grad = sums + net->slots[i].weight;
-            p.bias_grad = sums + net->slots[i].bias;
-        }
-        prepare_inputs(plan, base, &p);
-        activate_back(e->kernels, l->activation, &p.y, &p.dy, plan->images);
-        l->type->backward(&p);
+        cae_exec_backward_layer(e, plan, base, i, packed_back, sums);
     }
     for (size_t t = 0; t <= plan->to; t++) {
         plan->tensors[t].begun = false;

@@ -50,8 +50,9 @@ void cae_pack_weights(const cae_net *net, const float *weights, float *packed, b
  * column. */
 void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, size_t first);
 
-/* Runs the layers of the plan. */
+/* Runs the layers of the plan; or one of them, in its turn. */
 void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base);
+void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *base, size_t layer);
 
 /* Hands out what the run's output holds of images `first` ...; what lies beyond them is dropped.
  * False when a value is not finite. */
@@ -61,8 +62,11 @@ bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, si
 void cae_exec_begin_gradient(cae_plan *plan, void *base, size_t t);
 
 /* Runs backward; the gradient of the last tensor is in place. Adds to `sums`, the gradient of the
- * weights at the weights' offsets, in the forward packing where a layer packs. */
+ * weights at the weights' offsets, in the forward packing where a layer packs. NULL: those are not
+ * wanted. */
 void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
                        float *sums);
+void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
+                             const float *packed_back, float *sums);
 
 #endif
