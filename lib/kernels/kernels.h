@@ -93,6 +93,72 @@ typedef struct cae_pool {
 } cae_pool;
 
 /*
+ * The gradient that a max pool hands back has one pixel per window and channel; all others are 0.
+ * Where windows do not overlap it is kept by windows: the value dz[y * dz_row + x * channels + c],
+ * and which pixel of the window has it, arg[(y * cols + x) * channels + c] = py * side + px. The
+ * backward passes of a convolution walk these *picks* alone; one whose value is 0 counts as none.
+ *
+ * pick_bits writes, for pixel id of the window, rows x cols x side^2 x cae_pick_words(channels)
+ * words: bit c % 64 of word c / 64 says whether channel c has its pick there.
+ */
+typedef struct cae_picks {
+    size_t rows, cols; /* of windows */
+    size_t channels;
+    size_t side; /* of a window */
+    const float *dz;
+    ptrdiff_t dz_row;
+    const uint32_t *arg;
+    const uint64_t *bits; /* as pick_bits has written them */
+} cae_picks;
+
+static inline size_t cae_pick_words(size_t channels)
+{
+    return channels / 64 + (channels % 64 != 0);
+}
+
+/*
+ * The gradient of the weights from picks. For kernel rows r < kernel_rows, channels c and j < len
+ *
+ *     grad[(r * channels + c) * len + j] += the sum over windows, row by row, of
+ *         x[r * x_row + y * y_step + x * x_step + py * py_step + px * px_step + j] * dz
+ *
+ * in one chain of acc = madd(x, dz, acc). With len <= CAE_PICK_FEW every pixel of a window is a
+ * term, in row-major order, those without the pick with dz = +0.
+ * list: room for cae_pick_entry[rows * cols * channels]; len_of: size_t[channels].
+ */
+enum { CAE_PICK_FEW = 12 };
+
+typedef struct cae_pick_entry {
+    const float *x;
+    float dz;
+} cae_pick_entry;
+
+typedef struct cae_pick_weights {
+    size_t kernel_rows, len;
+    const float *x;
+    ptrdiff_t x_row, y_step, x_step, py_step, px_step;
+    float *grad;
+    cae_pick_entry *list;
+    size_t *len_of;
+} cae_pick_weights;
+
+/*
+ * The gradient of the input from one row of pixels (row y of windows, row py in them), for one row
+ * of the kernel, onto one row of the input:
+ *
+ *     row[x * x_step + px * px_step + j] += dz * weight[c * len + j],  j < len
+ *
+ * windows and the pixels in them from right to left, channels rising; acc = madd(dz, weight, acc).
+ */
+typedef struct cae_pick_data {
+    size_t y, py;
+    size_t len;
+    const float *weight;
+    ptrdiff_t x_step, px_step;
+    float *row;
+} cae_pick_data;
+
+/*
  * One update by Adam with decoupled weight decay (Kingma & Ba 2015, Algorithm 1; Loshchilov &
  * Hutter 2019), element by element:
  *
@@ -129,6 +195,10 @@ typedef struct cae_kernels {
 
     void (*pool)(const cae_pool *p, const float *x, float *y, uint32_t *arg);
     void (*pool_back)(const cae_pool *p, const float *dy, const uint32_t *arg, float *dx);
+
+    void (*pick_bits)(const cae_picks *p, uint64_t *bits);
+    void (*pick_weights)(const cae_picks *p, const cae_pick_weights *w);
+    void (*pick_data)(const cae_picks *p, const cae_pick_data *d);
 
     /* Computes w', m', v'; stores them when `write`. Returns whether all of them are finite. */
     bool (*adam)(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t len,

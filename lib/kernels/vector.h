@@ -14,7 +14,7 @@
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 #endif
 
 #include "kernels/vector_gemm.h"
@@ -290,6 +290,10 @@ static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, f
     }
 }
 
+/* ---- Picks ----------------------------------------------------------------------------------- */
+
+#include "kernels/vector_picks.h"
+
 /* ---- Adam ------------------------------------------------------------------------------------ */
 
 /* 0 for what is below the smallest normal float: denormals would make later steps slow. */
@@ -340,5 +344,6 @@ static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const flo
     {                                                                                   \
         .name = tier_name, .exact = is_exact, .gemm = gemm, .activate = activate,       \
         .activate_back = activate_back, .add = add, .sum_rows = sum_rows, .pool = pool, \
-        .pool_back = pool_back, .adam = adam                                            \
+        .pool_back = pool_back, .pick_bits = pick_bits, .pick_weights = pick_weights,   \
+        .pick_data = pick_data, .adam = adam                                            \
     }

@@ -85,6 +85,12 @@ static inline vec v_greater(vec a, vec b)
     return _mm256_cmp_ps(a, b, _CMP_GT_OQ);
 }
 
+/* All bits set where a == b; not where either is NaN. */
+static inline vec v_equal(vec a, vec b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_EQ_OQ);
+}
+
 /* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
 static inline vec v_exp2_magic(vec t)
 {
@@ -110,4 +116,10 @@ static inline vec v_set_u32(uint32_t x)
 static inline vec v_equal_u32(vec a, vec b)
 {
     return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+}
+
+/* Bit i: the sign of lane i. */
+static inline unsigned v_signs(vec a)
+{
+    return (unsigned)_mm256_movemask_ps(a);
 }

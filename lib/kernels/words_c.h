@@ -82,6 +82,12 @@ static inline vec v_greater(vec a, vec b)
     return (vec)(a > b);
 }
 
+/* All bits set where a == b; not where either is NaN. */
+static inline vec v_equal(vec a, vec b)
+{
+    return (vec)(a == b);
+}
+
 /* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
 static inline vec v_exp2_magic(vec t)
 {
@@ -108,4 +114,11 @@ static inline vec v_set_u32(uint32_t x)
 static inline vec v_equal_u32(vec a, vec b)
 {
     return (vec)((lanes_i32)a == (lanes_i32)b);
+}
+
+/* Bit i: the sign of lane i. */
+static inline unsigned v_signs(vec a)
+{
+    const lanes_u32 bits = (lanes_u32)a >> 31;
+    return bits[0] | bits[1] << 1 | bits[2] << 2 | bits[3] << 3;
 }

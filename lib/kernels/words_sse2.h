@@ -80,6 +80,12 @@ static inline vec v_greater(vec a, vec b)
     return _mm_cmpgt_ps(a, b);
 }
 
+/* All bits set where a == b; not where either is NaN. */
+static inline vec v_equal(vec a, vec b)
+{
+    return _mm_cmpeq_ps(a, b);
+}
+
 /* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
 static inline vec v_exp2_magic(vec t)
 {
@@ -105,4 +111,10 @@ static inline vec v_set_u32(uint32_t x)
 static inline vec v_equal_u32(vec a, vec b)
 {
     return _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_castps_si128(a), _mm_castps_si128(b)));
+}
+
+/* Bit i: the sign of lane i. */
+static inline unsigned v_signs(vec a)
+{
+    return (unsigned)_mm_movemask_ps(a);
 }

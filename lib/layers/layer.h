@@ -161,6 +161,8 @@ struct cae_layer {
     size_t kernel, stride, pad;
     cae_shape size; /* conv, tconv: c alone; dense: all three */
     cae_activation activation;
+    size_t
+        picked; /* the tensor of the max pool that this layer's gradient goes by (picks.h), or 0 */
 };
 
 /* One run of a layer over `images` images. */
@@ -176,6 +178,9 @@ struct cae_pass {
     const float *weight, *weight_back, *bias; /* weights as packed for each direction */
     float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
     uint32_t *arg; /* max pool in training: images x h x w x c of the output */
+    /* A layer whose gradient goes by picks: the max pool behind it. In the backward pass y, dy and
+     * arg are that pool's. */
+    const cae_layer *picker;
     void *scratch;
 };
 

@@ -8,6 +8,7 @@
 #include "layers/taps.h"
 
 #include "base/size.h"
+#include "layers/picks.h"
 
 /* Rows of both maps that the weights' gradient works on at a time, in floats: what stays in the
  * first level of cache while all taps run over it. */
@@ -114,12 +115,20 @@ void cae_taps_pack(const cae_layer *l, const cae_shape *in, const float *weight,
 void cae_taps_pack_back(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
 {
     const struct packing p = packing_of(l, in, true);
-    pack(&p, weight, packed);
+    if (l->picked != 0) {
+        cae_picks_pack(l, in, weight, packed);
+    } else {
+        pack(&p, weight, packed);
+    }
 }
 
 void cae_taps_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight)
 {
     const struct packing p = packing_of(l, in, false);
+    if (l->picked != 0) {
+        cae_picks_unpack(l, in, packed, weight);
+        return;
+    }
     for (size_t panel = 0; panel < panels_of(p.out); panel++) {
         const size_t width = panel_width(p.out, panel);
         for (size_t tap = 0; tap < p.taps; tap++) {
@@ -151,10 +160,11 @@ static size_t table_len(const cae_layer *l, bool training)
 size_t cae_taps_scratch(const cae_layer *l, const cae_pass *pass, bool training)
 {
     size_t bytes = 0;
-    return cae_size_mul4(table_len(l, training), 3, sizeof(ptrdiff_t), cae_team_size(pass->team),
-                         &bytes)
-               ? bytes
-               : SIZE_MAX;
+    if (!cae_size_mul4(table_len(l, training), 3, sizeof(ptrdiff_t), cae_team_size(pass->team),
+                       &bytes)) {
+        return SIZE_MAX;
+    }
+    return training && l->picked != 0 ? cae_size_max(bytes, cae_picks_scratch(l, pass)) : bytes;
 }
 
 static struct segments table_of(const cae_pass *p, size_t worker)
@@ -397,6 +407,10 @@ static void add_bias(const cae_pass *p)
 
 void cae_taps_backward(const cae_pass *p)
 {
+    if (p->layer->picked != 0) {
+        cae_picks_backward(p);
+        return;
+    }
     if (p->weight_grad != NULL) {
         add_bias(p);
         add_weights(p);

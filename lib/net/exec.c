@@ -246,16 +246,37 @@ static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
     }
 }
 
+/* Whether the layer is a max pool whose gradient the layer before it takes as it is. */
+static bool hands_on_picks(const cae_net *net, size_t layer)
+{
+    const size_t from = net->layers[layer].input[0];
+    return from > 0 && net->layers[from - 1].picked == layer + 1;
+}
+
+/* Puts the pool's tensors in the place of the layer's own. */
+static void use_picks(const cae_plan *plan, void *base, cae_pass *p)
+{
+    const size_t pool = p->layer->picked;
+    p->picker = &plan->net->layers[pool - 1];
+    p->y = cae_plan_view(plan, pool, base);
+    p->dy = cae_plan_gradient(plan, pool, base);
+    p->arg = (uint32_t *)(void *)((char *)base + plan->tensors[pool].arg_at);
+}
+
 void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
                              const float *packed_back, float *sums)
 {
     const cae_net *net = plan->net;
     const cae_layer *l = &net->layers[layer];
-    if (!plan->tensors[layer + 1].gradient) {
+    if (!plan->tensors[layer + 1].gradient || hands_on_picks(net, layer)) {
         return;
     }
     cae_pass p = make_pass(e, plan, base, layer);
-    p.dy = cae_plan_gradient(plan, layer + 1, base);
+    if (l->picked != 0) {
+        use_picks(plan, base, &p);
+    } else {
+        p.dy = cae_plan_gradient(plan, layer + 1, base);
+    }
     if (l->type->parameters != NULL) {
         p.weight_back = l->type->pack != NULL ? packed_back + net->slots[layer].weight : NULL;
         p.weight_grad = sums != NULL ? sums + net->slots[layer].weight : NULL;

@@ -36,6 +36,9 @@ static const struct kernel {
     {"sum_rows", case_sum_rows, 67 * 60},
     {"pool", case_pool, 67 * 60},
     {"pool_back", case_pool_back, 67 * 60},
+    {"pick_bits", case_pick_bits, 67 * 20},
+    {"pick_weights", case_pick_weights, 67 * 60},
+    {"pick_data", case_pick_data, 67 * 60},
     {"adam", case_adam, 67 * 80},
 };
 
@@ -156,6 +159,30 @@ static bool adam_always_pleased(const cae_adam_step *s, float *w, float *m, floa
     return true;
 }
 
+/* Windows from left to right. */
+static void pick_data_in_wrong_order(const cae_picks *p, const cae_pick_data *d)
+{
+    for (size_t x = 0; x < p->cols; x++) {
+        cae_picks one = *p;
+        cae_pick_data to = *d;
+        const size_t ids = p->side * p->side;
+        one.cols = 1;
+        one.dz += (ptrdiff_t)d->y * p->dz_row + (ptrdiff_t)(x * p->channels);
+        one.bits += (d->y * p->cols + x) * ids * cae_pick_words(p->channels);
+        to.y = 0;
+        to.row += (ptrdiff_t)x * d->x_step;
+        honest->pick_data(&one, &to);
+    }
+}
+
+static void pick_weights_takes_zeros(const cae_picks *p, const cae_pick_weights *w)
+{
+    honest->pick_weights(p, w);
+    for (size_t i = 0; i < w->len; i++) {
+        w->grad[i] += w->x[i] * 0.0f;
+    }
+}
+
 /* Whether the cases of kernel `name` end badly, or with failures counted, in a child process. */
 static bool finds_fault(const char *name, const cae_kernels *faulty)
 {
@@ -178,9 +205,10 @@ static bool finds_fault(const char *name, const cae_kernels *faulty)
 
 static size_t check_the_test(void)
 {
-    cae_kernels table[11];
-    const char *kernel[11];
-    for (size_t i = 0; i < 11; i++) {
+    enum { FAULTS = 13 };
+    cae_kernels table[FAULTS];
+    const char *kernel[FAULTS];
+    for (size_t i = 0; i < FAULTS; i++) {
         table[i] = *honest;
     }
 #define FAULT(i, member, function) table[i].member = function, kernel[i] = #member
@@ -195,8 +223,10 @@ static size_t check_the_test(void)
     FAULT(8, pool_back, pool_back_without_zeros);
     FAULT(9, adam, adam_always_writes);
     FAULT(10, adam, adam_always_pleased);
+    FAULT(11, pick_data, pick_data_in_wrong_order);
+    FAULT(12, pick_weights, pick_weights_takes_zeros);
     size_t missed = 0;
-    for (size_t i = 0; i < 11; i++) {
+    for (size_t i = 0; i < FAULTS; i++) {
         if (!finds_fault(kernel[i], &table[i])) {
             fprintf(stderr, "the test does not find fault %zu, in %s\n", i, kernel[i]);
             missed++;

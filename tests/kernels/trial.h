@@ -65,6 +65,9 @@ void case_add(trial *t);
 void case_sum_rows(trial *t);
 void case_pool(trial *t);
 void case_pool_back(trial *t);
+void case_pick_bits(trial *t);
+void case_pick_weights(trial *t);
+void case_pick_data(trial *t);
 void case_adam(trial *t);
 
 /* Activations against the C library's in double; returns how many faults were printed. */
