@@ -14,10 +14,10 @@ void cae_pack_weights(const cae_net *net, const float *weights, float *packed, b
 {
     for (size_t i = 0; i < net->layer_len; i++) {
         const cae_layer *l = &net->layers[i];
-        const size_t at = net->slots[i].weight;
         if (l->type->pack != NULL) {
             (backward ? l->type->pack_back : l->type->pack)(l, &net->shapes[l->input[0]],
-                                                            weights + at, packed + at);
+                                                            weights + net->slots[i].weight,
+                                                            packed + net->slots[i].packed_weight);
         }
     }
 }
@@ -167,8 +167,8 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
         p.x[k] = cae_plan_view(plan, l->input[k], base);
     }
     if (l->type->parameters != NULL) {
-        const float *weights = l->type->pack != NULL ? e->packed : e->weights;
-        p.weight = weights + net->slots[layer].weight;
+        p.weight = l->type->pack != NULL ? e->packed + net->slots[layer].packed_weight
+                                         : e->weights + net->slots[layer].weight;
         p.bias = e->weights + net->slots[layer].bias;
     }
     if (made->arg_at != SIZE_MAX) {
@@ -278,9 +278,10 @@ void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, si
         p.dy = cae_plan_gradient(plan, layer + 1, base);
     }
     if (l->type->parameters != NULL) {
-        p.weight_back = l->type->pack != NULL ? packed_back + net->slots[layer].weight : NULL;
-        p.weight_grad = sums != NULL ? sums + net->slots[layer].weight : NULL;
-        p.bias_grad = sums != NULL ? sums + net->slots[layer].bias : NULL;
+        p.weight_back =
+            l->type->pack != NULL ? packed_back + net->slots[layer].packed_weight : NULL;
+        p.weight_grad = sums != NULL ? sums + net->slots[layer].packed_weight : NULL;
+        p.bias_grad = sums != NULL ? sums + net->slots[layer].packed_bias : NULL;
     }
     prepare_inputs(plan, base, &p);
     activate_back(e->kernels, l->activation, &p.y, &p.dy, plan->images);

@@ -181,12 +181,17 @@ static void place_weights(cae_net *net)
         }
         net->weights[at] = w;
     }
+    const size_t floats = CAE_ALIGN / sizeof(float);
     size_t offset = 0;
     for (size_t i = 0; i < net->weight_len; i++) {
         cae_weight *w = &net->weights[i];
         w->offset = offset;
+        w->packed = net->packed_len;
         offset += w->len;
+        net->packed_len += net->whole ? w->len : cae_div_up(w->len, floats) * floats;
         *(w->is_bias ? &net->slots[w->layer].bias : &net->slots[w->layer].weight) = w->offset;
+        *(w->is_bias ? &net->slots[w->layer].packed_bias : &net->slots[w->layer].packed_weight) =
+            w->packed;
     }
 }
 
