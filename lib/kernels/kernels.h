@@ -41,14 +41,15 @@ typedef enum cae_activation {
  * for i < m, j < n, with s < segments and l < k in rising order, one chain of acc = madd(A, B,
  * acc).
  *
- *     A_s[i][l] = a[a_segment[s] + i * a_row + l * a_k]
+ *     A_s[i][l] = a[a_segment[s] + (i / line) * a_line + (i % line) * a_row + l * a_k]
  *     B_s[l][j] = b[b_segment[s] + l * b_k + (j / 16) * b_panel + j % 16]
- *     C[i][j]   = c[i * c_row + j]
+ *     C[i][j]   = c[(i / line) * c_line + (i % line) * c_row + j]
  *
- * B stands in panels of 16 columns, so that weights can be packed (b_k = width of the panel) and
- * plain rows can be used as they are (b_panel = 16). The last panel is as wide as what is left of
- * n. The start is 0, C itself, bias[j] or bias[i]. segments = 0 or k = 0 leaves the start.
- * A segment is a tap of a convolution, or a row of pixels.
+ * Rows come in lines, as pixels do. B stands in panels of 16 columns, so that weights can be packed
+ * (b_k = width of the panel) and plain rows can be used as they are (b_panel = 16). The last panel
+ * is as wide as what is left of n. The start is 0, C itself, bias[j] or bias[i]. segments = 0 or k =
+ * 0 leaves the start. A segment is a tap or a row of taps of a convolution, or a row of pixels. With
+ * `relu` it is relu(C) that is stored.
  */
 typedef enum cae_gemm_start {
     CAE_START_ZERO,
@@ -61,17 +62,24 @@ enum { CAE_PANEL = 16 };
 
 typedef struct cae_gemm {
     size_t m, n, k, segments;
+    size_t line; /* rows in a line, the last may be shorter; 0: all are one line */
     const float *a;
     const ptrdiff_t *a_segment; /* `segments` offsets */
-    ptrdiff_t a_row, a_k;
+    ptrdiff_t a_line, a_row, a_k;
     const float *b;
     const ptrdiff_t *b_segment;
     ptrdiff_t b_k, b_panel;
     float *c;
-    ptrdiff_t c_row;
+    ptrdiff_t c_line, c_row;
     cae_gemm_start start;
     const float *bias;
+    bool relu;
 } cae_gemm;
+
+/*
+ * transpose: to[j * to_row + i] = from[i * from_row + j] for i < rows, j < cols. Pixels with their
+ * channels innermost become one plane a channel.
+ */
 
 /*
  * Max pooling of a run of `pixels` output pixels that see the same taps of their windows (pixels at
@@ -180,6 +188,9 @@ typedef struct cae_kernels {
     bool exact; /* equal on every machine: not fma */
 
     void (*gemm)(const cae_gemm *g);
+
+    void (*transpose)(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t from_row,
+                      size_t rows, size_t cols);
 
     /* y = activation(y); and dy = dy * activation'(x), written in terms of the output y:
      * relu: y > 0 ? dy : +0; leaky: y < 0 ? 0.01 dy : dy; tanh: dy * (1 - y y); sigmoid:

@@ -19,11 +19,18 @@ static float madd(float a, float b, float c)
 #endif
 }
 
+/* Where row i of a matrix in lines begins. */
+static ptrdiff_t row_at(const cae_gemm *g, size_t i, ptrdiff_t line_step, ptrdiff_t row_step)
+{
+    const size_t line = g->line != 0 ? g->line : g->m;
+    return (ptrdiff_t)(i / line) * line_step + (ptrdiff_t)(i % line) * row_step;
+}
+
 static float start_of(const cae_gemm *g, size_t i, size_t j)
 {
     switch (g->start) {
     case CAE_START_C:
-        return g->c[(ptrdiff_t)i * g->c_row + (ptrdiff_t)j];
+        return g->c[row_at(g, i, g->c_line, g->c_row) + (ptrdiff_t)j];
     case CAE_START_COLUMN_BIAS:
         return g->bias[j];
     case CAE_START_ROW_BIAS:
@@ -41,13 +48,26 @@ static void gemm(const cae_gemm *g)
                 (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
             float acc = start_of(g, i, j);
             for (size_t s = 0; s < g->segments; s++) {
-                const float *a = g->a + g->a_segment[s] + (ptrdiff_t)i * g->a_row;
+                const float *a = g->a + g->a_segment[s] + row_at(g, i, g->a_line, g->a_row);
                 const float *b = g->b + g->b_segment[s] + column;
                 for (size_t l = 0; l < g->k; l++) {
                     acc = madd(a[(ptrdiff_t)l * g->a_k], b[(ptrdiff_t)l * g->b_k], acc);
                 }
             }
-            g->c[(ptrdiff_t)i * g->c_row + (ptrdiff_t)j] = acc;
+            if (g->relu && acc < 0.0f) {
+                acc = 0.0f;
+            }
+            g->c[row_at(g, i, g->c_line, g->c_row) + (ptrdiff_t)j] = acc;
+        }
+    }
+}
+
+static void transpose(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t from_row,
+                      size_t rows, size_t cols)
+{
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < cols; j++) {
+            to[(ptrdiff_t)j * to_row + (ptrdiff_t)i] = from[(ptrdiff_t)i * from_row + (ptrdiff_t)j];
         }
     }
 }
@@ -312,6 +332,7 @@ const cae_kernels
         .exact = true,
 #endif
         .gemm = gemm,
+        .transpose = transpose,
         .activate = activate,
         .activate_back = activate_back,
         .add = add,

@@ -30,6 +30,7 @@ static const struct kernel {
     size_t cases;
 } kernels[] = {
     {"gemm", case_gemm, 67 * 13 * 8},
+    {"transpose", case_transpose, 67 * 20},
     {"activate", case_activate, 67 * 100},
     {"activate_back", case_activate_back, 67 * 100},
     {"add", case_add, 67 * 30},
@@ -68,7 +69,7 @@ static void gemm_wrong_in_the_last_bit(const cae_gemm *g)
     honest->gemm(g);
     if (g->m > 0 && g->n > 0) {
         uint32_t bits;
-        float *last = g->c + (ptrdiff_t)(g->m - 1) * g->c_row + (ptrdiff_t)g->n - 1;
+        float *last = g->c + (ptrdiff_t)g->n - 1;
         memcpy(&bits, last, sizeof(bits));
         bits ^= 1u;
         memcpy(last, &bits, sizeof(bits));
@@ -90,6 +91,7 @@ static void gemm_reads_behind_b(const cae_gemm *g)
     float c[13 * 128];
     wider.c = c;
     wider.c_row = 100;
+    wider.line = 0;
     wider.start = CAE_START_ZERO;
     honest->gemm(&wider);
     honest->gemm(g);

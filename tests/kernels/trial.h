@@ -59,6 +59,7 @@ bool floats_equal(trial *t, const char *kernel, const char *what, const float *r
 /* ---- The cases ---- */
 
 void case_gemm(trial *t);
+void case_transpose(trial *t);
 void case_activate(trial *t);
 void case_activate_back(trial *t);
 void case_add(trial *t);
