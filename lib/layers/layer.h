@@ -117,6 +117,7 @@ typedef struct cae_layer_type {
     const char *word;
     unsigned takes;
     bool transposed; /* conv and tconv: see taps.h */
+    bool activates;  /* its forward applies the activation */
     bool picks;      /* keeps in training which input each output took: cae_pass.arg */
     bool whole;      /* needs its training size, all of it at once: no other sizes, no tiles */
 
@@ -142,7 +143,7 @@ typedef struct cae_layer_type {
     /* Bytes of scratch memory for a pass; SIZE_MAX when that overflows. NULL: none. */
     size_t (*scratch)(const cae_layer *l, const cae_pass *pass, bool training);
 
-    /* y from x, before the activation. */
+    /* y from x, before the activation unless the type says otherwise. */
     void (*forward)(const cae_pass *p);
 
     /* From dy (behind the activation's gradient): adds to weight_grad and bias_grad, and makes

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/size.h"
+#include "layers/taps.h"
 #include "layers/types.h"
 
 /* How much the weights' pass walks over at a time, while all channels run over it: floats of the
@@ -204,17 +205,6 @@ static void weights_image(const struct work *w, const cae_picks *picks, size_t i
     }
 }
 
-static void add_bias(const cae_pass *p)
-{
-    const cae_view *dy = &p->dy;
-    for (size_t image = 0; image < p->images; image++) {
-        for (ptrdiff_t y = dy->region.y0; y < dy->region.y1; y++) {
-            p->kernels->sum_rows(p->bias_grad, cae_view_at(dy, image, y, dy->region.x0),
-                                 cae_region_width(&dy->region), dy->c, (ptrdiff_t)dy->c);
-        }
-    }
-}
-
 /* ---- The gradient of the input --------------------------------------------------------------- */
 
 /* The part of a row of the input that a row of coarse pixels meets: `width` pixels of it from
@@ -307,7 +297,7 @@ void cae_picks_backward(const cae_pass *p)
 {
     cae_pass shared = *p;
     if (p->weight_grad != NULL) {
-        add_bias(p);
+        cae_taps_bias(p);
     }
     if (p->dx_wanted[0] && !p->dx_begun[0]) {
         cae_view_zero(&p->dx[0], p->images);

@@ -211,7 +211,9 @@ void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *bas
     const cae_pass p = make_pass(e, plan, base, layer);
     zero_margin(&p.y, &plan->tensors[layer + 1].outer, plan->images);
     l->type->forward(&p);
-    activate(e->kernels, l->activation, &p.y, plan->images);
+    if (!l->type->activates) {
+        activate(e->kernels, l->activation, &p.y, plan->images);
+    }
 }
 
 void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base)
