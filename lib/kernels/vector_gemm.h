@@ -80,11 +80,12 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
         }
     }
     const vec zero = v_set(0.0f);
+    const bool relu = g->relu;
     UNROLL for (int r = 0; r < rows; r++)
     {
         UNROLL for (int w = 0; w < words; w++)
         {
-            const vec y = g->relu ? v_andnot(v_greater(zero, acc[r][w]), acc[r][w]) : acc[r][w];
+            const vec y = relu ? v_andnot(v_greater(zero, acc[r][w]), acc[r][w]) : acc[r][w];
             store_word(c + at->c[r] + w * LANES, y, part);
         }
     }
