@@ -32,6 +32,7 @@ class Run:
         self.worker = self.build / 'tests' / 'bench' / 'cae_bench'
         self.started = []
         self.peers = {}
+        self.torch = None  # what its worker says of itself
         self.one = self.start([self.worker], 1)
         self.two = self.start([self.worker], 2) if len(processors()) > 1 else None
         self.machine = self.one.ask('machine')

@@ -40,8 +40,9 @@ def measure_preset(run, preset, seconds):
     all_threads = (1, 2) if run.two else (1,)
     others = peers_of(run, preset)
     for worker in [run.one, run.two] + [run.peers[who] for who in others]:
-        if worker:
-            worker.ask('open', preset)
+        answer = worker.ask('open', preset) if worker else {}
+        if 'algebra' in answer:
+            run.torch = answer
     found = {(who, threads, call): [] for who, threads in
              [('libcae', t) for t in all_threads] + others for call in CALLS}
     end = time.monotonic() + seconds
@@ -121,6 +122,21 @@ class Results:
         return 2 * speed_up / scaling if scaling and speed_up else None
 
 
+def slow_algebra(run):
+    """Whether PyTorch runs on the plain BLAS, which is several times slower than others."""
+    return run.torch is not None and not any(
+        word in path for path in run.torch['algebra'] for word in ('openblas', 'mkl', 'blis', 'atlas'))
+
+
+def note_of_torch(run):
+    used = ', '.join(run.torch['algebra']) or 'no BLAS that shows'
+    note = f'PyTorch {run.torch["version"]} with {used}.'
+    if slow_algebra(run):
+        note += (' That is the plain BLAS, several times slower than others: bars against PyTorch are '
+                 'not judged (Debian: install libopenblas0-pthread).')
+    return note
+
+
 def table_of_steps(results):
     rows = []
     for preset, data in results.found.items():
@@ -140,6 +156,8 @@ def table_of_steps(results):
     if any(who == 'oneDNN' for who, _ in results.run.peers):
         notes.append('oneDNN stands for its convolutions alone, in the layouts it likes best: no pools, '
                      'no reorders, no Adam.')
+    if results.run.torch:
+        notes.append(note_of_torch(results.run))
     return Table('steps', f'Batch {BATCH}, {SIDE} x {SIDE}', [
         'call', 'who', 'threads', 'ms', 'GFLOP/s', 'of peak', 'against ours', 'windows'], rows, notes)
 
@@ -161,13 +179,15 @@ def tables(run, found):
 
 def bars(run, found):
     results = Results(run, found)
+    fair = not slow_algebra(run)
     rows = []
     for preset in found:
         simple = preset.startswith('sae')
         for call, torch, peak in (('train', 4, 0.5), ('infer', 1.5, None)) if simple else (
                 ('train', 3.5, 0.75), ('infer', 2.7, 0.75)):
             point = '3' if simple else '1'
-            ratio, share = results.ratio(preset, call, 'PyTorch'), results.share(preset, call)
+            ratio = results.ratio(preset, call, 'PyTorch') if fair else None
+            share = results.share(preset, call)
             if peak:
                 rows.append(run.bar(point, f'{preset} {call}, 1 thread: share of peak',
                                     share, '>=', peak, percent))
