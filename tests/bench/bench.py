@@ -14,12 +14,16 @@ import sys
 import time
 
 import layers
+import limits
 import steps
+import sweep
 import tables
+import tiers
 from windows import Judge
 from workers import Broken, Worker, find_peers, processors
 
-PARTS = {'steps': steps, 'layers': layers}
+PARTS = {'steps': steps, 'layers': layers, 'limits': limits, 'tiers': tiers,
+         'sweep': sweep}
 
 
 class Run:
@@ -140,7 +144,7 @@ def measure(run):
     for part, data in found.items():  # when all is measured, the best of the probes is known
         made += PARTS[part].tables(run, data)
         rows += PARTS[part].bars(run, data)
-    return [table_of_machine(run, absent)] + made + [table_of_bars(rows)]
+    return [table_of_machine(run, absent)] + made + [table_of_bars(sorted(rows, key=lambda row: row[1]))]
 
 
 def write(run, made):

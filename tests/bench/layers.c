@@ -30,6 +30,7 @@ struct layers {
     double *cells;
     size_t count;
     size_t round;
+    bool halves;         /* in every round */
     struct times *times; /* of the round under way */
     double clock_cost;   /* of reading the clock once */
 };
@@ -111,7 +112,7 @@ static bool run_round(void *arg)
 {
     struct layers *l = arg;
     const size_t layer_len = l->plan->to;
-    const bool halves = l->round++ % 2 == 0;
+    const bool halves = l->round++ % 2 == 0 || l->halves;
     memset(l->times, 0, layer_len * sizeof(l->times[0]));
     memset(l->sums, 0, l->engine.net->parameters * sizeof(float));
     run_forward(l);
@@ -242,13 +243,15 @@ static void run_rounds(struct layers *l, size_t rounds)
     printf("]");
 }
 
-/* layers TEXT COUNT ROUNDS: the text is a preset's name, or its lines with ';' between them. */
+/* layers TEXT COUNT ROUNDS [halves]: the text is a preset's name, or its lines with ';' between
+ * them. `halves`: no whole rounds. */
 const char *bench_layers(char **words)
 {
     struct layers l = {.model = NULL};
     if (words[3] == NULL) {
-        return "wanted: TEXT COUNT ROUNDS";
+        return "wanted: TEXT COUNT ROUNDS [halves]";
     }
+    l.halves = words[4] != NULL && strcmp(words[4], "halves") == 0;
     for (char *c = words[1]; *c != '\0'; c++) {
         *c = *c == ';' ? '\n' : *c;
     }

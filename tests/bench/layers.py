@@ -16,12 +16,12 @@ def batch_of(preset):
     return 32 if preset.startswith('sae') else 1
 
 
-def rounds(run, text, count, number_of):
+def rounds(run, text, count, number_of, kind='both'):
     """(layers, windows): each window's detail is whether its backward passes were halved, and the
-    times of all layers."""
-    answer = run.one.ask('layers', text, count, number_of)
+    times of all layers. `kind` 'halves': no whole ones."""
+    answer = run.one.ask('layers', text, count, number_of, kind)
     return answer['layers'], [
-        run.judge.window(1, r['window'][0], (i % 2 == 0, r['times']))
+        run.judge.window(1, r['window'][0], (kind == 'halves' or i % 2 == 0, r['times']))
         for i, r in enumerate(answer['rounds'])]
 
 

@@ -62,9 +62,8 @@ def alone(kind, channels, out_channels, side, kernel, stride=1, pad=0):
     layer in question is number 1."""
     options = f'kernel {kernel} stride {stride} pad {pad}'
     back = 'tconv' if kind == 'conv' else 'conv'
-    return ';'.join([f'input 1 {side[0]} {side[1]}', f'conv {channels} kernel 1 relu',
-                     f'{kind} {out_channels} {options} relu', 'code',
-                     f'{back} 1 {options} sigmoid', ''])
+    return ';'.join([f'input 1 {side[0]} {side[1]}', f'conv {channels} kernel 1 relu', 'code',
+                     f'{kind} {out_channels} {options} relu', f'{back} 1 {options} sigmoid', ''])
 
 
 def ordinary(layer, name):
