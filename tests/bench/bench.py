@@ -65,6 +65,11 @@ class Run:
     def seconds(self, usual, quick):
         return quick if self.options.quick else usual * self.options.scale
 
+    def presets(self, usual):
+        """Which of the networks that a part looks at."""
+        chosen = self.options.presets or (steps.QUICK if self.options.quick else usual)
+        return [preset for preset in usual if preset in chosen]
+
     def layers_of(self, text):
         return self.one.ask('layers', text, 1, 0)['layers']
 
@@ -115,7 +120,7 @@ def options_from(arguments):
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--build', default='build', help='the build folder (default: build)')
     parser.add_argument('--only', default='', help='parts, by commas: ' + ', '.join(PARTS))
-    parser.add_argument('--presets', default='', help='networks for steps and layers, by commas')
+    parser.add_argument('--presets', default='', help='these networks alone, by commas')
     parser.add_argument('--quick', action='store_true', help='few windows: to see that all works')
     parser.add_argument('--scale', type=float, default=1, help='times as long as usual')
     parser.add_argument('--seconds', type=float, help='for the sweep')
@@ -148,10 +153,13 @@ def measure(run):
 
 
 def write(run, made):
-    if run.options.markdown:
+    if run.options.markdown == '-':
         print('\n'.join(tables.markdown(table) for table in made))
     else:
         print('\n'.join(tables.text(table) for table in made))
+    if run.options.markdown not in (None, '-'):
+        path = pathlib.Path(run.options.markdown)
+        path.write_text(tables.fill(path.read_text(encoding='utf-8'), made), encoding='utf-8')
     if run.options.json:
         data = {'best': run.judge.best, 'tables': [table._asdict() for table in made]}
         pathlib.Path(run.options.json).write_text(json.dumps(data, indent=1) + '\n', encoding='utf-8')

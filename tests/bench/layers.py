@@ -28,7 +28,7 @@ def rounds(run, text, count, number_of, kind='both'):
 def measure(run):
     found = {}
     turns = run.seconds(5, 1)
-    for preset in run.options.presets or PRESETS:
+    for preset in run.presets(PRESETS):
         run.say(f'{preset}: layers')
         count = batch_of(preset)
         data = found[preset] = {'count': count, 'windows': [], 'ordinary': {}}

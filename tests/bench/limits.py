@@ -60,10 +60,10 @@ def stripped_size(run):
 
 def measure(run):
     found = {'calls': {}, 'memory': {}}
-    for preset in CODECS:
+    for preset in run.presets(CODECS):
         run.say(f'{preset}: single and large images')
         found['calls'][preset] = measure_calls(run, preset, int(run.seconds(4, 1)))
-    for preset in CODECS if run.options.quick else steps.PRESETS:
+    for preset in run.presets(steps.PRESETS):
         run.say(f'{preset}: memory')
         found['memory'][preset] = measure_memory(run, preset)
     found['size'] = stripped_size(run)

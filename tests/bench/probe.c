@@ -36,39 +36,34 @@ double bench_wall(void)
 #if defined(__x86_64__)
 /* In assembler, since a compiler that moves loads ahead runs out of registers and measures its own
  * spills. Twelve chains hide the latency of a multiply-add. */
-enum { LOOP_FLOPS = 12 * 8 * 2, ROUNDS = 4, TABLE = 24 * ROUNDS };
+enum { LOOP_FLOPS = 12 * 8 * 2, ROUNDS = 2, TABLE = 24 * ROUNDS };
 
 #define REGISTERS                                                                            \
     "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
         "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 
-/* Denormals and overflows would have a time of their own: chains go to x / (1 - y), or grow slowly. */
+#define TWELVE(f)  f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11)
+#define CLEAR(a)   "vxorps %%ymm" #a ", %%ymm" #a ", %%ymm" #a "\n\t"
+#define LOOP(body) ".p2align 5\n1:\n\t" body "dec %0\n\tjnz 1b\n\tvzeroupper"
+
+/* What the loops read. No chain overflows or goes down to denormals, which have times of their own. */
 static const float table[TABLE] = {0.5f, 0.25f};
 
-#define CLEAR(a) "vxorps %%ymm" #a ", %%ymm" #a ", %%ymm" #a "\n\t"
-#define CLEAR_ALL                                                                              \
-    CLEAR(0)                                                                                   \
-    CLEAR(1) CLEAR(2) CLEAR(3) CLEAR(4) CLEAR(5) CLEAR(6) CLEAR(7) CLEAR(8) CLEAR(9) CLEAR(10) \
-        CLEAR(11)
-
+/* a = 0.25 a + 0.5, twelve times. */
 static void multiply_add(size_t loops)
 {
-#define STEP(a) "vfmadd213ps %%ymm12, %%ymm13, %%ymm" #a "\n\t"
-    __asm__ volatile(CLEAR_ALL "vbroadcastss (%1), %%ymm12\n\t"
-                               "vbroadcastss 4(%1), %%ymm13\n\t"
-                               ".p2align 5\n"
-                               "1:\n\t" STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6)
-                                   STEP(7) STEP(8) STEP(9) STEP(10) STEP(11) "dec %0\n\t"
-                                                                             "jnz 1b\n\t"
-                                                                             "vzeroupper"
+#define CONSTANTS "vbroadcastss (%1), %%ymm12\n\tvbroadcastss 4(%1), %%ymm13\n\t"
+#define STEP(a)   "vfmadd213ps %%ymm12, %%ymm13, %%ymm" #a "\n\t"
+    __asm__ volatile(TWELVE(CLEAR) CONSTANTS LOOP(TWELVE(STEP))
                      : "+r"(loops)
                      : "r"(table), "m"(table)
                      : REGISTERS, "cc");
+#undef CONSTANTS
 #undef STEP
 }
 
 /* Six rows by sixteen columns of a matrix product: 6 broadcasts and 2 loads for 12 multiplies and 12
- * adds; four such rounds before the loop goes back. */
+ * adds; two such rounds before the loop goes back. */
 static void load_heavy(size_t loops)
 {
 #define ROW(at, low, high)                             \
@@ -77,19 +72,19 @@ static void load_heavy(size_t loops)
     "vaddps %%ymm15, %%ymm" #low ", %%ymm" #low "\n\t" \
     "vmulps %%ymm13, %%ymm14, %%ymm14\n\t"             \
     "vaddps %%ymm14, %%ymm" #high ", %%ymm" #high "\n\t"
-#define ROUND(at)                                                                                  \
-    "vmovups " #at "(%1), %%ymm12\n\t"                                                             \
-    "vmovups " #at "+32(%1), %%ymm13\n\t" ROW(at + 64, 0, 1) ROW(at + 68, 2, 3) ROW(at + 72, 4, 5) \
-        ROW(at + 76, 6, 7) ROW(at + 80, 8, 9) ROW(at + 84, 10, 11)
+#define COLUMNS(at) "vmovups " #at "(%1), %%ymm12\n\tvmovups " #at "+32(%1), %%ymm13\n\t"
+#define UPPER(at)   ROW(at + 64, 0, 1) ROW(at + 68, 2, 3) ROW(at + 72, 4, 5)
+#define LOWER(at)   ROW(at + 76, 6, 7) ROW(at + 80, 8, 9) ROW(at + 84, 10, 11)
+#define ROUND(at)   COLUMNS(at) UPPER(at) LOWER(at)
     size_t rounds = loops / ROUNDS;
-    __asm__ volatile(CLEAR_ALL ".p2align 5\n"
-                               "1:\n\t" ROUND(0) ROUND(96) ROUND(192) ROUND(288) "dec %0\n\t"
-                                                                                 "jnz 1b\n\t"
-                                                                                 "vzeroupper"
+    __asm__ volatile(TWELVE(CLEAR) LOOP(ROUND(0) ROUND(96))
                      : "+r"(rounds)
                      : "r"(table), "m"(table)
                      : REGISTERS, "cc");
 #undef ROW
+#undef COLUMNS
+#undef UPPER
+#undef LOWER
 #undef ROUND
 }
 

@@ -8,9 +8,11 @@ import work
 from tables import Table, kept, number, percent, spread
 
 PRESETS = ('cae-compress', 'cae-denoise', 'sae-compress', 'sae-denoise')
+QUICK = ('cae-compress', 'sae-compress')
 CALLS = ('train', 'infer')
 BATCH, SIDE = 32, 64
 SEVERAL = 3  # windows of ours a turn: they are cheap beside the peers'
+UPDATED = 2 ** 27  # bytes, beyond every cache
 
 
 def ours(run, threads, call, windows=1, count=BATCH, side=SIDE, repeat=1, worker=None):
@@ -61,12 +63,15 @@ def measure_preset(run, preset, seconds):
 
 def measure(run):
     found = {}
-    for preset in run.options.presets or PRESETS:
+    for preset in run.presets(PRESETS):
         run.say(f'{preset}: training and inference')
         layers = run.layers_of(preset)
         windows = measure_preset(run, preset, run.seconds(16, 1.5))
-        found[preset] = {'layers': layers, 'windows': windows,
-                         'parameters': run.one.ask('open', preset)['parameters']}
+        data = found[preset] = {'layers': layers, 'windows': windows}
+        if preset.startswith('sae'):
+            data['parameters'] = run.one.ask('open', preset)['parameters']
+            data['update'] = [run.judge.window(1, raw) for raw in
+                              run.one.ask('update', UPDATED, 1, 11)['windows'][1:]]
     return found
 
 
@@ -88,6 +93,9 @@ class Results:
     def time(self, preset, call, threads=1, who='libcae'):
         figure = self.figures.get((preset, who, threads, call))
         return figure.median if figure else None
+
+    def least(self, preset, call, threads, who):
+        return min(w.seconds for w in self.found[preset]['windows'][who, threads, call])
 
     def rate(self, preset, call, threads, who):
         return self.flops(preset, call) / self.time(preset, call, threads, who) * 1e-9
@@ -147,10 +155,11 @@ def table_of_steps(results):
                     continue
                 ratio = results.ratio(preset, call, who, threads) if who != 'libcae' else None
                 rows.append([f'{preset} {call}', who, str(threads), spread(figure, 1, 1e3),
+                             number(results.least(preset, call, threads, who) * 1e3),
                              number(results.rate(preset, call, threads, who)),
                              percent(results.share(preset, call, threads, who)),
                              number(ratio, 2), kept(figure)])
-    notes = ['Times are medians with quartiles; "against ours" is the time of a peer over ours with as '
+    notes = ['Times are medians with quartiles, and the least of all windows; "against ours" is the time of a peer over ours with as '
              'many threads; "windows" says how many counted, and how near to their best the probes '
              'were in those.']
     if any(who == 'oneDNN' for who, _ in results.run.peers):
@@ -159,7 +168,7 @@ def table_of_steps(results):
     if results.run.torch:
         notes.append(note_of_torch(results.run))
     return Table('steps', f'Batch {BATCH}, {SIDE} x {SIDE}', [
-        'call', 'who', 'threads', 'ms', 'GFLOP/s', 'of peak', 'against ours', 'windows'], rows, notes)
+        'call', 'who', 'threads', 'ms', 'least', 'GFLOP/s', 'of peak', 'against ours', 'windows'], rows, notes)
 
 
 def table_of_scaling(results):
@@ -171,9 +180,30 @@ def table_of_scaling(results):
         'call', 'speed-up', 'of the probes', 'speed-up by half of that'], rows)
 
 
+def table_of_limits(results):
+    """What bounds a training step of a network whose weights fit no cache."""
+    rows = []
+    peak = results.run.judge.peak
+    for preset, data in results.found.items():
+        if 'update' in data:
+            # Weights and moments are read and written once, and the weights read forward; those of
+            # the second layer, half of them, backward too.
+            traffic = 4 * data['parameters'] * (6 + 1 + 0.5)
+            rate = 2 * UPDATED / results.run.judge.figure(data['update']).median
+            arithmetic = results.flops(preset, 'train') * 1e-9 / peak if peak else None
+            rows.append([preset, number(arithmetic and arithmetic * 1e3), number(traffic / 1e6, 0),
+                         number(rate / 1e9), number(traffic / rate * 1e3),
+                         number(results.time(preset, 'train') * 1e3)])
+    return Table('limits', 'Training of dense networks, 1 thread: what it cannot go below', [
+        'network', 'arithmetic at peak, ms', 'traffic, MB', 'GB/s in an update in place',
+        'traffic, ms', 'measured, ms'], rows)
+
+
 def tables(run, found):
     results = Results(run, found)
     made = [table_of_steps(results)]
+    if any('update' in data for data in found.values()):
+        made.append(table_of_limits(results))
     return made + ([table_of_scaling(results)] if run.two else [])
 
 
