@@ -66,7 +66,7 @@ class Run:
         return quick if self.options.quick else usual * self.options.scale
 
     def presets(self, usual):
-        """Which of the networks that a part looks at."""
+        """Which of the usual networks a part looks at."""
         chosen = self.options.presets or (steps.QUICK if self.options.quick else usual)
         return [preset for preset in usual if preset in chosen]
 
@@ -74,7 +74,7 @@ class Run:
         return self.one.ask('layers', text, 1, 0)['layers']
 
     @staticmethod
-    def bar(point, what, value, sign, limit, write=lambda v: tables.number(v, 2)):
+    def bar(point, what, value, sign, limit, write=tables.hundredths):
         """A row of the last table."""
         if value is None:
             met = 'not measured'
@@ -103,17 +103,18 @@ def table_of_machine(run, absent):
             rows += [[f'multiply-adds in registers, {what}', f'{fma:.1f} GFLOP/s'],
                      [f'multiplies and adds with loads, {what}', f'{load:.1f} GFLOP/s']]
     if not judge.peak:
-        notes.append('No AVX2 and FMA here, so no probes: every window counts, and shares of the peak '
-                     'are left out.')
+        notes.append('No AVX2 and FMA here, so no probes: every window counts, and shares of the '
+                     'peak are left out.')
     else:
-        notes.append(f'Best of the run; the first is the peak. {judge.kept} of {judge.all} windows '
-                     'counted, where both probes before and behind were at '
-                     f'{100 * judge.lowest:.0f} to 95 % of their best or more.')
+        notes.append('Best of the run; the first is the peak. Windows count in which both probes, before '
+                     'and behind, were at 95 % of these or more; where too few were, down to '
+                     f'{100 * judge.lowest:.0f} %.')
     return tables.Table('machine', 'The machine', ['what', 'value'], rows, notes)
 
 
 def table_of_bars(rows):
-    return tables.Table('bars', 'What was asked for', ['bar', 'point', 'measured', 'asked', 'met'], rows)
+    return tables.Table('bars', 'What was asked for',
+                        ['bar', 'point', 'measured', 'asked', 'met'], rows)
 
 
 def options_from(arguments):
@@ -127,7 +128,7 @@ def options_from(arguments):
     parser.add_argument('--seed', type=int, default=1, help='of the sweep')
     parser.add_argument('--no-peers', action='store_true')
     parser.add_argument('--markdown', nargs='?', const='-', metavar='FILE',
-                        help='tables for documents; into FILE between its markers')
+                        help='for documents; into FILE between its markers')
     parser.add_argument('--json', metavar='FILE', help='the tables and the probes\' best as data')
     parser.add_argument('--verbose', action='store_true', help='say what is under way')
     options = parser.parse_args(arguments)
@@ -149,7 +150,8 @@ def measure(run):
     for part, data in found.items():  # when all is measured, the best of the probes is known
         made += PARTS[part].tables(run, data)
         rows += PARTS[part].bars(run, data)
-    return [table_of_machine(run, absent)] + made + [table_of_bars(sorted(rows, key=lambda row: row[1]))]
+    rows.sort(key=lambda row: row[1])
+    return [table_of_machine(run, absent)] + made + [table_of_bars(rows)]
 
 
 def write(run, made):

@@ -114,7 +114,7 @@ static bool run_round(void *arg)
     const size_t layer_len = l->plan->to;
     const bool halves = l->round++ % 2 == 0 || l->halves;
     memset(l->times, 0, layer_len * sizeof(l->times[0]));
-    memset(l->sums, 0, l->engine.net->parameters * sizeof(float));
+    memset(l->sums, 0, l->engine.net->packed_len * sizeof(float));
     run_forward(l);
     run_loss(l);
     for (size_t i = layer_len; i-- > 0;) {
@@ -149,8 +149,8 @@ static bool prepare(struct layers *l, const char *text, size_t count)
     cae_plan_make(l->plan, CAE_WHOLE, l->shapes, cae_region_whole(&l->shapes[net->layer_len]),
                   count, true, NULL);
     l->base = cae_alloc_zeroed(net->memory, l->plan->size, 1);
-    l->packed_back = cae_alloc_zeroed(net->memory, net->parameters, sizeof(float));
-    l->sums = cae_alloc_zeroed(net->memory, net->parameters, sizeof(float));
+    l->packed_back = cae_alloc_zeroed(net->memory, net->packed_len, sizeof(float));
+    l->sums = cae_alloc_zeroed(net->memory, net->packed_len, sizeof(float));
     l->cells = bench_need(cae_loss_cells(net->input.h, net->input.w), sizeof(double));
     l->times = bench_need(net->layer_len, sizeof(l->times[0]));
     l->images = bench_noise(count * net->input.c * net->input.h * net->input.w, 3);

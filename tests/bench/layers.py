@@ -1,5 +1,5 @@
-"""Every layer and pass of the networks, in place; and beside each pass of a transposed convolution an
-ordinary one with as much to do.
+"""Every layer and pass of the networks, in place; and beside each pass of a transposed convolution
+an ordinary one with as much to do.
 
 SPDX-License-Identifier: BSD-2-Clause
 """
@@ -54,11 +54,11 @@ def measure_ordinary(run, found, index, layer):
 # ---- Results --------------------------------------------------------------------------------------
 
 def seconds(run, windows, layer, column):
-    """Of one layer and column, over the rounds that have it."""
+    """Of one layer and column, over the rounds that have it; and how good those were."""
     halves = {FORWARD: (True, False), BACKWARD: (False,)}.get(column, (True,))
     chosen = [w for w in windows if w.detail[0] in halves]
     figure = run.judge.figure(chosen, lambda w: w.detail[1][layer][column])
-    return figure.median if figure else 0
+    return (figure.median, figure.near) if figure else (0, 1)
 
 
 class Line:
@@ -67,6 +67,7 @@ class Line:
     def __init__(self, run, data, index):
         self.run, self.data, self.index = run, data, index
         self.layer = data['layers'][index]
+        self.near = 1
         following = data['layers'][index + 1:index + 2]
         self.pool = index + 1 if following and following[0]['type'] == 'maxpool' else None
         self.forward = self.time(FORWARD)
@@ -75,7 +76,9 @@ class Line:
         self.all = self.forward + self.time(BACKWARD)
 
     def of(self, index, column):
-        return seconds(self.run, self.data['windows'], index, column) / self.data['count']
+        found, near = seconds(self.run, self.data['windows'], index, column)
+        self.near = min(self.near, near)
+        return found / self.data['count']
 
     def time(self, column, with_pool=True):
         pool = self.of(self.pool, column) if self.pool and with_pool else 0
@@ -108,7 +111,8 @@ class Line:
 
 
 def lines_of(run, data):
-    return [Line(run, data, i) for i, layer in enumerate(data['layers']) if work.multiply_adds(layer)]
+    return [Line(run, data, i) for i, layer in enumerate(data['layers'])
+            if work.multiply_adds(layer)]
 
 
 def micro(value):
@@ -128,19 +132,20 @@ def table_of_layers(run, preset, data):
             [micro(x.pool_back), micro(x.all), percent(x.work / arithmetic), percent(x.all / time),
              number(x.all / time / (x.work / arithmetic), 2)] for x in lines]
     peak = run.judge.peak
-    rows.append(['all'] + ['-'] * 7 + [micro(time), percent(1), percent(1),
-                                       percent(2 * arithmetic / time * 1e-9 / peak) if peak else '-'])
-    notes = ['us per image. A pool counts with the layer before it: forward in its "forward", backward '
-             'in a column of its own. "both" is forward and the whole backward pass, which reads '
-             'what it shares once; the last cell of the last row is the share of peak.']
+    share = percent(2 * arithmetic / time * 1e-9 / peak) if peak else '-'
+    rows.append(['all'] + ['-'] * 7 + [micro(time), percent(1), percent(1), share])
+    notes = ['us per image. A pool counts with the layer before it: forward in its "forward", '
+             'backward in a column of its own. "both" is forward and the whole backward pass, '
+             'which reads what it shares once; the last cell of the last row is the share of peak. '
+             f'Windows at {percent(min(x.near for x in lines))} of the best probes or more.']
     alive = [data['layers'][x.pool]['alive'] for x in lines if x.pool]
     if alive:
-        notes.append('Behind the pools the gradient is sparse, as data has it (random images, weights as '
-                     'drawn): of the pooled values ' + ', '.join(percent(a) for a in alive) +
+        notes.append('Behind the pools the gradient is sparse, as data has it (random images, weights '
+                     'as drawn): of the pooled values ' + ', '.join(percent(a) for a in alive) +
                      ' are above zero, and of the gradient a quarter of that.')
     return Table(f'layers-{preset}', f'{preset}, layer by layer', [
-        'layer', 'forward', 'of peak', 'data', 'of peak', 'weights', 'of peak', 'pool back', 'both',
-        'arithmetic', 'time', 'time/arith.'], rows, notes)
+        'layer', 'forward', 'of peak', 'data', 'of peak', 'weights', 'of peak', 'pool back',
+        'both', 'arithmetic', 'time', 'time/arith.'], rows, notes)
 
 
 def transposed(run, data):
@@ -150,7 +155,7 @@ def transposed(run, data):
         for name in work.PASSES:
             entry = data['ordinary'].get((line.index, name))
             if entry:
-                time = seconds(run, entry['windows'], 1, COLUMN[name])
+                time, _ = seconds(run, entry['windows'], 1, COLUMN[name])
                 per_term = time / work.multiply_adds(entry['layer'])
                 ratio = line.took(name) / work.multiply_adds(line.layer) / per_term
                 found.append((line, name, entry['layer'], ratio))
@@ -160,12 +165,13 @@ def transposed(run, data):
 def table_of_transposed(run, preset, data):
     rows = []
     for line, name, layer, ratio in transposed(run, data):
-        rows.append([line.title, name, f'{layer["in"][0]}->{layer["out"][0]} k{layer["kernel"]} to '
-                     f'{layer["out"][1]} x {layer["out"][2]}',
+        into, out = layer['in'], layer['out']
+        rows.append([line.title, name,
+                     f'{into[0]}->{out[0]} k{layer["kernel"]} to {out[1]} x {out[2]}',
                      number(work.multiply_adds(layer) / work.multiply_adds(line.layer), 2),
                      number(work.terms(line.layer, name), 0), number(work.terms(layer, name), 0),
                      number(ratio, 2)])
-    return Table(f'transposed-{preset}', f'{preset}: transposed convolutions against ordinary ones', [
+    return Table(f'transposed-{preset}', f'{preset}: transposed convolutions by ordinary ones', [
         'layer', 'pass', 'ordinary', 'its work', 'terms', 'its terms', 'time by work'], rows)
 
 
@@ -186,12 +192,12 @@ def bars(run, found):
                       if which == name]
             if ratios:
                 worst, where = max(ratios)
-                rows.append(run.bar('4', f'{preset} {name}: {where} against an ordinary convolution',
+                rows.append(run.bar('4', f'{preset} {name}: {where} by an ordinary convolution',
                                     worst, '<=', 1.3))
         if data['ordinary']:
             lines = lines_of(run, data)
             time, arithmetic = sum(x.all for x in lines), sum(x.work for x in lines)
             for line in (lines[0], lines[-1]):
-                rows.append(run.bar('4', f'{preset} {line.title}: share of time by share of arithmetic',
+                rows.append(run.bar('4', f'{preset} {line.title}: share of time by arithmetic',
                                     line.all / time / (line.work / arithmetic), '<=', 3))
     return rows

@@ -126,8 +126,8 @@ def bars(run, found):
     rows = []
     for preset, windows in found['calls'].items():
         calls = Calls(run, windows)
-        rows += [run.bar('5', f'{preset}: batch 1 by batch {BATCH}, encode + decode', calls.single, '<=',
-                         1.3),
+        rows += [run.bar('5', f'{preset}: batch 1 by batch {BATCH}, encode + decode', calls.single,
+                         '<=', 1.3),
                  run.bar('5', f'{preset}: a pixel of {LARGE} x {LARGE} by one of {SIDE} x {SIDE}',
                          calls.growth, '<=', 1.1),
                  run.bar('5', f'{preset}: load and first face, ms', calls.first.median * 1e3, '<=', 5)]

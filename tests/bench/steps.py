@@ -66,7 +66,7 @@ def measure(run):
     for preset in run.presets(PRESETS):
         run.say(f'{preset}: training and inference')
         layers = run.layers_of(preset)
-        windows = measure_preset(run, preset, run.seconds(16, 1.5))
+        windows = measure_preset(run, preset, run.seconds(24, 1.5))
         data = found[preset] = {'layers': layers, 'windows': windows}
         if preset.startswith('sae'):
             data['parameters'] = run.one.ask('open', preset)['parameters']
@@ -159,16 +159,17 @@ def table_of_steps(results):
                              number(results.rate(preset, call, threads, who)),
                              percent(results.share(preset, call, threads, who)),
                              number(ratio, 2), kept(figure)])
-    notes = ['Times are medians with quartiles, and the least of all windows; "against ours" is the time of a peer over ours with as '
-             'many threads; "windows" says how many counted, and how near to their best the probes '
-             'were in those.']
+    notes = ['Times are medians with quartiles, and the least of all windows; "against ours" is the '
+             'time of a peer over ours with as many threads; "windows" says how many counted, and how '
+             'near to their best the probes were in those.']
     if any(who == 'oneDNN' for who, _ in results.run.peers):
         notes.append('oneDNN stands for its convolutions alone, in the layouts it likes best: no pools, '
                      'no reorders, no Adam.')
     if results.run.torch:
         notes.append(note_of_torch(results.run))
     return Table('steps', f'Batch {BATCH}, {SIDE} x {SIDE}', [
-        'call', 'who', 'threads', 'ms', 'least', 'GFLOP/s', 'of peak', 'against ours', 'windows'], rows, notes)
+        'call', 'who', 'threads', 'ms', 'least', 'GFLOP/s', 'of peak', 'against ours', 'windows'],
+        rows, notes)
 
 
 def table_of_scaling(results):

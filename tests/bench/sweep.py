@@ -1,5 +1,5 @@
-"""A sweep over the shapes of convolutions, to find what is slow. Shapes are drawn from a seed, kernels and
-strides evenly; each draw makes a convolution and the transposed one that undoes it.
+"""A sweep over the shapes of convolutions, to find what is slow. Shapes are drawn from a seed, kernels
+and strides evenly; each draw makes a convolution and the transposed one that undoes it.
 
 SPDX-License-Identifier: BSD-2-Clause
 """
@@ -158,18 +158,19 @@ def tables(run, data):
         copy_time = run.judge.figure(copy).median / 4 if copy else None
         rows.append([title(f.layer), f.name, number(work.terms(f.layer, f.name), 0),
                      number(f.figure(run).median * 1e6), percent(f.share(run)),
+                     percent(f.figure(run).near),
                      number(copy_time * 1e6 if copy_time else None)])
     shares = sorted(f.share(run) for f in found)
-    notes = [f'{data["drawn"]} shapes from seed {run.options.seed}: channels {CHANNELS[0]}-{CHANNELS[1]}, '
-             f'sides {SIDES[0]}-{SIDES[1]}, kernels 1-{KERNELS}, strides 1-{STRIDES}, up to {MOST:.0e} '
-             f'multiply-adds. Of their passes {len(found)} make at least 8 channels of 16 x 16 from at '
-             f'least 32 terms; {len(below)} of them are below a third of peak. "copy" is the time of '
+    notes = [f'{data["drawn"]} shapes from seed {run.options.seed}: channels {CHANNELS[0]}-'
+             f'{CHANNELS[1]}, sides {SIDES[0]}-{SIDES[1]}, kernels 1-{KERNELS}, strides 1-{STRIDES}, '
+             f'up to {MOST:.0e} multiply-adds. Of their passes {len(found)} make at least 8 channels '
+             f'of 16 x 16 from at least 32 terms; {len(below)} of them are below a third of peak. "copy" is the time of '
              'copying as many bytes as input, output and weights have.']
     if shares:
         notes.append(f'Median {percent(shares[len(shares) // 2])}, lowest tenth up to '
                      f'{percent(shares[len(shares) // 10])} of peak.')
     made = [Table('sweep', 'The slowest of the sweep',
-                  ['layer', 'pass', 'terms', 'us', 'of peak', 'copy us'], rows, notes)]
+                  ['layer', 'pass', 'terms', 'us', 'of peak', 'probes', 'copy us'], rows, notes)]
     if len(below) > WORST:
         made.append(Table('below', 'Below a third of peak', ['layer', 'pass', 'of peak'], [
             [title(f.layer), f.name, percent(f.share(run))]
@@ -181,5 +182,5 @@ def bars(run, data):
     if not run.judge.peak or not data['found']:
         return []
     least = min(data['found'], key=lambda f: f.share(run))
-    return [run.bar('8', f'sweep: the slowest, {title(least.layer)} {least.name}', least.share(run), '>=',
-                    ASKED, percent)]
+    return [run.bar('8', f'sweep: the slowest, {title(least.layer)} {least.name}',
+                    least.share(run), '>=', ASKED, percent)]

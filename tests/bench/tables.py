@@ -25,6 +25,10 @@ def number(value, digits=1):
     return '-' if value is None else f'{value:.{digits}f}'
 
 
+def hundredths(value):
+    return number(value, 2)
+
+
 def percent(value):
     return '-' if value is None else f'{100 * value:.0f} %'
 
@@ -44,7 +48,8 @@ def text(table):
 
     rule = '  '.join('-' * width for width in widths)
     return '\n'.join([f'== {table.title}', '', line_of(table.columns), rule] +
-                     [line_of(row) for row in table.rows] + [''] * bool(table.notes) + table.notes) + '\n'
+                     [line_of(row) for row in table.rows] +
+                     [''] * bool(table.notes) + table.notes) + '\n'
 
 
 def markdown(table):

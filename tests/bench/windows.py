@@ -55,8 +55,7 @@ class Judge:
 
     def __init__(self):
         self.best = {1: [0.0, 0.0], 2: [0.0, 0.0]}
-        self.lowest = 1.0
-        self.kept = self.all = 0
+        self.lowest = NEAR  # that any windows were kept at
 
     def window(self, cores, raw, detail=()):
         """From the six numbers that the worker prints."""
@@ -83,8 +82,6 @@ class Judge:
         near = max(near, 0)
         kept = [w for q, w in good if q >= near]
         self.lowest = min(self.lowest, near)
-        self.kept += len(kept)
-        self.all += len(windows)
         return Kept(kept, near, len(windows))
 
     def figure(self, windows, value=lambda w: w.seconds):

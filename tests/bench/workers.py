@@ -79,6 +79,6 @@ def find_peers(build):
     if onednn.exists():
         found['oneDNN'] = [onednn]
     else:
-        missing['oneDNN'] = ('not built (`meson compile -C BUILD peer_onednn`; it needs a C++ compiler and '
-                             'oneDNN 2, Debian: libdnnl-dev)')
+        missing['oneDNN'] = ('not built (`meson compile -C BUILD peer_onednn`; it needs a C++ compiler '
+                             'and oneDNN 2, Debian: libdnnl-dev)')
     return found, missing
