@@ -18,14 +18,13 @@ struct block_rows {
     size_t first; /* number of the first */
 };
 
-INLINE vec block_start(const cae_gemm *g, const float *c, size_t row, size_t column,
-                       const v_part *part)
+INLINE vec block_start(const cae_gemm *g, const float *c, size_t row, size_t column)
 {
     switch (g->start) {
     case CAE_START_C:
-        return load_word(c, part);
+        return v_load(c);
     case CAE_START_COLUMN_BIAS:
-        return load_word(g->bias + column, part);
+        return v_load(g->bias + column);
     case CAE_START_ROW_BIAS:
         return v_set(g->bias[row]);
     default:
@@ -33,9 +32,9 @@ INLINE vec block_start(const cae_gemm *g, const float *c, size_t row, size_t col
     }
 }
 
-/* Columns j ... of the rows `at`: `words` words, or a part of one. */
+/* Columns j ... of the rows `at`, `words` words of them. */
 INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, const int rows,
-                  const int words, const v_part *part)
+                  const int words)
 {
     vec acc[ROWS][WORDS];
     float *const c = g->c + (ptrdiff_t)j;
@@ -44,7 +43,7 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
         UNROLL for (int w = 0; w < words; w++)
         {
             acc[r][w] = block_start(g, c + at->c[r] + w * LANES, at->first + (size_t)r,
-                                    j + (size_t)(w * LANES), part);
+                                    j + (size_t)(w * LANES));
         }
     }
     const ptrdiff_t b_panel = g->b_panel;
@@ -64,8 +63,7 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
             vec bw[WORDS];
             UNROLL for (int w = 0; w < words; w++)
             {
-                bw[w] =
-                    load_word(b + (w / PANEL_WORDS) * b_panel + (w % PANEL_WORDS) * LANES, part);
+                bw[w] = v_load(b + (w / PANEL_WORDS) * b_panel + (w % PANEL_WORDS) * LANES);
             }
             UNROLL for (int r = 0; r < rows; r++)
             {
@@ -86,29 +84,25 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
         UNROLL for (int w = 0; w < words; w++)
         {
             const vec y = relu ? v_andnot(v_greater(zero, acc[r][w]), acc[r][w]) : acc[r][w];
-            store_word(c + at->c[r] + w * LANES, y, part);
+            v_store(c + at->c[r] + w * LANES, y);
         }
     }
 }
 
-/* All columns for a block of rows: as many words at a time as the rows leave registers for, then
- * fewer. */
+/* All whole words of columns for a block of rows: as many words at a time as the rows leave
+ * registers for, then those of a panel, then one. */
 INLINE void block_columns(const cae_gemm *g, const struct block_rows *at, const int rows,
                           const int words)
 {
     size_t j = 0;
     for (; g->n - j >= (size_t)words * LANES; j += (size_t)words * LANES) {
-        block(g, at, j, rows, words, NULL);
+        block(g, at, j, rows, words);
     }
-    for (; words > 2 && g->n - j >= 2 * LANES; j += 2 * LANES) {
-        block(g, at, j, rows, 2, NULL);
+    for (; words > PANEL_WORDS && g->n - j >= CAE_PANEL; j += CAE_PANEL) {
+        block(g, at, j, rows, PANEL_WORDS);
     }
     for (; g->n - j >= LANES; j += LANES) {
-        block(g, at, j, rows, 1, NULL);
-    }
-    if (j < g->n) {
-        const v_part rest = v_part_of(g->n - j);
-        block(g, at, j, rows, 1, &rest);
+        block(g, at, j, rows, 1);
     }
 }
 
@@ -125,10 +119,59 @@ BLOCK_ROWS(rows_4, 4, 2)
 BLOCK_ROWS(rows_5, 5, 2)
 BLOCK_ROWS(rows_6, 6, 2)
 
+static void (*const by_rows[])(const cae_gemm *, const struct block_rows *) = {
+    rows_1, rows_2, rows_3, rows_4, rows_5, rows_6};
+
+/* The last columns, fewer than a word: by way of copies that are a word wide. */
+static void last_columns(const cae_gemm *g, const struct block_rows *at, size_t rows)
+{
+    enum { TERMS = 64 };
+    float b[TERMS * LANES];
+    float c[ROWS * LANES];
+    const size_t j = g->n - g->n % LANES;
+    const v_part part = v_part_of(g->n - j);
+    const ptrdiff_t column = (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
+    const vec zero = v_set(0.0f);
+    struct block_rows own = *at;
+    ptrdiff_t a_at = 0;
+    const ptrdiff_t b_at = 0;
+    cae_gemm m = *g;
+    m.n = LANES;
+    m.segments = 1;
+    m.a_segment = &a_at;
+    m.b = b;
+    m.b_segment = &b_at;
+    m.b_k = LANES;
+    m.c = c;
+    m.start = CAE_START_C;
+    m.relu = false;
+    for (size_t r = 0; r < rows; r++) {
+        own.c[r] = (ptrdiff_t)(r * LANES);
+        v_store(c + r * LANES, g->start == CAE_START_C ? v_load_part(g->c + at->c[r] + j, &part)
+                               : g->start == CAE_START_COLUMN_BIAS ? v_load_part(g->bias + j, &part)
+                               : g->start == CAE_START_ROW_BIAS    ? v_set(g->bias[at->first + r])
+                                                                   : zero);
+    }
+    for (size_t s = 0; s < g->segments; s++) {
+        for (size_t l = 0; l < g->k; l += m.k) {
+            const float *from = g->b + g->b_segment[s] + column + (ptrdiff_t)l * g->b_k;
+            m.k = g->k - l < TERMS ? g->k - l : TERMS;
+            a_at = g->a_segment[s] + (ptrdiff_t)l * g->a_k;
+            for (size_t i = 0; i < m.k; i++) {
+                v_store(b + i * LANES, v_load_part(from + (ptrdiff_t)i * g->b_k, &part));
+            }
+            by_rows[rows - 1](&m, &own);
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        const vec sum = v_load(c + r * LANES);
+        const vec y = g->relu ? v_andnot(v_greater(zero, sum), sum) : sum;
+        v_store_part(g->c + at->c[r] + j, y, &part);
+    }
+}
+
 static void gemm(const cae_gemm *g)
 {
-    static void (*const by_rows[])(const cae_gemm *, const struct block_rows *) = {
-        rows_1, rows_2, rows_3, rows_4, rows_5, rows_6};
     struct block_rows at;
     size_t in_line = 0;
     ptrdiff_t a = 0;
@@ -150,6 +193,9 @@ static void gemm(const cae_gemm *g)
             }
         }
         by_rows[rows - 1](g, &at);
+        if (g->n % LANES != 0) {
+            last_columns(g, &at, rows);
+        }
     }
 }
 
