@@ -156,7 +156,7 @@ typedef struct cae_pick_weights {
  *
  *     row[x * x_step + px * px_step + j] += dz * weight[c * len + j],  j < len
  *
- * windows and the pixels in them from right to left, channels rising; acc = madd(dz, weight, acc).
+ * windows and the pixels in them from left to right, channels rising; acc = madd(dz, weight, acc).
  */
 typedef struct cae_pick_data {
     size_t y, py;

@@ -282,8 +282,8 @@ static void pick_weights(const cae_picks *p, const cae_pick_weights *w)
 
 static void pick_data(const cae_picks *p, const cae_pick_data *d)
 {
-    for (size_t x = p->cols; x-- > 0;) {
-        for (size_t px = p->side; px-- > 0;) {
+    for (size_t x = 0; x < p->cols; x++) {
+        for (size_t px = 0; px < p->side; px++) {
             float *to = d->row + (ptrdiff_t)x * d->x_step + (ptrdiff_t)px * d->px_step;
             for (size_t c = 0; c < p->channels; c++) {
                 for (size_t j = 0; j < d->len && is_pick(p, d->y, x, c, d->py * p->side + px);

@@ -265,7 +265,7 @@ INLINE void data_pixel(float *row, const uint64_t *bits, const float *dz, const 
     EACH_WORD(store_word(row + w * LANES, acc[w], part))
 }
 
-/* A stretch of the kernel's row, from float j, for all pixels from right to left. */
+/* A stretch of the kernel's row, from float j, for all pixels from left to right. */
 INLINE void data_stretch(const cae_picks *p, const cae_pick_data *d, size_t j, const int words,
                          const v_part *part)
 {
@@ -273,8 +273,8 @@ INLINE void data_stretch(const cae_picks *p, const cae_pick_data *d, size_t j, c
     const size_t ids = p->side * p->side;
     const float *dz = p->dz + (ptrdiff_t)d->y * p->dz_row;
     const uint64_t *bits = p->bits + (d->y * p->cols * ids + d->py * p->side) * many;
-    for (size_t x = p->cols; x-- > 0;) {
-        for (size_t px = p->side; px-- > 0;) {
+    for (size_t x = 0; x < p->cols; x++) {
+        for (size_t px = 0; px < p->side; px++) {
             data_pixel(d->row + (ptrdiff_t)x * d->x_step + (ptrdiff_t)px * d->px_step + j,
                        bits + (x * ids + px) * many, dz + x * p->channels, d->weight + j, d->len,
                        p->channels, words, part);
@@ -282,20 +282,26 @@ INLINE void data_stretch(const cae_picks *p, const cae_pick_data *d, size_t j, c
     }
 }
 
+/* Stretches from right to left: where pixels overlap, a float of the row gets the end of a pixel's
+ * stretch before the beginning of the next one's. */
 static void pick_data(const cae_picks *p, const cae_pick_data *d)
 {
-    size_t j = 0;
-    for (; d->len - j >= LANES * CHUNK; j += LANES * CHUNK) {
-        data_stretch(p, d, j, CHUNK, NULL);
+    size_t j = d->len;
+    if (j % LANES != 0) {
+        const v_part rest = v_part_of(j % LANES);
+        j -= j % LANES;
+        data_stretch(p, d, j, 1, &rest);
     }
-    for (; d->len - j >= LANES * 4; j += LANES * 4) {
-        data_stretch(p, d, j, 4, NULL);
-    }
-    for (; d->len - j >= LANES; j += LANES) {
+    while (j % (LANES * CHUNK) % (LANES * 4) != 0) {
+        j -= LANES;
         data_stretch(p, d, j, 1, NULL);
     }
-    if (j < d->len) {
-        const v_part rest = v_part_of(d->len - j);
-        data_stretch(p, d, j, 1, &rest);
+    while (j % (LANES * CHUNK) != 0) {
+        j -= LANES * 4;
+        data_stretch(p, d, j, 4, NULL);
+    }
+    while (j != 0) {
+        j -= LANES * CHUNK;
+        data_stretch(p, d, j, CHUNK, NULL);
     }
 }

@@ -174,9 +174,16 @@ static void to_coarse_image(const struct gather *g, size_t image, struct segment
     gather_pixels(g, &s, &pixels);
 }
 
+/* How many taps of a kernel's row or column fine pixels of a phase see: kx = phase, phase + stride,
+ * ... */
+static size_t phase_taps(const cae_layer *l, size_t phase)
+{
+    return phase < l->kernel ? (l->kernel - 1 - phase) / l->stride + 1 : 0;
+}
+
 /* Fine pixels fall into stride x stride phases by (y + pad) mod stride: pixels of one phase see the
- * same taps, ky = phase, phase + stride, ..., of adjacent coarse pixels. This is the phase of the
- * fine pixel (y, x), its first in the region. */
+ * same taps of adjacent coarse pixels. A row of these is one segment, from the last tap down. This
+ * is the phase of the fine pixel (y, x), its first in the region. */
 static void fine_phase(const struct gather *g, size_t image, struct segments s, ptrdiff_t y,
                        ptrdiff_t x)
 {
@@ -184,13 +191,13 @@ static void fine_phase(const struct gather *g, size_t image, struct segments s, 
     const ptrdiff_t stride = (ptrdiff_t)l->stride;
     const ptrdiff_t pad = (ptrdiff_t)l->pad;
     const cae_region *out = &g->to->region;
-    for (size_t ky = (size_t)(y + pad) % l->stride; ky < l->kernel; ky += l->stride) {
-        for (size_t kx = (size_t)(x + pad) % l->stride; kx < l->kernel; kx += l->stride) {
-            s.map[s.len] = -(ptrdiff_t)(ky / l->stride) * g->from->row -
-                           (ptrdiff_t)(kx / l->stride * g->from->c);
-            s.tap[s.len] = (ptrdiff_t)(ky * l->kernel + kx);
-            s.len++;
-        }
+    const size_t y_phase = (size_t)(y + pad) % l->stride;
+    const size_t x_phase = (size_t)(x + pad) % l->stride;
+    const size_t across = phase_taps(l, x_phase);
+    for (size_t i = phase_taps(l, y_phase); across > 0 && i-- > 0;) {
+        s.map[s.len] = -(ptrdiff_t)i * g->from->row - (ptrdiff_t)((across - 1) * g->from->c);
+        s.tap[s.len++] = (ptrdiff_t)cae_packing_tap(&g->packing, y_phase + i * l->stride,
+                                                    x_phase + (across - 1) * l->stride);
     }
     /* From the coarse pixel that meets the phase's first tap. */
     const struct pixels pixels = {
@@ -202,7 +209,7 @@ static void fine_phase(const struct gather *g, size_t image, struct segments s, 
         .to_pixel = stride * (ptrdiff_t)g->to->c,
         .height = cae_div_up((size_t)(out->y1 - y), l->stride),
         .width = cae_div_up((size_t)(out->x1 - x), l->stride),
-        .merged = 1};
+        .merged = across};
     gather_pixels(g, &s, &pixels);
 }
 
@@ -315,12 +322,13 @@ static void write_pixels(const struct planes *p, ptrdiff_t y, ptrdiff_t x, size_
     }
 }
 
-static void add_segment(struct planes *p, ptrdiff_t y, size_t phase, size_t column, size_t tap)
+static void add_segment(struct planes *p, ptrdiff_t y, size_t phase, size_t column, size_t ky,
+                        size_t kx)
 {
     struct segments *s = &p->segments;
     const size_t plane = p->ring.cols * p->g->packing.in;
     s->map[s->len] = ring_row(p, y) - p->data + (ptrdiff_t)(phase * plane + column);
-    s->weight[s->len] = (ptrdiff_t)(tap * p->g->packing.in);
+    s->weight[s->len] = (ptrdiff_t)(cae_packing_tap(&p->g->packing, ky, kx) * p->g->packing.in);
     s->len++;
 }
 
@@ -337,11 +345,25 @@ static void few_to_coarse(struct planes *p)
         load_rows(p, first, first + (ptrdiff_t)l->kernel, cae_region_width(&need));
         p->segments.len = 0;
         for (size_t tap = 0; tap < p->g->packing.taps; tap++) {
+            const size_t ky = tap / l->kernel;
             const size_t kx = tap % l->kernel;
-            add_segment(p, first + (ptrdiff_t)(tap / l->kernel), kx % l->stride, kx / l->stride,
-                        tap);
+            add_segment(p, first + (ptrdiff_t)ky, kx % l->stride, kx / l->stride, ky, kx);
         }
         write_pixels(p, y, out->x0, 1);
+    }
+}
+
+/* The segments of a phase whose first pixel's first tap meets row `y` and column `x` of the planes,
+ * from the last taps down. */
+static void few_phase(struct planes *p, ptrdiff_t y, size_t y_phase, ptrdiff_t x, size_t x_phase)
+{
+    const cae_layer *l = p->g->pass->layer;
+    p->segments.len = 0;
+    for (size_t i = phase_taps(l, y_phase); i-- > 0;) {
+        for (size_t j = phase_taps(l, x_phase); j-- > 0;) {
+            add_segment(p, y - (ptrdiff_t)i, 0, (size_t)(x - (ptrdiff_t)j), y_phase + i * l->stride,
+                        x_phase + j * l->stride);
+        }
     }
 }
 
@@ -358,14 +380,8 @@ static void few_to_fine(struct planes *p)
         const cae_region row = cae_taps_coarse(l, (cae_region){y, y + 1, out->x0, out->x1});
         load_rows(p, row.y0, row.y1, cae_region_width(&need));
         for (ptrdiff_t x = out->x0; x < out->x1 && x < out->x0 + stride; x++) {
-            p->segments.len = 0;
-            for (size_t ky = (size_t)(y + pad) % l->stride; ky < l->kernel; ky += l->stride) {
-                for (size_t kx = (size_t)(x + pad) % l->stride; kx < l->kernel; kx += l->stride) {
-                    const ptrdiff_t column = (x + pad) / stride - (ptrdiff_t)(kx / l->stride);
-                    add_segment(p, (y + pad) / stride - (ptrdiff_t)(ky / l->stride), 0,
-                                (size_t)(column - p->x0), ky * l->kernel + kx);
-                }
-            }
+            few_phase(p, (y + pad) / stride, (size_t)(y + pad) % l->stride,
+                      (x + pad) / stride - p->x0, (size_t)(x + pad) % l->stride);
             write_pixels(p, y, x, l->stride);
         }
     }

@@ -248,10 +248,11 @@ static void data_row(const struct work *w, const cae_picks *picks, size_t image,
     memcpy(to, w->row + m.margin * c, m.width * c * sizeof(float));
 }
 
-/* One row of the kernel after the other, so that its weights stay in cache for the whole image. */
+/* One row of the kernel after the other, so that its weights stay in cache for the whole image; the
+ * last first, since a pixel adds over what it reads from top to bottom. */
 static void data_image(const struct work *w, const cae_picks *picks, size_t image)
 {
-    for (size_t ky = 0; ky < w->pass->layer->kernel; ky++) {
+    for (size_t ky = w->pass->layer->kernel; ky-- > 0;) {
         for (size_t y = 0; y < w->pass->out.h; y++) {
             data_row(w, picks, image, ky, (ptrdiff_t)y);
         }

@@ -61,23 +61,61 @@ bool cae_taps_parameters(const cae_layer *l, const cae_shape *in, cae_parameter 
 cae_packing cae_taps_packing(const cae_layer *l, const cae_shape *in, bool backward)
 {
     const size_t taps = l->kernel * l->kernel;
-    /* The channels of the layer's input and output, and how far apart each stands in the weight. */
+    /* How far apart the channels of the layer's input and output stand in the weight. */
     const size_t x_step = l->type->transposed ? l->size.c * taps : taps;
     const size_t y_step = l->type->transposed ? taps : in->c * taps;
-    return backward ? (cae_packing){in->c, l->size.c, taps, x_step, y_step}
-                    : (cae_packing){l->size.c, in->c, taps, y_step, x_step};
+    return (cae_packing){.out = backward ? in->c : l->size.c,
+                         .in = backward ? l->size.c : in->c,
+                         .kernel = l->kernel,
+                         .stride = l->stride,
+                         .taps = taps,
+                         .o_step = backward ? x_step : y_step,
+                         .i_step = backward ? y_step : x_step,
+                         .falling = l->type->transposed != backward};
+}
+
+cae_packing cae_taps_gradient_packing(const cae_layer *l, const cae_shape *in)
+{
+    cae_packing p = cae_taps_packing(l, in, false);
+    p.falling = false;
+    return p;
+}
+
+size_t cae_packing_tap(const cae_packing *p, size_t ky, size_t kx)
+{
+    if (!p->falling) {
+        return ky * p->kernel + kx;
+    }
+    const size_t phase = kx % p->stride;
+    /* Each phase has kernel / stride taps, the first kernel % stride phases one more. */
+    const size_t each = p->kernel / p->stride;
+    const size_t more = p->kernel % p->stride;
+    const size_t before = phase * each + cae_size_min(phase, more);
+    const size_t len = each + (phase < more ? 1 : 0);
+    return (p->kernel - 1 - ky) * p->kernel + before + (len - 1 - kx / p->stride);
+}
+
+/* A panel's part of a tap: [in][width] packed, and where its first element stands in either. */
+struct part {
+    size_t width, packed, weight;
+};
+
+static struct part part_of(const cae_packing *p, size_t panel, size_t tap)
+{
+    const size_t first = panel * cae_packing_panel(p);
+    const size_t width = cae_packing_width(p, panel);
+    const size_t at = cae_packing_tap(p, tap / p->kernel, tap % p->kernel);
+    return (struct part){width, (first * p->taps + at * width) * p->in, first * p->o_step + tap};
 }
 
 static void pack(const cae_packing *p, const float *weight, float *packed)
 {
-    for (size_t panel = 0; panel < cae_packing_panels(p); panel++) {
-        const size_t width = cae_packing_width(p, panel);
-        const float *from = weight + panel * cae_packing_panel(p) * p->o_step;
-        for (size_t tap = 0; tap < p->taps; tap++) {
-            for (size_t i = 0; i < p->in; i++) {
-                for (size_t o = 0; o < width; o++) {
-                    *packed++ = from[o * p->o_step + i * p->i_step + tap];
-                }
+    for (size_t i = 0; i < cae_packing_panels(p) * p->taps; i++) {
+        const struct part part = part_of(p, i / p->taps, i % p->taps);
+        float *to = packed + part.packed;
+        for (size_t in = 0; in < p->in; in++) {
+            for (size_t o = 0; o < part.width; o++) {
+                *to++ = weight[part.weight + in * p->i_step + o * p->o_step];
             }
         }
     }
@@ -85,14 +123,12 @@ static void pack(const cae_packing *p, const float *weight, float *packed)
 
 static void unpack(const cae_packing *p, const float *packed, float *weight)
 {
-    for (size_t panel = 0; panel < cae_packing_panels(p); panel++) {
-        const size_t width = cae_packing_width(p, panel);
-        float *to = weight + panel * cae_packing_panel(p) * p->o_step;
-        for (size_t tap = 0; tap < p->taps; tap++) {
-            for (size_t i = 0; i < p->in; i++) {
-                for (size_t o = 0; o < width; o++) {
-                    to[o * p->o_step + i * p->i_step + tap] = *packed++;
-                }
+    for (size_t i = 0; i < cae_packing_panels(p) * p->taps; i++) {
+        const struct part part = part_of(p, i / p->taps, i % p->taps);
+        const float *from = packed + part.packed;
+        for (size_t in = 0; in < p->in; in++) {
+            for (size_t o = 0; o < part.width; o++) {
+                weight[part.weight + in * p->i_step + o * p->o_step] = *from++;
             }
         }
     }
@@ -116,7 +152,7 @@ void cae_taps_pack_back(const cae_layer *l, const cae_shape *in, const float *we
 
 void cae_taps_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight)
 {
-    const cae_packing p = cae_taps_packing(l, in, false);
+    const cae_packing p = cae_taps_gradient_packing(l, in);
     if (l->picked != 0) {
         cae_picks_unpack(l, in, packed, weight);
     } else {

@@ -8,9 +8,10 @@
  *     to fine     fine from coarse:  transposed convolution forward, convolution's backward data
  *     weights     the gradient of the weights of both
  *
- * Every sum runs over taps in rising order (ky, then kx) and within a tap over the channels read;
- * terms on padding are added, as zeros from the view's margin. The first two are gather.c, the
- * third taps_weights.c; what changes behind a max pool is picks.c.
+ * The first two add over the pixels that they read, row by row from left to right, and over each
+ * pixel's channels; terms on padding are added, as zeros from the view's margin. To the coarse map
+ * that means rising taps, to the fine one falling ones. The first two are gather.c, the third
+ * taps_weights.c; what changes behind a max pool is picks.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -40,16 +41,29 @@ cae_region cae_taps_coarse(const cae_layer *l, cae_region r);
  * Packed weights, for a gather that writes `out` channels and reads `in`: panels of 16 channels
  * written, the last as narrow as it is, each [tap][in][width]. With fewer than CAE_FEW channels
  * written vectors run over pixels instead, and the weights stand as [out][tap][in], which is the
- * same with panels of one channel. Element (o, i, tap) is weight[o * o_step + i * i_step + tap].
+ * same with panels of one channel. Element (o, i, ky, kx) is weight[o * o_step + i * i_step + ky *
+ * kernel + kx].
+ *
+ * Taps stand in the order in which a gather meets them: row by row, and a row's as they are, or
+ * `falling` and by phases: pixels of the fine map that see taps kx % stride = 0 of the coarse one
+ * come first, then 1, ..., so that the taps of a pixel are adjacent in weights as in pixels.
  */
 enum { CAE_FEW = 8 };
 
 typedef struct cae_packing {
-    size_t out, in, taps, o_step, i_step;
+    size_t out, in, kernel, stride, taps;
+    size_t o_step, i_step;
+    bool falling;
 } cae_packing;
 
 /* Forward from the input's channels to the layer's, or backward from the layer's to the input's. */
 cae_packing cae_taps_packing(const cae_layer *l, const cae_shape *in, bool backward);
+
+/* That of the weights' gradient: as forward, with taps as they are. */
+cae_packing cae_taps_gradient_packing(const cae_layer *l, const cae_shape *in);
+
+/* Number of tap (ky, kx) in the packing. */
+size_t cae_packing_tap(const cae_packing *p, size_t ky, size_t kx);
 
 static inline size_t cae_packing_panel(const cae_packing *p)
 {
@@ -66,7 +80,7 @@ static inline size_t cae_packing_width(const cae_packing *p, size_t panel)
     return cae_size_min(cae_packing_panel(p), p->out - panel * cae_packing_panel(p));
 }
 
-/* The gradients of weights and bias, added to what is there; the weights' in the forward packing. */
+/* The gradients of weights and bias, added to what is there; the weights' as in cae_taps_gradient_packing. */
 size_t cae_taps_weights_scratch(const cae_layer *l, const cae_pass *pass);
 void cae_taps_weights(const cae_pass *p);
 

@@ -75,7 +75,7 @@ static void by_panels(const struct rows *r, size_t tap, size_t taps, const float
                       const float *dy)
 {
     const cae_pass *p = r->pass;
-    const cae_packing packing = cae_taps_packing(p->layer, &p->in[0], false);
+    const cae_packing packing = cae_taps_gradient_packing(p->layer, &p->in[0]);
     cae_gemm m = {.m = taps * packing.in,
                   .k = r->width,
                   .segments = r->len,
@@ -101,7 +101,7 @@ static void by_panels(const struct rows *r, size_t tap, size_t taps, const float
 static void by_taps(const struct rows *r, size_t tap, size_t out, const float *x)
 {
     const cae_pass *p = r->pass;
-    const cae_packing packing = cae_taps_packing(p->layer, &p->in[0], false);
+    const cae_packing packing = cae_taps_gradient_packing(p->layer, &p->in[0]);
     const size_t kernel = p->layer->kernel;
     const bool all_taps = p->layer->type->transposed;
     const size_t from_tap = packing.taps * packing.in;

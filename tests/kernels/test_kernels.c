@@ -161,10 +161,10 @@ static bool adam_always_pleased(const cae_adam_step *s, float *w, float *m, floa
     return true;
 }
 
-/* Windows from left to right. */
+/* Windows from right to left. */
 static void pick_data_in_wrong_order(const cae_picks *p, const cae_pick_data *d)
 {
-    for (size_t x = 0; x < p->cols; x++) {
+    for (size_t x = p->cols; x-- > 0;) {
         cae_picks one = *p;
         cae_pick_data to = *d;
         const size_t ids = p->side * p->side;
