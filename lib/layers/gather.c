@@ -83,7 +83,7 @@ static size_t planes_size(const cae_layer *l, const cae_packing *p, size_t out_w
 size_t cae_gather_scratch(const cae_layer *l, const cae_pass *pass, bool backward)
 {
     const cae_packing p = cae_taps_packing(l, &pass->in[0], backward);
-    const size_t width = backward ? pass->in[0].w : pass->out.w;
+    const size_t width = backward ? pass->in[0].w : cae_region_width(&pass->y.region);
     const size_t planes =
         p.out < CAE_FEW ? planes_size(l, &p, width, writes_coarse(l, backward)) : 0;
     size_t bytes = 0;
@@ -391,11 +391,9 @@ static void few_image(const struct gather *g, size_t image, size_t worker)
 {
     const cae_layer *l = g->pass->layer;
     const size_t width = cae_region_width(&g->to->region);
-    /* A region may be narrower than what was planned for, never wider. */
-    const size_t planned = g->to == &g->pass->y ? g->pass->out.w : g->pass->in[0].w;
     const size_t tables = cae_team_size(g->pass->team) * tables_size(&g->packing);
     char *scratch = (char *)g->pass->scratch + tables +
-                    worker * planes_size(l, &g->packing, planned, g->to_coarse);
+                    worker * planes_size(l, &g->packing, width, g->to_coarse);
     struct planes p = {.g = g,
                        .image = image,
                        .segments = table_of(g, worker),

@@ -140,7 +140,8 @@ typedef struct cae_layer_type {
     void (*pack_back)(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
     void (*unpack)(const cae_layer *l, const cae_shape *in, const float *packed, float *weight);
 
-    /* Bytes of scratch memory for a pass; SIZE_MAX when that overflows. NULL: none. */
+    /* Bytes of scratch memory for a pass, of whose views y.region alone is known; SIZE_MAX when that
+     * overflows. NULL: none. */
     size_t (*scratch)(const cae_layer *l, const cae_pass *pass, bool training);
 
     /* y from x, before the activation unless the type says otherwise. */
@@ -162,8 +163,7 @@ struct cae_layer {
     size_t kernel, stride, pad;
     cae_shape size; /* conv, tconv: c alone; dense: all three */
     cae_activation activation;
-    size_t
-        picked; /* the tensor of the max pool that this layer's gradient goes by (picks.h), or 0 */
+    size_t picked; /* tensor of the max pool that runs as one with this layer (picks.h), or 0 */
 };
 
 /* One run of a layer over `images` images. */
@@ -179,8 +179,7 @@ struct cae_pass {
     const float *weight, *weight_back, *bias; /* weights as packed for each direction */
     float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
     uint32_t *arg; /* max pool in training: images x h x w x c of the output */
-    /* A layer whose gradient goes by picks: the max pool behind it. In the backward pass y, dy and
-     * arg are that pool's. */
+    /* A layer that runs as one with the max pool behind it: that pool. y, dy and arg are its own. */
     const cae_layer *picker;
     void *scratch;
 };

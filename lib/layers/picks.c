@@ -1,6 +1,6 @@
 /*
- * Backward passes over picks; see picks.h. Work is spread over the team by images for the input's
- * gradient, and by rows of the kernel for the weights'.
+ * A convolution and the max pool behind it; see picks.h. Work is spread over the team by images, and
+ * by rows of the kernel for the weights' gradient.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -10,12 +10,16 @@
 
 #include "base/memory.h"
 #include "base/size.h"
-#include "layers/taps.h"
+#include "layers/gather.h"
 #include "layers/types.h"
 
 /* How much the weights' pass walks over at a time, while all channels run over it: floats of the
  * input, which should stay in the first level of cache, and picks. No bits depend on it. */
 enum { BLOCK_FLOATS = 5120, BLOCK_PICKS = 4096 };
+
+/* How many floats of the convolution's output forward makes at a time, if one row of windows is not
+ * more: they should stay in the second level of cache. */
+enum { BAND_FLOATS = 32768 };
 
 bool cae_picks_apply(const cae_layer *l, const cae_layer *pool)
 {
@@ -55,7 +59,119 @@ void cae_picks_unpack(const cae_layer *l, const cae_shape *in, const float *pack
     }
 }
 
-/* ---- Scratch --------------------------------------------------------------------------------- */
+/* ---- Forward --------------------------------------------------------------------------------- */
+
+/* Rows of the pool's output that are made at a time, and the bytes of a worker's scratch: for the
+ * convolution, for the pool, and for the rows between them. */
+struct bands {
+    size_t rows;
+    size_t conv, pool, between;
+    size_t bytes;
+};
+
+/* What the convolution makes for rows [y0, y1) of the pool's output. */
+static cae_region between_of(const cae_pass *p, ptrdiff_t y0, ptrdiff_t y1)
+{
+    const ptrdiff_t step = (ptrdiff_t)p->picker->stride;
+    const ptrdiff_t more = (ptrdiff_t)p->picker->kernel - step; /* at most 0 */
+    const cae_region *out = &p->y.region;
+    return (cae_region){y0 * step, y1 * step + more, out->x0 * step, out->x1 * step + more};
+}
+
+/* The passes of both for one image and some rows of it. */
+static cae_pass conv_pass(const cae_pass *p, size_t image, const cae_view *between, void *scratch)
+{
+    cae_pass conv = *p;
+    conv.team = NULL;
+    conv.images = 1;
+    conv.scratch = scratch;
+    conv.x[0].data += (ptrdiff_t)image * conv.x[0].image;
+    conv.y = *between;
+    return conv;
+}
+
+static cae_pass pool_pass(const cae_pass *p, size_t image, const cae_view *between, cae_region out,
+                          void *scratch)
+{
+    const size_t step = p->picker->stride;
+    const size_t side = p->picker->kernel;
+    cae_pass pool = {.layer = p->picker,
+                     .kernels = p->kernels,
+                     .images = 1,
+                     .in = {p->out},
+                     .out = {p->out.c, (p->out.h - side) / step + 1, (p->out.w - side) / step + 1},
+                     .x = {*between},
+                     .y = p->y,
+                     .scratch = scratch};
+    pool.y.data = cae_view_at(&p->y, image, out.y0, out.x0);
+    pool.y.region = out;
+    if (p->arg != NULL) {
+        pool.arg = p->arg + image * pool.out.h * pool.out.w * pool.out.c;
+    }
+    return pool;
+}
+
+/* False when a product overflows. */
+static bool find_bands(struct bands *b, const cae_pass *p)
+{
+    const cae_region *out = &p->y.region;
+    const cae_region one = between_of(p, 0, 1);
+    const cae_view nothing = {.region = one};
+    const cae_pass conv = conv_pass(p, 0, &nothing, NULL);
+    const cae_pass pool = pool_pass(p, 0, &nothing, one, NULL);
+    size_t row = 0;
+    *b = (struct bands){0};
+    if (out->x1 <= out->x0 || out->y1 <= out->y0) {
+        return true;
+    }
+    b->conv = cae_gather_scratch(p->layer, &conv, false);
+    b->pool = p->picker->type->scratch(p->picker, &pool, false);
+    if (!cae_size_mul4(p->picker->stride, cae_region_width(&one), p->out.c, 1, &row)) {
+        return false;
+    }
+    b->rows = cae_size_min(cae_size_max(1, BAND_FLOATS / row), cae_region_height(out));
+    if (!cae_size_mul4(row, b->rows, sizeof(float), 1, &b->between) ||
+        !cae_size_add(b->conv, CAE_ALIGN - 1, &b->conv) ||
+        !cae_size_add(b->pool, CAE_ALIGN - 1, &b->pool) ||
+        !cae_size_add(b->between, CAE_ALIGN - 1, &b->between)) {
+        return false;
+    }
+    b->conv -= b->conv % CAE_ALIGN;
+    b->pool -= b->pool % CAE_ALIGN;
+    b->between -= b->between % CAE_ALIGN;
+    return cae_size_add(b->conv, b->pool, &b->bytes) &&
+           cae_size_add(b->bytes, b->between, &b->bytes);
+}
+
+static void forward_job(void *arg, size_t image, size_t worker)
+{
+    const cae_pass *p = arg;
+    const cae_region *out = &p->y.region;
+    struct bands b;
+    (void)find_bands(&b, p); /* it has been planned: nothing overflows */
+    char *scratch = (char *)p->scratch + worker * b.bytes;
+    const ptrdiff_t rows = (ptrdiff_t)b.rows;
+    for (ptrdiff_t y = out->y0; rows > 0 && y < out->y1; y += rows) {
+        const ptrdiff_t y1 = out->y1 - y < rows ? out->y1 : y + rows;
+        cae_view between = {.data = (float *)(void *)(scratch + b.conv + b.pool),
+                            .region = between_of(p, y, y1),
+                            .c = p->out.c};
+        between.row = (ptrdiff_t)(cae_region_width(&between.region) * between.c);
+        const cae_pass conv = conv_pass(p, image, &between, scratch);
+        const cae_pass pool =
+            pool_pass(p, image, &between, (cae_region){y, y1, out->x0, out->x1}, scratch + b.conv);
+        cae_gather(&conv, false);
+        p->picker->type->forward(&pool);
+    }
+}
+
+void cae_picks_forward(const cae_pass *p)
+{
+    cae_pass shared = *p;
+    cae_team_run(p->team, p->images, forward_job, &shared);
+}
+
+/* ---- Scratch of the backward pass ------------------------------------------------------------ */
 
 /* The windows, how many of them the weights' pass takes at a time, and the elements in each piece
  * of a worker's scratch. */
@@ -111,11 +227,13 @@ static bool find_sizes(struct sizes *s, const cae_layer *l, const cae_pass *p)
     return true;
 }
 
-size_t cae_picks_scratch(const cae_layer *l, const cae_pass *pass)
+size_t cae_picks_scratch(const cae_layer *l, const cae_pass *pass, bool backward)
 {
     struct sizes s;
+    struct bands b;
     size_t bytes = 0;
-    return find_sizes(&s, l, pass) && cae_size_mul(s.bytes, cae_team_size(pass->team), &bytes)
+    const bool fits = backward ? find_sizes(&s, l, pass) : find_bands(&b, pass);
+    return fits && cae_size_mul(backward ? s.bytes : b.bytes, cae_team_size(pass->team), &bytes)
                ? bytes
                : SIZE_MAX;
 }

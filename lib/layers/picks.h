@@ -1,9 +1,10 @@
 /*
- * A convolution behind which a max pool picks. Where the pool alone reads the convolution's output
- * and its windows do not overlap, the gradient of that output has one pixel per window and channel:
- * it is never spread out, and the backward passes walk the picks (cae_picks in kernels.h). For such
- * a layer, marked by cae_layer.picked, cae_pass.dy is the gradient of the pool's output and
- * cae_pass.arg the pool's.
+ * A convolution behind which a max pool picks: the pool alone reads its output, and its windows do
+ * not overlap. The two then run as one, and that output never stands whole in memory. Forward makes
+ * a band of its rows at a time, which the pool picks from while it is in cache. Its gradient has one
+ * pixel per window and channel, so it is never spread out, and the backward passes walk the picks
+ * (cae_picks in kernels.h). For such a layer, marked by cae_layer.picked, y, dy and arg of a pass are
+ * the pool's.
  *
  * Its weights for the way back, and their gradient, stand as [ky][out][kx][in]: a row of the kernel
  * is adjacent, as the pixels are that it meets.
@@ -21,8 +22,9 @@ bool cae_picks_apply(const cae_layer *l, const cae_layer *pool);
 void cae_picks_pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
 void cae_picks_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight);
 
-/* Bytes of scratch memory for the backward pass; SIZE_MAX when that overflows. */
-size_t cae_picks_scratch(const cae_layer *l, const cae_pass *pass);
+/* Bytes of scratch memory for a pass; SIZE_MAX when that overflows. */
+size_t cae_picks_scratch(const cae_layer *l, const cae_pass *pass, bool backward);
+void cae_picks_forward(const cae_pass *p);
 void cae_picks_backward(const cae_pass *p);
 
 #endif

@@ -164,19 +164,24 @@ void cae_taps_unpack(const cae_layer *l, const cae_shape *in, const float *packe
 
 size_t cae_taps_scratch(const cae_layer *l, const cae_pass *pass, bool training)
 {
-    const size_t forward = cae_gather_scratch(l, pass, false);
+    const size_t forward =
+        l->picked != 0 ? cae_picks_scratch(l, pass, false) : cae_gather_scratch(l, pass, false);
     if (!training) {
         return forward;
     }
     const size_t weights = cae_taps_weights_scratch(l, pass);
     const size_t back =
-        l->picked != 0 ? cae_picks_scratch(l, pass) : cae_gather_scratch(l, pass, true);
+        l->picked != 0 ? cae_picks_scratch(l, pass, true) : cae_gather_scratch(l, pass, true);
     return cae_size_max(forward, cae_size_max(weights, back));
 }
 
 void cae_taps_forward(const cae_pass *p)
 {
-    cae_gather(p, false);
+    if (p->layer->picked != 0) {
+        cae_picks_forward(p);
+    } else {
+        cae_gather(p, false);
+    }
 }
 
 void cae_taps_backward(const cae_pass *p)

@@ -149,18 +149,27 @@ bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, si
 
 /* ---- Layers ---------------------------------------------------------------------------------- */
 
+/* Whether the layer is a max pool that runs as one with the layer before it. */
+static bool runs_with_layer_before(const cae_plan *plan, size_t layer)
+{
+    const size_t from = plan->net->layers[layer].input[0];
+    return from > plan->from && plan->net->layers[from - 1].picked == layer + 1;
+}
+
 /* What both directions share. */
 static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base, size_t layer)
 {
     const cae_net *net = plan->net;
     const cae_layer *l = &net->layers[layer];
-    const cae_planned *made = &plan->tensors[layer + 1];
+    const size_t makes = l->picked != 0 ? l->picked : layer + 1;
+    const cae_planned *made = &plan->tensors[makes];
     cae_pass p = {.layer = l,
                   .kernels = e->kernels,
                   .team = plan->team,
                   .images = plan->images,
                   .out = plan->shapes[layer + 1],
-                  .y = cae_plan_view(plan, layer + 1, base),
+                  .y = cae_plan_view(plan, makes, base),
+                  .picker = l->picked != 0 ? &net->layers[makes - 1] : NULL,
                   .scratch = (char *)base + plan->scratch_at};
     for (size_t k = 0; k < l->input_len; k++) {
         p.in[k] = plan->shapes[l->input[k]];
@@ -208,8 +217,12 @@ static void activate_back(const cae_kernels *k, cae_activation a, const cae_view
 void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *base, size_t layer)
 {
     const cae_layer *l = &plan->net->layers[layer];
+    if (runs_with_layer_before(plan, layer)) {
+        return;
+    }
     const cae_pass p = make_pass(e, plan, base, layer);
-    zero_margin(&p.y, &plan->tensors[layer + 1].outer, plan->images);
+    const size_t makes = l->picked != 0 ? l->picked : layer + 1;
+    zero_margin(&p.y, &plan->tensors[makes].outer, plan->images);
     l->type->forward(&p);
     if (!l->type->activates) {
         activate(e->kernels, l->activation, &p.y, plan->images);
@@ -248,37 +261,16 @@ static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
     }
 }
 
-/* Whether the layer is a max pool whose gradient the layer before it takes as it is. */
-static bool hands_on_picks(const cae_net *net, size_t layer)
-{
-    const size_t from = net->layers[layer].input[0];
-    return from > 0 && net->layers[from - 1].picked == layer + 1;
-}
-
-/* Puts the pool's tensors in the place of the layer's own. */
-static void use_picks(const cae_plan *plan, void *base, cae_pass *p)
-{
-    const size_t pool = p->layer->picked;
-    p->picker = &plan->net->layers[pool - 1];
-    p->y = cae_plan_view(plan, pool, base);
-    p->dy = cae_plan_gradient(plan, pool, base);
-    p->arg = (uint32_t *)(void *)((char *)base + plan->tensors[pool].arg_at);
-}
-
 void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
                              const float *packed_back, float *sums)
 {
     const cae_net *net = plan->net;
     const cae_layer *l = &net->layers[layer];
-    if (!plan->tensors[layer + 1].gradient || hands_on_picks(net, layer)) {
+    if (!plan->tensors[layer + 1].gradient || runs_with_layer_before(plan, layer)) {
         return;
     }
     cae_pass p = make_pass(e, plan, base, layer);
-    if (l->picked != 0) {
-        use_picks(plan, base, &p);
-    } else {
-        p.dy = cae_plan_gradient(plan, layer + 1, base);
-    }
+    p.dy = cae_plan_gradient(plan, l->picked != 0 ? l->picked : layer + 1, base);
     if (l->type->parameters != NULL) {
         p.weight_back =
             l->type->pack != NULL ? packed_back + net->slots[layer].packed_weight : NULL;

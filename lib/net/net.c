@@ -99,7 +99,8 @@ static int find_traits(cae_net *net)
     return CAE_OK;
 }
 
-/* Marks the layers whose gradient goes by the picks of the max pool that alone reads them. */
+/* Marks the layers that run as one with the max pool that alone reads them; the code is read by
+ * others too. */
 static void find_picked(cae_net *net)
 {
     for (size_t i = 0; i < net->layer_len; i++) {
@@ -112,7 +113,8 @@ static void find_picked(cae_net *net)
                 last = reader->input[k] == i + 1 ? j : last;
             }
         }
-        if (readers == 1 && cae_picks_apply(&net->layers[i], &net->layers[last])) {
+        if (readers == 1 && i + 1 != net->code &&
+            cae_picks_apply(&net->layers[i], &net->layers[last])) {
             net->layers[i].picked = last + 1;
         }
     }

@@ -195,25 +195,27 @@ static void place_tensor(cae_plan *p, size_t t)
     cae_planned *tensor = &p->tensors[t];
     const size_t channels = p->shapes[t].c;
     const size_t backward = 2 * p->to + 2; /* minus t: the step of the layer that made t */
-    const cae_layer *maker = t > 0 ? &p->net->layers[t - 1] : NULL;
+    const cae_layer *maker = t > p->from ? &p->net->layers[t - 1] : NULL;
+    size_t first = t;
     size_t last = p->training ? backward - t : last_use(p, t);
-    if (p->training && maker != NULL && maker->type->picks) {
-        /* A layer whose gradient goes by picks reads the pool's tensors in its stead. */
-        const size_t from = maker->input[0];
-        last = from > 0 && p->net->layers[from - 1].picked == t ? backward - from : last;
+    if (maker != NULL && maker->picked != 0) {
+        return; /* it never stands in memory */
     }
-    if (p->training && maker != NULL && maker->picked != 0) {
-        last = last_use(p, t);
+    if (maker != NULL && maker->input[0] > p->from &&
+        p->net->layers[maker->input[0] - 1].picked == t) {
+        /* A max pool, made and read in the steps of the layer before it. */
+        first = t - 1;
+        last += p->training ? 1 : 0;
     }
-    tensor->at = place(p, region_bytes(p, &tensor->outer, channels), t, last);
+    tensor->at = place(p, region_bytes(p, &tensor->outer, channels), first, last);
     if (!p->training || t == 0) {
         return;
     }
     if (maker->type->picks) {
         const cae_region whole = cae_region_whole(&p->shapes[t]);
-        tensor->arg_at = place(p, region_bytes(p, &whole, channels), t, last);
+        tensor->arg_at = place(p, region_bytes(p, &whole, channels), first, last);
     }
-    if (tensor->gradient && maker->picked == 0) {
+    if (tensor->gradient) {
         /* Begun by the last reader's backward pass, or by the loss. */
         const size_t begin = backward - last_use(p, t);
         tensor->gradient_at =
@@ -226,12 +228,14 @@ static void place_scratch(cae_plan *p)
     size_t most = 0;
     for (size_t i = p->from; i < p->to; i++) {
         const cae_layer *l = &p->net->layers[i];
+        const size_t makes = l->picked != 0 ? l->picked : i + 1;
         const cae_pass pass = {.layer = l,
                                .team = p->team,
                                .images = p->images,
                                .in = {p->shapes[l->input[0]], p->shapes[l->input[1]]},
                                .out = p->shapes[i + 1],
-                               .picker = l->picked != 0 ? &p->net->layers[l->picked - 1] : NULL};
+                               .y.region = p->tensors[makes].region,
+                               .picker = l->picked != 0 ? &p->net->layers[makes - 1] : NULL};
         if (l->type->scratch != NULL && p->tensors[i + 1].used) {
             most = cae_size_max(most, l->type->scratch(l, &pass, p->training));
         }
