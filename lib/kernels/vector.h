@@ -298,10 +298,9 @@ INLINE vec flush(vec x)
     return v_andnot(v_greater(v_set(1.17549435e-38f), magnitude(x)), x);
 }
 
-INLINE vec adam_word(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t n,
+INLINE vec adam_word(const cae_adam_step *s, vec grad, float *w, float *m, float *v, size_t n,
                      bool write)
 {
-    const vec grad = load_some(g, n);
     const vec m1 =
         flush(v_madd(grad, v_set(s->one_minus_beta1), v_mul(v_set(s->beta1), load_some(m, n))));
     const vec v1 = flush(v_madd(v_mul(grad, v_set(s->one_minus_beta2)), grad,
@@ -323,7 +322,8 @@ static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const flo
 {
     vec poison = v_set(0.0f);
     for (size_t i = 0; i < len; i += LANES) {
-        poison = v_add(poison, adam_word(s, w + i, m + i, v + i, g + i, len - i, write));
+        const size_t n = len - i;
+        poison = v_add(poison, adam_word(s, load_some(g + i, n), w + i, m + i, v + i, n, write));
     }
     float lanes[LANES];
     v_store(lanes, poison);
@@ -334,11 +334,13 @@ static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const flo
     return finite;
 }
 
+#include "kernels/vector_dense.h"
+
 /* ---- The table ------------------------------------------------------------------------------- */
 
 #define CAE_KERNEL_TABLE(tier_name, is_exact)                                           \
     {                                                                                   \
         .name = tier_name, .exact = is_exact, .gemm = gemm, .activate = activate,       \
         .activate_back = activate_back, .add = add, .sum_rows = sum_rows, .pool = pool, \
-        .pool_back = pool_back, .adam = adam                                            \
+        .pool_back = pool_back, .adam = adam, .dense_step = dense_step                  \
     }

@@ -37,4 +37,23 @@ typedef struct cae_gradient {
 int cae_net_gradient(const cae_engine *e, const float *in, const float *target, size_t count,
                      size_t height, size_t width, cae_gradient *out);
 
+/* A step of Adam on the weights of a network, in file order. `begin` says whether a gradient that
+ * nowhere exceeds `largest` in magnitude may be applied, and with what scalars; once it has agreed, the
+ * step is made. */
+typedef struct cae_step {
+    float *weights, *m, *v;
+    bool (*begin)(void *arg, double largest, cae_adam_step *scalars);
+    void *arg;
+} cae_step;
+
+/* Whether a network has layers whose gradient need not be stored; and whether all its parameters are
+ * such, so that a step needs no place for the rest. */
+bool cae_net_keeps(const cae_net *net, bool all);
+
+/* A whole training step, if it can be made without storing the largest gradients: *done says so. If
+ * not, nothing has changed and nothing is known: cae_net_gradient will tell. out->weights is scratch
+ * for the other gradients; it may be NULL when there are none. */
+int cae_net_step(const cae_engine *e, const float *in, const float *target, size_t count,
+                 size_t height, size_t width, const cae_step *step, cae_gradient *out, bool *done);
+
 #endif
