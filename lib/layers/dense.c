@@ -20,8 +20,9 @@
 
 /* How much of a matrix is worked on at a time, so that it stays in cache. No bits depend on it. */
 enum {
-    OUT_BLOCK = 96,    /* outputs per job, forward */
-    IN_BLOCK = 4096,   /* terms of a sum per visit, forward */
+    OUT_BLOCK = 96,  /* outputs per job, forward */
+    IN_BLOCK = 4096, /* terms of a sum per visit, forward */
+    DX_AHEAD = 32,
     DX_COLUMNS = 256,  /* of the weight, packed for a visit ... */
     DX_ROWS = 64,      /* ... that many of its rows */
     DW_COLUMNS = 1024, /* inputs per job */
@@ -265,6 +266,14 @@ static void pack_panels(float *packed, const float *from, size_t rows, size_t co
     }
 }
 
+/* Asks for the lines of `rows` x 16 of a matrix. */
+static void fetch(const float *from, size_t rows, size_t step)
+{
+    for (size_t r = 0; r < rows; r++) {
+        __builtin_prefetch(from + r * step);
+    }
+}
+
 /* dx[n][i] for a block of inputs i: rows of the weight are the B of the product. */
 static void dx_job(void *arg, size_t job, size_t worker)
 {
@@ -273,25 +282,30 @@ static void dx_job(void *arg, size_t job, size_t worker)
     const size_t inputs = inputs_of(p);
     const size_t outputs = outputs_of(p);
     const size_t first = job * DX_COLUMNS;
-    float *block = j->blocks + worker * DX_ROWS * DX_COLUMNS;
+    const size_t end = cae_size_min(first + DX_COLUMNS, inputs);
+    (void)worker;
     cae_gemm m = {.m = p->images,
-                  .n = cae_size_min(DX_COLUMNS, inputs - first),
                   .segments = 1,
                   .a_segment = &no_offset,
                   .a_row = 1,
                   .a_k = (ptrdiff_t)p->images,
-                  .b = block,
                   .b_segment = &no_offset,
-                  .b_k = CAE_PANEL,
-                  .c = j->rows + first,
+                  .b_k = (ptrdiff_t)inputs,
+                  .b_panel = CAE_PANEL,
                   .c_row = (ptrdiff_t)inputs,
                   .start = p->dx_begun[0] ? CAE_START_C : CAE_START_ZERO};
     for (size_t o = 0; o < outputs; o += DX_ROWS) {
         m.k = cae_size_min(DX_ROWS, outputs - o);
-        m.b_panel = (ptrdiff_t)(m.k * CAE_PANEL);
         m.a = j->f.dy + o * p->images;
-        pack_panels(block, p->weight + o * inputs + first, m.k, m.n, inputs);
-        p->kernels->gemm(&m);
+        for (size_t i = first; i < end; i += CAE_PANEL) {
+            m.n = cae_size_min(CAE_PANEL, end - i);
+            m.b = p->weight + o * inputs + i;
+            m.c = j->rows + i;
+            if (i + DX_AHEAD < end) {
+                fetch(m.b + DX_AHEAD, m.k, inputs);
+            }
+            p->kernels->gemm(&m);
+        }
         m.start = CAE_START_C;
     }
 }
