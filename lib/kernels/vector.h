@@ -298,9 +298,10 @@ INLINE vec flush(vec x)
     return v_andnot(v_greater(v_set(1.17549435e-38f), magnitude(x)), x);
 }
 
-INLINE vec adam_word(const cae_adam_step *s, vec grad, float *w, float *m, float *v, size_t n,
+INLINE vec adam_word(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t n,
                      bool write)
 {
+    const vec grad = load_some(g, n);
     const vec m1 =
         flush(v_madd(grad, v_set(s->one_minus_beta1), v_mul(v_set(s->beta1), load_some(m, n))));
     const vec v1 = flush(v_madd(v_mul(grad, v_set(s->one_minus_beta2)), grad,
@@ -317,16 +318,28 @@ INLINE vec adam_word(const cae_adam_step *s, vec grad, float *w, float *m, float
     return v_add(v_add(v_sub(w1, w1), v_sub(m1, m1)), v_sub(v1, v1));
 }
 
+/* Works on a copy of the scalars, which no store can change. */
+INLINE vec adam_row(const cae_adam_step *scalars, float *w, float *m, float *v, const float *g,
+                    size_t len, bool write)
+{
+    const cae_adam_step s = *scalars;
+    vec poison = v_set(0.0f);
+    size_t i = 0;
+    for (; i + LANES <= len; i += LANES) {
+        poison = v_add(poison, adam_word(&s, w + i, m + i, v + i, g + i, LANES, write));
+    }
+    if (i < len) {
+        poison = v_add(poison, adam_word(&s, w + i, m + i, v + i, g + i, len - i, write));
+    }
+    return poison;
+}
+
 static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t len,
                  bool write)
 {
-    vec poison = v_set(0.0f);
-    for (size_t i = 0; i < len; i += LANES) {
-        const size_t n = len - i;
-        poison = v_add(poison, adam_word(s, load_some(g + i, n), w + i, m + i, v + i, n, write));
-    }
     float lanes[LANES];
-    v_store(lanes, poison);
+    v_store(lanes,
+            write ? adam_row(s, w, m, v, g, len, true) : adam_row(s, w, m, v, g, len, false));
     bool finite = true;
     for (size_t i = 0; i < LANES; i++) {
         finite = finite && lanes[i] == 0.0f;

@@ -112,15 +112,14 @@ static struct factors factors_at(const cae_pass *p, float *at)
  * [value], a packed block of the weight for every worker, and the factors when they are not kept. */
 static size_t scratch(const cae_layer *l, const cae_pass *p, bool training)
 {
-    const size_t blocks = (size_t)DX_ROWS * DX_COLUMNS * cae_team_size(p->team);
     size_t values = 0;
     size_t floats = 0;
     size_t bytes = 0;
     (void)l;
     if (!cae_size_add(inputs_of(p), outputs_of(p), &values) ||
         !cae_size_mul(values, columns_of(p->images), &floats) ||
-        (training && (factors_len(p) == SIZE_MAX || !cae_size_add(floats, blocks, &floats) ||
-                      !cae_size_add(floats, factors_len(p), &floats))) ||
+        (training &&
+         (factors_len(p) == SIZE_MAX || !cae_size_add(floats, factors_len(p), &floats))) ||
         !cae_size_mul(floats, sizeof(float), &bytes)) {
         return SIZE_MAX;
     }
@@ -247,7 +246,6 @@ struct backward {
     const cae_pass *pass;
     struct factors f;
     float *rows; /* dy, x or dx as [image][value] */
-    float *blocks;
 };
 
 /* Copies `rows` x `columns` of a matrix into panels [panel][row][16]. */
@@ -360,9 +358,8 @@ static void backward(const cae_pass *p)
     const size_t inputs = inputs_of(p);
     const size_t outputs = outputs_of(p);
     struct backward j = {.pass = p, .rows = p->scratch};
-    j.blocks = j.rows + cae_size_max(inputs, outputs) * p->images;
-    float *free_floats = j.blocks + (size_t)DX_ROWS * DX_COLUMNS * cae_team_size(p->team);
-    j.f = factors_at(p, p->kept != NULL ? p->kept : free_floats);
+    float *behind = j.rows + cae_size_max(inputs, outputs) * p->images;
+    j.f = factors_at(p, p->kept != NULL ? p->kept : behind);
     gather(p, &p->dy, (struct planar){j.f.dy, 1, p->images});
     if (p->kept != NULL || p->weight_grad != NULL) {
         gather(p, &p->dy, (struct planar){j.rows, outputs, 1});
