@@ -20,12 +20,11 @@
 
 /* How much of a matrix is worked on at a time, so that it stays in cache. No bits depend on it. */
 enum {
-    OUT_BLOCK = 96,  /* outputs per job, forward */
-    IN_BLOCK = 4096, /* terms of a sum per visit, forward */
-    DX_AHEAD = 32,
-    DX_COLUMNS = 256,  /* of the weight, packed for a visit ... */
-    DX_ROWS = 64,      /* ... that many of its rows */
-    DW_COLUMNS = 1024, /* inputs per job */
+    OUT_BLOCK = 96,    /* outputs per job, forward */
+    IN_BLOCK = 4096,   /* terms of a sum per visit, forward */
+    DX_COLUMNS = 512,  /* inputs per job, backward to the input */
+    DX_ROWS = 128,     /* terms of a sum per visit */
+    DW_COLUMNS = 1024, /* inputs per job, backward to the weights */
     STEP_OUT = 48      /* outputs per job of an update */
 };
 
@@ -109,7 +108,7 @@ static struct factors factors_at(const cae_pass *p, float *at)
 }
 
 /* Scratch. Forward, x and y as [input][image] and [output][image]; backward, dy and then dx as [image]
- * [value], a packed block of the weight for every worker, and the factors when they are not kept. */
+ * [value], and the factors when they are not kept. */
 static size_t scratch(const cae_layer *l, const cae_pass *p, bool training)
 {
     size_t values = 0;
@@ -264,15 +263,20 @@ static void pack_panels(float *packed, const float *from, size_t rows, size_t co
     }
 }
 
-/* Asks for the lines of `rows` x 16 of a matrix. */
-static void fetch(const float *from, size_t rows, size_t step)
+/* Copies `rows` x `columns` of a matrix, at most 16 columns, to where they are adjacent, and asks for
+ * the 16 columns behind them. */
+static inline void pack_panel(float *packed, const float *from, size_t rows, size_t columns,
+                              size_t step)
 {
-    for (size_t r = 0; r < rows; r++) {
-        __builtin_prefetch(from + r * step);
+    for (size_t r = 0; r < rows; r++, from += step, packed += CAE_PANEL) {
+        __builtin_prefetch(from + CAE_PANEL);
+        memcpy(packed, from, columns * sizeof(float));
     }
 }
 
-/* dx[n][i] for a block of inputs i: rows of the weight are the B of the product. */
+/* dx[n][i] for a block of inputs i: rows of the weight are the B of the product. A panel of them lies
+ * in lines that are whole rows apart, which the first-level cache cannot hold together; as a copy it
+ * can, for as long as all images need it. */
 static void dx_job(void *arg, size_t job, size_t worker)
 {
     const struct backward *j = arg;
@@ -281,14 +285,16 @@ static void dx_job(void *arg, size_t job, size_t worker)
     const size_t outputs = outputs_of(p);
     const size_t first = job * DX_COLUMNS;
     const size_t end = cae_size_min(first + DX_COLUMNS, inputs);
+    float panel[DX_ROWS * CAE_PANEL];
     (void)worker;
     cae_gemm m = {.m = p->images,
                   .segments = 1,
                   .a_segment = &no_offset,
                   .a_row = 1,
                   .a_k = (ptrdiff_t)p->images,
+                  .b = panel,
                   .b_segment = &no_offset,
-                  .b_k = (ptrdiff_t)inputs,
+                  .b_k = CAE_PANEL,
                   .b_panel = CAE_PANEL,
                   .c_row = (ptrdiff_t)inputs,
                   .start = p->dx_begun[0] ? CAE_START_C : CAE_START_ZERO};
@@ -296,11 +302,13 @@ static void dx_job(void *arg, size_t job, size_t worker)
         m.k = cae_size_min(DX_ROWS, outputs - o);
         m.a = j->f.dy + o * p->images;
         for (size_t i = first; i < end; i += CAE_PANEL) {
+            const float *weight = p->weight + o * inputs + i;
             m.n = cae_size_min(CAE_PANEL, end - i);
-            m.b = p->weight + o * inputs + i;
             m.c = j->rows + i;
-            if (i + DX_AHEAD < end) {
-                fetch(m.b + DX_AHEAD, m.k, inputs);
+            if (m.n == CAE_PANEL) { /* of a known size, the copy is a load and a store */
+                pack_panel(panel, weight, m.k, CAE_PANEL, inputs);
+            } else {
+                pack_panel(panel, weight, m.k, m.n, inputs);
             }
             p->kernels->gemm(&m);
         }
