@@ -328,19 +328,6 @@ int cae_net_gradient(const cae_engine *e, const float *in, const float *target, 
 
 /* ---- A whole step ---------------------------------------------------------------------------- */
 
-bool cae_net_keeps(const cae_net *net, bool all)
-{
-    bool some = false;
-    for (size_t i = 0; i < net->layer_len; i++) {
-        const cae_layer_type *type = net->layers[i].type;
-        some = some || type->keep != NULL;
-        if (all && type->parameters != NULL && type->keep == NULL) {
-            return false;
-        }
-    }
-    return some;
-}
-
 /* Room for what layers keep; `*fits` says whether there is. Without, r->kept stays NULL. */
 static int make_kept(struct run *r, bool *fits)
 {
@@ -454,7 +441,7 @@ int cae_net_step(const cae_engine *e, const float *in, const float *target, size
     cae_planar images;
     struct run r = make_run(e, in, target, count, height, width, &images);
     *done = false;
-    if (!cae_net_keeps(e->net, false) || count > SLICE) {
+    if (count > SLICE) {
         return CAE_OK;
     }
     const int status = step_of(&r, step, out, done);
