@@ -115,14 +115,14 @@ static void one_step_is_two_halves(void)
  * stay. */
 static void limits_do_not_matter(void)
 {
-    static const struct net wide = {"input 1 48 48\ndense 40 relu\ncode\ndense 1 48 48\n", 1, 48,
-                                    48};
-    struct batch b = {noise(64 * 48 * 48, 1), noise(64 * 48 * 48, 2), 64};
+    static const struct net wide = {"input 1 96 96\ndense 10 relu\ncode\ndense 1 96 96\n", 1, 96,
+                                    96};
+    struct batch b = {noise(64 * 96 * 96, 1), noise(64 * 96 * 96, 2), 64};
     cae_model *first = new_model(wide.text, 3);
     OK(step(first, &wide, &b, NULL));
     size_t refused = 0;
     size_t in_slices = 0;
-    for (double limit = 1 << 16; limit < 1 << 24; limit = floor(limit * 1.2)) {
+    for (double limit = 1 << 16; limit < 1 << 25; limit = floor(limit * 1.2)) {
         cae_model *m = new_model(wide.text, 3);
         const size_t before = memory_size();
         expect_context("limit %g", limit);
