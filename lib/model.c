@@ -77,7 +77,7 @@ static int fill(cae_model *m, const char *architecture, const cae_model_file *fi
         return CAE_E_NOMEM;
     }
     if (packs_weights(m->net)) {
-        m->packed = cae_alloc(m->memory, len, sizeof(float));
+        m->packed = cae_alloc(m->memory, m->net->packed_len, sizeof(float));
         if (m->packed == NULL) {
             return CAE_E_NOMEM;
         }

@@ -41,14 +41,15 @@ typedef enum cae_activation {
  * for i < m, j < n, with s < segments and l < k in rising order, one chain of acc = madd(A, B,
  * acc).
  *
- *     A_s[i][l] = a[a_segment[s] + i * a_row + l * a_k]
+ *     A_s[i][l] = a[a_segment[s] + (i / line) * a_line + (i % line) * a_row + l * a_k]
  *     B_s[l][j] = b[b_segment[s] + l * b_k + (j / 16) * b_panel + j % 16]
- *     C[i][j]   = c[i * c_row + j]
+ *     C[i][j]   = c[(i / line) * c_line + (i % line) * c_row + j]
  *
- * B stands in panels of 16 columns, so that weights can be packed (b_k = width of the panel) and
- * plain rows can be used as they are (b_panel = 16). The last panel is as wide as what is left of
- * n. The start is 0, C itself, bias[j] or bias[i]. segments = 0 or k = 0 leaves the start.
- * A segment is a tap of a convolution, or a row of pixels.
+ * Rows come in lines, as pixels do. B stands in panels of 16 columns, so that weights can be packed
+ * (b_k = width of the panel) and plain rows can be used as they are (b_panel = 16). The last panel
+ * is as wide as what is left of n. The start is 0, C itself, bias[j] or bias[i]. segments = 0 or k =
+ * 0 leaves the start. A segment is a tap or a row of taps of a convolution, or a row of pixels. With
+ * `relu` it is relu(C) that is stored.
  */
 typedef enum cae_gemm_start {
     CAE_START_ZERO,
@@ -61,17 +62,24 @@ enum { CAE_PANEL = 16 };
 
 typedef struct cae_gemm {
     size_t m, n, k, segments;
+    size_t line; /* rows in a line, the last may be shorter; 0: all are one line */
     const float *a;
     const ptrdiff_t *a_segment; /* `segments` offsets */
-    ptrdiff_t a_row, a_k;
+    ptrdiff_t a_line, a_row, a_k;
     const float *b;
     const ptrdiff_t *b_segment;
     ptrdiff_t b_k, b_panel;
     float *c;
-    ptrdiff_t c_row;
+    ptrdiff_t c_line, c_row;
     cae_gemm_start start;
     const float *bias;
+    bool relu;
 } cae_gemm;
+
+/*
+ * transpose: to[j * to_row + i] = from[i * from_row + j] for i < rows, j < cols. Pixels with their
+ * channels innermost become one plane a channel.
+ */
 
 /*
  * Max pooling of a run of `pixels` output pixels that see the same taps of their windows (pixels at
@@ -91,6 +99,72 @@ typedef struct cae_pool {
     const uint32_t *id;
     ptrdiff_t x_step;
 } cae_pool;
+
+/*
+ * The gradient that a max pool hands back has one pixel per window and channel; all others are 0.
+ * Where windows do not overlap it is kept by windows: the value dz[y * dz_row + x * channels + c],
+ * and which pixel of the window has it, arg[(y * cols + x) * channels + c] = py * side + px. The
+ * backward passes of a convolution walk these *picks* alone; one whose value is 0 counts as none.
+ *
+ * pick_bits writes, for pixel id of the window, rows x cols x side^2 x cae_pick_words(channels)
+ * words: bit c % 64 of word c / 64 says whether channel c has its pick there.
+ */
+typedef struct cae_picks {
+    size_t rows, cols; /* of windows */
+    size_t channels;
+    size_t side; /* of a window */
+    const float *dz;
+    ptrdiff_t dz_row;
+    const uint32_t *arg;
+    const uint64_t *bits; /* as pick_bits has written them */
+} cae_picks;
+
+static inline size_t cae_pick_words(size_t channels)
+{
+    return channels / 64 + (channels % 64 != 0);
+}
+
+/*
+ * The gradient of the weights from picks. For kernel rows r < kernel_rows, channels c and j < len
+ *
+ *     grad[(r * channels + c) * len + j] += the sum over windows, row by row, of
+ *         x[r * x_row + y * y_step + x * x_step + py * py_step + px * px_step + j] * dz
+ *
+ * in one chain of acc = madd(x, dz, acc). With len <= CAE_PICK_FEW every pixel of a window is a
+ * term, in row-major order, those without the pick with dz = +0.
+ * list: room for cae_pick_entry[rows * cols * channels]; len_of: size_t[channels].
+ */
+enum { CAE_PICK_FEW = 12 };
+
+typedef struct cae_pick_entry {
+    const float *x;
+    float dz;
+} cae_pick_entry;
+
+typedef struct cae_pick_weights {
+    size_t kernel_rows, len;
+    const float *x;
+    ptrdiff_t x_row, y_step, x_step, py_step, px_step;
+    float *grad;
+    cae_pick_entry *list;
+    size_t *len_of;
+} cae_pick_weights;
+
+/*
+ * The gradient of the input from one row of pixels (row y of windows, row py in them), for one row
+ * of the kernel, onto one row of the input:
+ *
+ *     row[x * x_step + px * px_step + j] += dz * weight[c * len + j],  j < len
+ *
+ * windows and the pixels in them from right to left, channels rising; acc = madd(dz, weight, acc).
+ */
+typedef struct cae_pick_data {
+    size_t y, py;
+    size_t len;
+    const float *weight;
+    ptrdiff_t x_step, px_step;
+    float *row;
+} cae_pick_data;
 
 /*
  * One update by Adam with decoupled weight decay (Kingma & Ba 2015, Algorithm 1; Loshchilov &
@@ -132,6 +206,9 @@ typedef struct cae_kernels {
 
     void (*gemm)(const cae_gemm *g);
 
+    void (*transpose)(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t from_row,
+                      size_t rows, size_t cols);
+
     /* y = activation(y); and dy = dy * activation'(x), written in terms of the output y:
      * relu: y > 0 ? dy : +0; leaky: y < 0 ? 0.01 dy : dy; tanh: dy * (1 - y y); sigmoid:
      * dy * (y * (1 - y)). */
@@ -146,6 +223,10 @@ typedef struct cae_kernels {
 
     void (*pool)(const cae_pool *p, const float *x, float *y, uint32_t *arg);
     void (*pool_back)(const cae_pool *p, const float *dy, const uint32_t *arg, float *dx);
+
+    void (*pick_bits)(const cae_picks *p, uint64_t *bits);
+    void (*pick_weights)(const cae_picks *p, const cae_pick_weights *w);
+    void (*pick_data)(const cae_picks *p, const cae_pick_data *d);
 
     /* Computes w', m', v'; stores them when `write`. Returns whether all of them are finite. */
     bool (*adam)(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t len,

@@ -19,11 +19,18 @@ static float madd(float a, float b, float c)
 #endif
 }
 
+/* Where row i of a matrix in lines begins. */
+static ptrdiff_t row_at(const cae_gemm *g, size_t i, ptrdiff_t line_step, ptrdiff_t row_step)
+{
+    const size_t line = g->line != 0 ? g->line : g->m;
+    return (ptrdiff_t)(i / line) * line_step + (ptrdiff_t)(i % line) * row_step;
+}
+
 static float start_of(const cae_gemm *g, size_t i, size_t j)
 {
     switch (g->start) {
     case CAE_START_C:
-        return g->c[(ptrdiff_t)i * g->c_row + (ptrdiff_t)j];
+        return g->c[row_at(g, i, g->c_line, g->c_row) + (ptrdiff_t)j];
     case CAE_START_COLUMN_BIAS:
         return g->bias[j];
     case CAE_START_ROW_BIAS:
@@ -41,13 +48,26 @@ static void gemm(const cae_gemm *g)
                 (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
             float acc = start_of(g, i, j);
             for (size_t s = 0; s < g->segments; s++) {
-                const float *a = g->a + g->a_segment[s] + (ptrdiff_t)i * g->a_row;
+                const float *a = g->a + g->a_segment[s] + row_at(g, i, g->a_line, g->a_row);
                 const float *b = g->b + g->b_segment[s] + column;
                 for (size_t l = 0; l < g->k; l++) {
                     acc = madd(a[(ptrdiff_t)l * g->a_k], b[(ptrdiff_t)l * g->b_k], acc);
                 }
             }
-            g->c[(ptrdiff_t)i * g->c_row + (ptrdiff_t)j] = acc;
+            if (g->relu && acc < 0.0f) {
+                acc = 0.0f;
+            }
+            g->c[row_at(g, i, g->c_line, g->c_row) + (ptrdiff_t)j] = acc;
+        }
+    }
+}
+
+static void transpose(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t from_row,
+                      size_t rows, size_t cols)
+{
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < cols; j++) {
+            to[(ptrdiff_t)j * to_row + (ptrdiff_t)i] = from[(ptrdiff_t)i * from_row + (ptrdiff_t)j];
         }
     }
 }
@@ -194,6 +214,89 @@ static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, f
     }
 }
 
+/* ---- Picks ----------------------------------------------------------------------------------- */
+
+static float pick_value(const cae_picks *p, size_t y, size_t x, size_t c)
+{
+    return p->dz[(ptrdiff_t)y * p->dz_row + (ptrdiff_t)(x * p->channels + c)];
+}
+
+/* Whether channel c of a window has its pick at pixel `id`. */
+static bool is_pick(const cae_picks *p, size_t y, size_t x, size_t c, size_t id)
+{
+    return p->arg[(y * p->cols + x) * p->channels + c] == id && pick_value(p, y, x, c) != 0.0f;
+}
+
+static void pick_bits(const cae_picks *p, uint64_t *bits)
+{
+    const size_t ids = p->side * p->side;
+    const size_t words = cae_pick_words(p->channels);
+    for (size_t window = 0; window < p->rows * p->cols; window++) {
+        for (size_t id = 0; id < ids; id++) {
+            for (size_t word = 0; word < words; word++) {
+                uint64_t *to = &bits[(window * ids + id) * words + word];
+                *to = 0;
+                for (size_t c = word * 64; c < word * 64 + 64 && c < p->channels; c++) {
+                    if (is_pick(p, window / p->cols, window % p->cols, c, id)) {
+                        *to |= (uint64_t)1 << (c % 64);
+                    }
+                }
+            }
+        }
+    }
+}
+
+static float pick_weight(const cae_picks *p, const cae_pick_weights *w, const float *from, size_t c,
+                         float acc)
+{
+    const size_t side = p->side;
+    for (size_t window = 0; window < p->rows * p->cols; window++) {
+        const size_t y = window / p->cols;
+        const size_t x = window % p->cols;
+        for (size_t id = 0; id < side * side; id++) {
+            const ptrdiff_t at = (ptrdiff_t)y * w->y_step + (ptrdiff_t)x * w->x_step +
+                                 (ptrdiff_t)(id / side) * w->py_step +
+                                 (ptrdiff_t)(id % side) * w->px_step;
+            if (w->len <= CAE_PICK_FEW) {
+                const bool here = p->arg[window * p->channels + c] == id;
+                acc = madd(from[at], here ? pick_value(p, y, x, c) : 0.0f, acc);
+            } else if (is_pick(p, y, x, c, id)) {
+                acc = madd(from[at], pick_value(p, y, x, c), acc);
+            }
+        }
+    }
+    return acc;
+}
+
+static void pick_weights(const cae_picks *p, const cae_pick_weights *w)
+{
+    for (size_t r = 0; r < w->kernel_rows; r++) {
+        for (size_t c = 0; c < p->channels; c++) {
+            for (size_t j = 0; j < w->len; j++) {
+                float *grad = &w->grad[(r * p->channels + c) * w->len + j];
+                *grad = pick_weight(p, w, w->x + (ptrdiff_t)r * w->x_row + j, c, *grad);
+            }
+        }
+    }
+}
+
+static void pick_data(const cae_picks *p, const cae_pick_data *d)
+{
+    for (size_t x = p->cols; x-- > 0;) {
+        for (size_t px = p->side; px-- > 0;) {
+            float *to = d->row + (ptrdiff_t)x * d->x_step + (ptrdiff_t)px * d->px_step;
+            for (size_t c = 0; c < p->channels; c++) {
+                for (size_t j = 0; j < d->len && is_pick(p, d->y, x, c, d->py * p->side + px);
+                     j++) {
+                    to[j] = madd(pick_value(p, d->y, x, c), d->weight[c * d->len + j], to[j]);
+                }
+            }
+        }
+    }
+}
+
+/* ---- Adam ------------------------------------------------------------------------------------ */
+
 static float flush(float x)
 {
     return fabsf(x) < 1.17549435e-38f ? 0.0f : x;
@@ -244,12 +347,16 @@ const cae_kernels
         .exact = true,
 #endif
         .gemm = gemm,
+        .transpose = transpose,
         .activate = activate,
         .activate_back = activate_back,
         .add = add,
         .sum_rows = sum_rows,
         .pool = pool,
         .pool_back = pool_back,
+        .pick_bits = pick_bits,
+        .pick_weights = pick_weights,
+        .pick_data = pick_data,
         .adam = adam,
         .dense_step = dense_step,
 };

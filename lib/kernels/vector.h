@@ -2,8 +2,7 @@
  * All kernels, written once over the vector words of a tier (words_*.h) and compiled once per
  * tier by tier_*.c. kernels.h has the contracts, reference.c the plain text that this file must
  * equal bit for bit. What is left over at the end of a row goes through the same words on a short
- * copy, so there is no second arithmetic to keep equal, except in gemm, whose last few columns
- * are single floats.
+ * copy, so there is no second arithmetic to keep equal.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -14,35 +13,18 @@
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 #endif
-
-#include "kernels/vector_gemm.h"
 
 /* ---- Short rows ------------------------------------------------------------------------------ */
 
-/* The first n < LANES lanes; the others are 0 and are not stored. */
-INLINE vec load_part(const float *p, size_t n)
-{
-    float lanes[LANES] = {0};
-    for (size_t i = 0; i < n; i++) {
-        lanes[i] = p[i];
-    }
-    return v_load(lanes);
-}
-
-INLINE void store_part(float *p, vec v, size_t n)
-{
-    float lanes[LANES];
-    v_store(lanes, v);
-    for (size_t i = 0; i < n; i++) {
-        p[i] = lanes[i];
-    }
-}
-
 INLINE vec load_some(const float *p, size_t n)
 {
-    return n >= LANES ? v_load(p) : load_part(p, n);
+    if (n >= LANES) {
+        return v_load(p);
+    }
+    const v_part part = v_part_of(n);
+    return v_load_part(p, &part);
 }
 
 INLINE void store_some(float *p, vec v, size_t n)
@@ -50,20 +32,18 @@ INLINE void store_some(float *p, vec v, size_t n)
     if (n >= LANES) {
         v_store(p, v);
     } else {
-        store_part(p, v, n);
+        const v_part part = v_part_of(n);
+        v_store_part(p, v, &part);
     }
 }
 
 INLINE vec load_some_u32(const uint32_t *p, size_t n)
 {
-    uint32_t lanes[LANES] = {0};
     if (n >= LANES) {
         return v_load_u32(p);
     }
-    for (size_t i = 0; i < n; i++) {
-        lanes[i] = p[i];
-    }
-    return v_load_u32(lanes);
+    const v_part part = v_part_of(n);
+    return v_load_part_u32(p, &part);
 }
 
 INLINE void store_some_u32(uint32_t *p, vec v, size_t n)
@@ -78,6 +58,30 @@ INLINE void store_some_u32(uint32_t *p, vec v, size_t n)
         p[i] = lanes[i];
     }
 }
+
+/* A word, or a part of one. */
+INLINE vec load_word(const float *p, const v_part *part)
+{
+    return part != NULL ? v_load_part(p, part) : v_load(p);
+}
+
+INLINE void store_word(float *p, vec x, const v_part *part)
+{
+    if (part != NULL) {
+        v_store_part(p, x, part);
+    } else {
+        v_store(p, x);
+    }
+}
+
+INLINE vec load_word_u32(const uint32_t *p, const v_part *part)
+{
+    return part != NULL ? v_load_part_u32(p, part) : v_load_u32(p);
+}
+
+/* ---- Products -------------------------------------------------------------------------------- */
+
+#include "kernels/vector_gemm.h"
 
 /* ---- Activations ----------------------------------------------------------------------------- */
 
@@ -290,6 +294,10 @@ static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, f
     }
 }
 
+/* ---- Picks ----------------------------------------------------------------------------------- */
+
+#include "kernels/vector_picks.h"
+
 /* ---- Adam ------------------------------------------------------------------------------------ */
 
 /* 0 for what is below the smallest normal float: denormals would make later steps slow. */
@@ -351,9 +359,11 @@ static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const flo
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-#define CAE_KERNEL_TABLE(tier_name, is_exact)                                           \
-    {                                                                                   \
-        .name = tier_name, .exact = is_exact, .gemm = gemm, .activate = activate,       \
-        .activate_back = activate_back, .add = add, .sum_rows = sum_rows, .pool = pool, \
-        .pool_back = pool_back, .adam = adam, .dense_step = dense_step                  \
+#define CAE_KERNEL_TABLE(tier_name, is_exact)                                                   \
+    {                                                                                           \
+        .name = tier_name, .exact = is_exact, .gemm = gemm, .transpose = transpose,             \
+        .activate = activate, .activate_back = activate_back, .add = add, .sum_rows = sum_rows, \
+        .pool = pool, .pool_back = pool_back, .pick_bits = pick_bits,                           \
+        .pick_weights = pick_weights, .pick_data = pick_data, .adam = adam,                     \
+        .dense_step = dense_step                                                                \
     }

@@ -1,150 +1,229 @@
 /*
- * The gemm kernel over vector words; a part of vector.h. All its cost is the innermost loop: one load
- * of B per word, one broadcast of A per row, and a multiply-add for each pair.
+ * The gemm kernel over vector words; a part of vector.h. All its cost is the innermost loop: one
+ * load of B per word, one broadcast of A per row, and a multiply-add for each pair.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+
 /*
- * A block of ROWS x WORDS words of C stays in registers while the whole sum runs: 6 x 2 of the 16
- * vector registers accumulate, two hold B, one holds A. The template is instantiated for vectors
- * and for single floats.
+ * A block of rows x words of C stays in registers while the whole sum runs. Up to 12 of the 16
+ * vector registers accumulate; 8 chains at least keep the adders busy, so that few rows take more
+ * words: 6 x 2, 5 x 2, 4 x 2, 3 x 4, 2 x 4, 1 x 8.
  */
-enum { ROWS = 6, WORDS = 2 };
+enum { ROWS = 6, WORDS = 8, PANEL_WORDS = CAE_PANEL / LANES };
 
-#define BLOCK_TEMPLATE(name, word, lanes, load, store, set, madd)                            \
-    INLINE void name(const cae_gemm *g, size_t i, size_t j, const int rows, const int words) \
-    {                                                                                        \
-        word acc[ROWS][WORDS];                                                               \
-        float *const c = g->c + (ptrdiff_t)i * g->c_row + (ptrdiff_t)j;                      \
-        UNROLL for (int r = 0; r < rows; r++)                                                \
-        {                                                                                    \
-            UNROLL for (int w = 0; w < words; w++)                                           \
-            {                                                                                \
-                switch (g->start) {                                                          \
-                case CAE_START_C:                                                            \
-                    acc[r][w] = load(c + r * g->c_row + w * (lanes));                        \
-                    break;                                                                   \
-                case CAE_START_COLUMN_BIAS:                                                  \
-                    acc[r][w] = load(g->bias + j + (size_t)(w * (lanes)));                   \
-                    break;                                                                   \
-                case CAE_START_ROW_BIAS:                                                     \
-                    acc[r][w] = set(g->bias[i + (size_t)r]);                                 \
-                    break;                                                                   \
-                default:                                                                     \
-                    acc[r][w] = set(0.0f);                                                   \
-                }                                                                            \
-            }                                                                                \
-        }                                                                                    \
-        const ptrdiff_t column =                                                             \
-            (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);            \
-        const ptrdiff_t a_row = g->a_row;                                                    \
-        const ptrdiff_t a_k = g->a_k;                                                        \
-        const ptrdiff_t b_k = g->b_k;                                                        \
-        const size_t k = g->k;                                                               \
-        for (size_t s = 0; s < g->segments; s++) {                                           \
-            const float *a = g->a + g->a_segment[s] + (ptrdiff_t)i * a_row;                  \
-            const float *b = g->b + g->b_segment[s] + column;                                \
-            for (size_t l = 0; l < k; l++) {                                                 \
-                word bw[WORDS];                                                              \
-                UNROLL for (int w = 0; w < words; w++)                                       \
-                {                                                                            \
-                    bw[w] = load(b + w * (lanes));                                           \
-                }                                                                            \
-                UNROLL for (int r = 0; r < rows; r++)                                        \
-                {                                                                            \
-                    const word x = set(a[r * a_row]);                                        \
-                    UNROLL for (int w = 0; w < words; w++)                                   \
-                    {                                                                        \
-                        acc[r][w] = madd(x, bw[w], acc[r][w]);                               \
-                    }                                                                        \
-                }                                                                            \
-                a += a_k;                                                                    \
-                b += b_k;                                                                    \
-            }                                                                                \
-        }                                                                                    \
-        UNROLL for (int r = 0; r < rows; r++)                                                \
-        {                                                                                    \
-            UNROLL for (int w = 0; w < words; w++)                                           \
-            {                                                                                \
-                store(c + r * g->c_row + w * (lanes), acc[r][w]);                            \
-            }                                                                                \
-        }                                                                                    \
+/* Where the rows of a block begin in A and in C. */
+struct block_rows {
+    ptrdiff_t a[ROWS], c[ROWS];
+    size_t first; /* number of the first */
+};
+
+INLINE vec block_start(const cae_gemm *g, const float *c, size_t row, size_t column)
+{
+    switch (g->start) {
+    case CAE_START_C:
+        return v_load(c);
+    case CAE_START_COLUMN_BIAS:
+        return v_load(g->bias + column);
+    case CAE_START_ROW_BIAS:
+        return v_set(g->bias[row]);
+    default:
+        return v_set(0.0f);
+    }
+}
+
+/* Columns j ... of the rows `at`, `words` words of them. */
+INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, const int rows,
+                  const int words)
+{
+    vec acc[ROWS][WORDS];
+    float *const c = g->c + (ptrdiff_t)j;
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        UNROLL for (int w = 0; w < words; w++)
+        {
+            acc[r][w] = block_start(g, c + at->c[r] + w * LANES, at->first + (size_t)r,
+                                    j + (size_t)(w * LANES));
+        }
+    }
+    const ptrdiff_t b_panel = g->b_panel;
+    const ptrdiff_t column = (ptrdiff_t)(j / CAE_PANEL) * b_panel + (ptrdiff_t)(j % CAE_PANEL);
+    const ptrdiff_t a_k = g->a_k;
+    const ptrdiff_t b_k = g->b_k;
+    const size_t k = g->k;
+    for (size_t s = 0; s < g->segments; s++) {
+        const float *a[ROWS];
+        const float *b = g->b + g->b_segment[s] + column;
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            a[r] = g->a + g->a_segment[s] + at->a[r];
+        }
+        ptrdiff_t at_k = 0;
+        for (size_t l = k; l > 0; l--) {
+            vec bw[WORDS];
+            UNROLL for (int w = 0; w < words; w++)
+            {
+                bw[w] = v_load(b + (w / PANEL_WORDS) * b_panel + (w % PANEL_WORDS) * LANES);
+            }
+            UNROLL for (int r = 0; r < rows; r++)
+            {
+                const vec x = v_set(a[r][at_k]);
+                UNROLL for (int w = 0; w < words; w++)
+                {
+                    acc[r][w] = v_madd(x, bw[w], acc[r][w]);
+                }
+            }
+            at_k += a_k;
+            b += b_k;
+        }
+    }
+    const vec zero = v_set(0.0f);
+    const bool relu = g->relu;
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        UNROLL for (int w = 0; w < words; w++)
+        {
+            const vec y = relu ? v_andnot(v_greater(zero, acc[r][w]), acc[r][w]) : acc[r][w];
+            v_store(c + at->c[r] + w * LANES, y);
+        }
+    }
+}
+
+/* All whole words of columns for a block of rows: as many words at a time as the rows leave
+ * registers for, then those of a panel, then one. */
+INLINE void block_columns(const cae_gemm *g, const struct block_rows *at, const int rows,
+                          const int words)
+{
+    size_t j = 0;
+    for (; g->n - j >= (size_t)words * LANES; j += (size_t)words * LANES) {
+        block(g, at, j, rows, words);
+    }
+    for (; words > PANEL_WORDS && g->n - j >= CAE_PANEL; j += CAE_PANEL) {
+        block(g, at, j, rows, PANEL_WORDS);
+    }
+    for (; g->n - j >= LANES; j += LANES) {
+        block(g, at, j, rows, 1);
+    }
+}
+
+#define BLOCK_ROWS(name, rows, words)                                \
+    static void name(const cae_gemm *g, const struct block_rows *at) \
+    {                                                                \
+        block_columns(g, at, rows, words);                           \
     }
 
-INLINE float s_load(const float *p)
+BLOCK_ROWS(rows_1, 1, 8)
+BLOCK_ROWS(rows_2, 2, 4)
+BLOCK_ROWS(rows_3, 3, 4)
+BLOCK_ROWS(rows_4, 4, 2)
+BLOCK_ROWS(rows_5, 5, 2)
+BLOCK_ROWS(rows_6, 6, 2)
+
+static void (*const by_rows[])(const cae_gemm *, const struct block_rows *) = {
+    rows_1, rows_2, rows_3, rows_4, rows_5, rows_6};
+
+/* The last columns, fewer than a word: by way of copies that are a word wide. */
+static void last_columns(const cae_gemm *g, const struct block_rows *at, size_t rows)
 {
-    return *p;
-}
-
-INLINE void s_store(float *p, float x)
-{
-    *p = x;
-}
-
-INLINE float s_set(float x)
-{
-    return x;
-}
-
-INLINE float s_madd(float a, float b, float c)
-{
-#ifdef __FMA__
-    return __builtin_fmaf(a, b, c);
-#else
-    return a * b + c;
-#endif
-}
-
-BLOCK_TEMPLATE(vector_block, vec, LANES, v_load, v_store, v_set, v_madd)
-BLOCK_TEMPLATE(float_block, float, 1, s_load, s_store, s_set, s_madd)
-
-/* The blocks that exist: 1 to 6 rows of two vectors, of one, and of a single float. */
-#define BLOCK_ROWS(name, block, words)                                   \
-    static void name(const cae_gemm *g, size_t i, size_t j, size_t rows) \
-    {                                                                    \
-        switch (rows) {                                                  \
-        case 1:                                                          \
-            block(g, i, j, 1, words);                                    \
-            break;                                                       \
-        case 2:                                                          \
-            block(g, i, j, 2, words);                                    \
-            break;                                                       \
-        case 3:                                                          \
-            block(g, i, j, 3, words);                                    \
-            break;                                                       \
-        case 4:                                                          \
-            block(g, i, j, 4, words);                                    \
-            break;                                                       \
-        case 5:                                                          \
-            block(g, i, j, 5, words);                                    \
-            break;                                                       \
-        default:                                                         \
-            block(g, i, j, ROWS, words);                                 \
-        }                                                                \
+    enum { TERMS = 64 };
+    float b[TERMS * LANES];
+    float c[ROWS * LANES];
+    const size_t j = g->n - g->n % LANES;
+    const v_part part = v_part_of(g->n - j);
+    const ptrdiff_t column = (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
+    const vec zero = v_set(0.0f);
+    struct block_rows own = *at;
+    ptrdiff_t a_at = 0;
+    const ptrdiff_t b_at = 0;
+    cae_gemm m = *g;
+    m.n = LANES;
+    m.segments = 1;
+    m.a_segment = &a_at;
+    m.b = b;
+    m.b_segment = &b_at;
+    m.b_k = LANES;
+    m.c = c;
+    m.start = CAE_START_C;
+    m.relu = false;
+    for (size_t r = 0; r < rows; r++) {
+        own.c[r] = (ptrdiff_t)(r * LANES);
+        v_store(c + r * LANES, g->start == CAE_START_C ? v_load_part(g->c + at->c[r] + j, &part)
+                               : g->start == CAE_START_COLUMN_BIAS ? v_load_part(g->bias + j, &part)
+                               : g->start == CAE_START_ROW_BIAS    ? v_set(g->bias[at->first + r])
+                                                                   : zero);
     }
-
-BLOCK_ROWS(two_vectors, vector_block, WORDS)
-BLOCK_ROWS(one_vector, vector_block, 1)
-BLOCK_ROWS(one_float, float_block, 1)
+    for (size_t s = 0; s < g->segments; s++) {
+        for (size_t l = 0; l < g->k; l += m.k) {
+            const float *from = g->b + g->b_segment[s] + column + (ptrdiff_t)l * g->b_k;
+            m.k = g->k - l < TERMS ? g->k - l : TERMS;
+            a_at = g->a_segment[s] + (ptrdiff_t)l * g->a_k;
+            for (size_t i = 0; i < m.k; i++) {
+                v_store(b + i * LANES, v_load_part(from + (ptrdiff_t)i * g->b_k, &part));
+            }
+            by_rows[rows - 1](&m, &own);
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        const vec sum = v_load(c + r * LANES);
+        const vec y = g->relu ? v_andnot(v_greater(zero, sum), sum) : sum;
+        v_store_part(g->c + at->c[r] + j, y, &part);
+    }
+}
 
 static void gemm(const cae_gemm *g)
 {
-    /* Rows are split evenly: 32 as 6+6+5+5+5+5, not as five times 6 and a poor 2. */
-    const size_t blocks = g->m / ROWS + (g->m % ROWS != 0);
-    size_t i = 0;
-    for (size_t block = 0; block < blocks; block++) {
-        const size_t rows = (g->m - i + (blocks - block) - 1) / (blocks - block);
+    struct block_rows at;
+    size_t in_line = 0;
+    ptrdiff_t a = 0;
+    ptrdiff_t c = 0;
+    size_t blocks = g->m / ROWS + (g->m % ROWS != 0);
+    for (size_t i = 0; i < g->m; blocks--) {
+        /* Rows are split evenly: 32 as 6+6+5+5+5+5, not as five times 6 and a poor 2. */
+        const size_t rows = (g->m - i + blocks - 1) / blocks;
+        at.first = i;
+        for (size_t r = 0; r < rows; r++, i++) {
+            at.a[r] = a;
+            at.c[r] = c;
+            a += g->a_row;
+            c += g->c_row;
+            if (++in_line == g->line) {
+                in_line = 0;
+                a += g->a_line - (ptrdiff_t)g->line * g->a_row;
+                c += g->c_line - (ptrdiff_t)g->line * g->c_row;
+            }
+        }
+        by_rows[rows - 1](g, &at);
+        if (g->n % LANES != 0) {
+            last_columns(g, &at, rows);
+        }
+    }
+}
+
+/* ---- Transposition --------------------------------------------------------------------------- */
+
+static void transpose(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t from_row,
+                      size_t rows, size_t cols)
+{
+    for (size_t i = 0; i < rows; i += LANES) {
+        const float *line = from + (ptrdiff_t)i * from_row;
         size_t j = 0;
-        /* LANES x WORDS divides the panel, so no block of vectors crosses from one to the next. */
-        for (; g->n - j >= LANES * WORDS; j += LANES * WORDS) {
-            two_vectors(g, i, j, rows);
+        for (; rows - i >= LANES && cols - j >= LANES; j += LANES) {
+            vec square[LANES];
+            UNROLL for (int r = 0; r < LANES; r++)
+            {
+                square[r] = v_load(line + r * from_row + (ptrdiff_t)j);
+            }
+            v_transpose(square);
+            UNROLL for (int r = 0; r < LANES; r++)
+            {
+                v_store(to + ((ptrdiff_t)j + r) * to_row + (ptrdiff_t)i, square[r]);
+            }
         }
-        for (; g->n - j >= LANES; j += LANES) {
-            one_vector(g, i, j, rows);
+        for (; j < cols; j++) {
+            for (size_t r = 0; r < LANES && r < rows - i; r++) {
+                to[(ptrdiff_t)j * to_row + (ptrdiff_t)(i + r)] =
+                    line[(ptrdiff_t)r * from_row + (ptrdiff_t)j];
+            }
         }
-        for (; j < g->n; j++) {
-            one_float(g, i, j, rows);
-        }
-        i += rows;
     }
 }

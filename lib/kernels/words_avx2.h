@@ -85,6 +85,12 @@ static inline vec v_greater(vec a, vec b)
     return _mm256_cmp_ps(a, b, _CMP_GT_OQ);
 }
 
+/* All bits set where a == b; not where either is NaN. */
+static inline vec v_equal(vec a, vec b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_EQ_OQ);
+}
+
 /* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
 static inline vec v_exp2_magic(vec t)
 {
@@ -110,4 +116,54 @@ static inline vec v_set_u32(uint32_t x)
 static inline vec v_equal_u32(vec a, vec b)
 {
     return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+}
+
+/* Bit i: the sign of lane i. */
+static inline unsigned v_signs(vec a)
+{
+    return (unsigned)_mm256_movemask_ps(a);
+}
+
+/* The first n lanes, 1 <= n <= LANES; the others are 0 and are not stored. */
+typedef __m256i v_part;
+
+static inline v_part v_part_of(size_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline vec v_load_part(const float *p, const v_part *n)
+{
+    return _mm256_maskload_ps(p, *n);
+}
+
+static inline vec v_load_part_u32(const uint32_t *p, const v_part *n)
+{
+    return _mm256_castsi256_ps(_mm256_maskload_epi32((const int *)(const void *)p, *n));
+}
+
+static inline void v_store_part(float *p, vec v, const v_part *n)
+{
+    _mm256_maskstore_ps(p, *n, v);
+}
+
+/* Rows become columns: pairs of floats, then pairs of pairs, then halves. */
+static inline void v_transpose(vec row[LANES])
+{
+    vec pair[LANES];
+    vec four[LANES];
+    for (int i = 0; i < LANES; i += 2) {
+        pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]);
+        pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
+    }
+    for (int i = 0; i < LANES; i += 4) {
+        four[i] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0x44);
+        four[i + 1] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0xee);
+        four[i + 2] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
+        four[i + 3] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0xee);
+    }
+    for (int i = 0; i < LANES / 2; i++) {
+        row[i] = _mm256_permute2f128_ps(four[i], four[i + 4], 0x20);
+        row[i + 4] = _mm256_permute2f128_ps(four[i], four[i + 4], 0x31);
+    }
 }

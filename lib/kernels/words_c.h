@@ -82,6 +82,12 @@ static inline vec v_greater(vec a, vec b)
     return (vec)(a > b);
 }
 
+/* All bits set where a == b; not where either is NaN. */
+static inline vec v_equal(vec a, vec b)
+{
+    return (vec)(a == b);
+}
+
 /* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
 static inline vec v_exp2_magic(vec t)
 {
@@ -108,4 +114,52 @@ static inline vec v_set_u32(uint32_t x)
 static inline vec v_equal_u32(vec a, vec b)
 {
     return (vec)((lanes_i32)a == (lanes_i32)b);
+}
+
+/* Bit i: the sign of lane i. */
+static inline unsigned v_signs(vec a)
+{
+    const lanes_u32 bits = (lanes_u32)a >> 31;
+    return bits[0] | bits[1] << 1 | bits[2] << 2 | bits[3] << 3;
+}
+
+/* The first n lanes, 1 <= n <= LANES; the others are 0 and are not stored. */
+typedef size_t v_part;
+
+static inline v_part v_part_of(size_t n)
+{
+    return n;
+}
+
+static inline vec v_load_part(const float *p, const v_part *n)
+{
+    return (vec){p[0], *n > 1 ? p[1] : 0, *n > 2 ? p[2] : 0, *n > 3 ? p[3] : 0};
+}
+
+static inline vec v_load_part_u32(const uint32_t *p, const v_part *n)
+{
+    uint32_t lanes[LANES] = {0};
+    for (size_t i = 0; i < *n; i++) {
+        lanes[i] = p[i];
+    }
+    return v_load_u32(lanes);
+}
+
+static inline void v_store_part(float *p, vec v, const v_part *n)
+{
+    for (size_t i = 0; i < *n; i++) {
+        p[i] = v[i];
+    }
+}
+
+/* Rows become columns. */
+static inline void v_transpose(vec row[LANES])
+{
+    const vec a = row[0];
+    const vec b = row[1];
+    const vec c = row[2];
+    const vec d = row[3];
+    for (int i = 0; i < LANES; i++) {
+        row[i] = (vec){a[i], b[i], c[i], d[i]};
+    }
 }

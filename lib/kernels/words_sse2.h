@@ -80,6 +80,12 @@ static inline vec v_greater(vec a, vec b)
     return _mm_cmpgt_ps(a, b);
 }
 
+/* All bits set where a == b; not where either is NaN. */
+static inline vec v_equal(vec a, vec b)
+{
+    return _mm_cmpeq_ps(a, b);
+}
+
 /* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
 static inline vec v_exp2_magic(vec t)
 {
@@ -105,4 +111,57 @@ static inline vec v_set_u32(uint32_t x)
 static inline vec v_equal_u32(vec a, vec b)
 {
     return _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_castps_si128(a), _mm_castps_si128(b)));
+}
+
+/* Bit i: the sign of lane i. */
+static inline unsigned v_signs(vec a)
+{
+    return (unsigned)_mm_movemask_ps(a);
+}
+
+/* The first n lanes, 1 <= n <= LANES; the others are 0 and are not stored. */
+typedef size_t v_part;
+
+static inline v_part v_part_of(size_t n)
+{
+    return n;
+}
+
+static inline vec v_load_part(const float *p, const v_part *n)
+{
+    const vec x = _mm_load_ss(p);
+    switch (*n) {
+    case 1:
+        return x;
+    case 2:
+        return _mm_unpacklo_ps(x, _mm_load_ss(p + 1));
+    case 3:
+        return _mm_movelh_ps(_mm_unpacklo_ps(x, _mm_load_ss(p + 1)), _mm_load_ss(p + 2));
+    default:
+        return _mm_loadu_ps(p);
+    }
+}
+
+static inline vec v_load_part_u32(const uint32_t *p, const v_part *n)
+{
+    uint32_t lanes[LANES] = {0};
+    for (size_t i = 0; i < *n; i++) {
+        lanes[i] = p[i];
+    }
+    return v_load_u32(lanes);
+}
+
+static inline void v_store_part(float *p, vec v, const v_part *n)
+{
+    float lanes[LANES];
+    _mm_storeu_ps(lanes, v);
+    for (size_t i = 0; i < *n; i++) {
+        p[i] = lanes[i];
+    }
+}
+
+/* Rows become columns. */
+static inline void v_transpose(vec row[LANES])
+{
+    _MM_TRANSPOSE4_PS(row[0], row[1], row[2], row[3]);
 }

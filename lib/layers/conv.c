@@ -24,6 +24,7 @@ static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
 const cae_layer_type cae_layer_conv = {
     .word = "conv",
     .takes = CAE_TAKES_CHANNELS | CAE_TAKES_KERNEL | CAE_TAKES_STRIDE_PAD | CAE_TAKES_ACTIVATION,
+    .activates = true,
     .shape = shape,
     .needs = cae_taps_needs,
     .needs_back = cae_taps_needs_back,

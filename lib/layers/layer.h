@@ -124,6 +124,7 @@ typedef struct cae_layer_type {
     const char *word;
     unsigned takes;
     bool transposed; /* conv and tconv: see taps.h */
+    bool activates;  /* its forward applies the activation */
     bool picks;      /* keeps in training which input each output took: cae_pass.arg */
     bool whole;      /* needs its training size, all of it at once: no other sizes, no tiles */
 
@@ -149,7 +150,7 @@ typedef struct cae_layer_type {
     /* Bytes of scratch memory for a pass; SIZE_MAX when that overflows. NULL: none. */
     size_t (*scratch)(const cae_layer *l, const cae_pass *pass, bool training);
 
-    /* y from x, before the activation. */
+    /* y from x, before the activation unless the type says otherwise. */
     void (*forward)(const cae_pass *p);
 
     /* From dy (behind the activation's gradient): adds to weight_grad and bias_grad, and makes
@@ -176,6 +177,8 @@ struct cae_layer {
     size_t kernel, stride, pad;
     cae_shape size; /* conv, tconv: c alone; dense: all three */
     cae_activation activation;
+    size_t
+        picked; /* the tensor of the max pool that this layer's gradient goes by (picks.h), or 0 */
 };
 
 /* One run of a layer over `images` images. */
@@ -192,6 +195,9 @@ struct cae_pass {
     float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
     float *kept;                              /* for a later update; NULL: none */
     uint32_t *arg; /* max pool in training: images x h x w x c of the output */
+    /* A layer whose gradient goes by picks: the max pool behind it. In the backward pass y, dy and
+     * arg are that pool's. */
+    const cae_layer *picker;
     void *scratch;
 };
 

@@ -4,20 +4,20 @@
  * (y, x) of coarse to pixel (y * stride - pad + ky, x * stride - pad + kx) of fine. From that
  * follow three passes, each a gemm over segments:
  *
- *     to_coarse   coarse from fine:  convolution forward, transposed convolution's backward data
- *     to_fine     fine from coarse:  transposed convolution forward, convolution's backward data
+ *     to coarse   coarse from fine:  convolution forward, transposed convolution's backward data
+ *     to fine     fine from coarse:  transposed convolution forward, convolution's backward data
  *     weights     the gradient of the weights of both
  *
  * Every sum runs over taps in rising order (ky, then kx) and within a tap over the channels read;
- * terms on padding are added, as zeros from the view's margin.
- *
- * Packed weights: panels of 16 output channels, the last as narrow as it is, each [tap][in][width].
+ * terms on padding are added, as zeros from the view's margin. The first two are gather.c, the
+ * third taps_weights.c; what changes behind a max pool is picks.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef CAE_LAYERS_TAPS_H
 #define CAE_LAYERS_TAPS_H
 
+#include "base/size.h"
 #include "layers/layer.h"
 
 /* Members of the two layer types. Which of the maps is the input, `type->transposed` says. */
@@ -31,5 +31,46 @@ void cae_taps_unpack(const cae_layer *l, const cae_shape *in, const float *packe
 size_t cae_taps_scratch(const cae_layer *l, const cae_pass *pass, bool training);
 void cae_taps_forward(const cae_pass *p);
 void cae_taps_backward(const cae_pass *p);
+
+/* Fine pixels that coarse pixels `r` are tied to, and the reverse. */
+cae_region cae_taps_fine(const cae_layer *l, cae_region r);
+cae_region cae_taps_coarse(const cae_layer *l, cae_region r);
+
+/*
+ * Packed weights, for a gather that writes `out` channels and reads `in`: panels of 16 channels
+ * written, the last as narrow as it is, each [tap][in][width]. With fewer than CAE_FEW channels
+ * written vectors run over pixels instead, and the weights stand as [out][tap][in], which is the
+ * same with panels of one channel. Element (o, i, tap) is weight[o * o_step + i * i_step + tap].
+ */
+enum { CAE_FEW = 8 };
+
+typedef struct cae_packing {
+    size_t out, in, taps, o_step, i_step;
+} cae_packing;
+
+/* Forward from the input's channels to the layer's, or backward from the layer's to the input's. */
+cae_packing cae_taps_packing(const cae_layer *l, const cae_shape *in, bool backward);
+
+static inline size_t cae_packing_panel(const cae_packing *p)
+{
+    return p->out < CAE_FEW ? 1 : CAE_PANEL;
+}
+
+static inline size_t cae_packing_panels(const cae_packing *p)
+{
+    return cae_div_up(p->out, cae_packing_panel(p));
+}
+
+static inline size_t cae_packing_width(const cae_packing *p, size_t panel)
+{
+    return cae_size_min(cae_packing_panel(p), p->out - panel * cae_packing_panel(p));
+}
+
+/* The gradients of weights and bias, added to what is there; the weights' in the forward packing. */
+size_t cae_taps_weights_scratch(const cae_layer *l, const cae_pass *pass);
+void cae_taps_weights(const cae_pass *p);
+
+/* bias_grad += dy, over images, rows and columns. */
+void cae_taps_bias(const cae_pass *p);
 
 #endif

@@ -36,6 +36,7 @@ const cae_layer_type cae_layer_tconv = {
     .word = "tconv",
     .takes = CAE_TAKES_CHANNELS | CAE_TAKES_KERNEL | CAE_TAKES_STRIDE_PAD | CAE_TAKES_ACTIVATION,
     .transposed = true,
+    .activates = true,
     .shape = shape,
     .needs = cae_taps_needs,
     .needs_back = cae_taps_needs_back,

@@ -14,10 +14,10 @@ void cae_pack_weights(const cae_net *net, const float *weights, float *packed, b
 {
     for (size_t i = 0; i < net->layer_len; i++) {
         const cae_layer *l = &net->layers[i];
-        const size_t at = net->slots[i].weight;
         if (l->type->pack != NULL) {
             (backward ? l->type->pack_back : l->type->pack)(l, &net->shapes[l->input[0]],
-                                                            weights + at, packed + at);
+                                                            weights + net->slots[i].weight,
+                                                            packed + net->slots[i].packed_weight);
         }
     }
 }
@@ -167,8 +167,8 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
         p.x[k] = cae_plan_view(plan, l->input[k], base);
     }
     if (l->type->parameters != NULL) {
-        const float *weights = l->type->pack != NULL ? e->packed : e->weights;
-        p.weight = weights + net->slots[layer].weight;
+        p.weight = l->type->pack != NULL ? e->packed + net->slots[layer].packed_weight
+                                         : e->weights + net->slots[layer].weight;
         p.bias = e->weights + net->slots[layer].bias;
     }
     if (made->arg_at != SIZE_MAX) {
@@ -211,7 +211,9 @@ void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *bas
     const cae_pass p = make_pass(e, plan, base, layer);
     zero_margin(&p.y, &plan->tensors[layer + 1].outer, plan->images);
     l->type->forward(&p);
-    activate(e->kernels, l->activation, &p.y, plan->images);
+    if (!l->type->activates) {
+        activate(e->kernels, l->activation, &p.y, plan->images);
+    }
 }
 
 void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base)
@@ -246,23 +248,45 @@ static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
     }
 }
 
+/* Whether the layer is a max pool whose gradient the layer before it takes as it is. */
+static bool hands_on_picks(const cae_net *net, size_t layer)
+{
+    const size_t from = net->layers[layer].input[0];
+    return from > 0 && net->layers[from - 1].picked == layer + 1;
+}
+
+/* Puts the pool's tensors in the place of the layer's own. */
+static void use_picks(const cae_plan *plan, void *base, cae_pass *p)
+{
+    const size_t pool = p->layer->picked;
+    p->picker = &plan->net->layers[pool - 1];
+    p->y = cae_plan_view(plan, pool, base);
+    p->dy = cae_plan_gradient(plan, pool, base);
+    p->arg = (uint32_t *)(void *)((char *)base + plan->tensors[pool].arg_at);
+}
+
 static void backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
                            const float *packed_back, float *sums, float *kept)
 {
     const cae_net *net = plan->net;
     const cae_layer *l = &net->layers[layer];
-    if (!plan->tensors[layer + 1].gradient) {
+    if (!plan->tensors[layer + 1].gradient || hands_on_picks(net, layer)) {
         return;
     }
     cae_pass p = make_pass(e, plan, base, layer);
-    p.dy = cae_plan_gradient(plan, layer + 1, base);
     p.kept = kept;
+    if (l->picked != 0) {
+        use_picks(plan, base, &p);
+    } else {
+        p.dy = cae_plan_gradient(plan, layer + 1, base);
+    }
     if (l->type->parameters != NULL) {
-        p.weight_back = l->type->pack != NULL ? packed_back + net->slots[layer].weight : NULL;
+        p.weight_back =
+            l->type->pack != NULL ? packed_back + net->slots[layer].packed_weight : NULL;
     }
     if (l->type->parameters != NULL && sums != NULL && kept == NULL) {
-        p.weight_grad = sums + net->slots[layer].weight;
-        p.bias_grad = sums + net->slots[layer].bias;
+        p.weight_grad = sums + net->slots[layer].packed_weight;
+        p.bias_grad = sums + net->slots[layer].packed_bias;
     }
     prepare_inputs(plan, base, &p);
     activate_back(e->kernels, l->activation, &p.y, &p.dy, plan->images);

@@ -14,7 +14,7 @@ typedef struct cae_engine {
     const cae_net *net;
     const cae_kernels *kernels;
     const float *weights; /* in file order, PyTorch's layouts */
-    const float *packed;  /* at the same offsets, those of layers that pack theirs */
+    const float *packed;  /* those of layers that pack theirs, at their packed offsets */
     size_t threads;       /* at least 1 */
     size_t memory_limit;  /* bytes of scratch for one call */
 } cae_engine;
@@ -62,7 +62,7 @@ bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, si
 void cae_exec_begin_gradient(cae_plan *plan, void *base, size_t t);
 
 /* Runs backward; the gradient of the last tensor is in place. Adds to `sums`, the gradient of the
- * weights at the weights' offsets, in the forward packing where a layer packs. NULL: those are not
+ * weights at their packed offsets, in the layer's own order where it packs. NULL: those are not
  * wanted. */
 void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
                        float *sums);

@@ -9,6 +9,7 @@
 
 #include "base/size.h"
 #include "base/status.h"
+#include "layers/picks.h"
 
 /* ---- Shapes ---------------------------------------------------------------------------------- */
 
@@ -98,6 +99,25 @@ static int find_traits(cae_net *net)
     return CAE_OK;
 }
 
+/* Marks the layers whose gradient goes by the picks of the max pool that alone reads them. */
+static void find_picked(cae_net *net)
+{
+    for (size_t i = 0; i < net->layer_len; i++) {
+        size_t readers = 0;
+        size_t last = 0;
+        for (size_t j = i + 1; j < net->layer_len; j++) {
+            const cae_layer *reader = &net->layers[j];
+            for (size_t k = 0; k < reader->input_len; k++) {
+                readers += reader->input[k] == i + 1;
+                last = reader->input[k] == i + 1 ? j : last;
+            }
+        }
+        if (readers == 1 && cae_picks_apply(&net->layers[i], &net->layers[last])) {
+            net->layers[i].picked = last + 1;
+        }
+    }
+}
+
 /* ---- Weights --------------------------------------------------------------------------------- */
 
 /* Number of the layer's module in the matching nn.Sequential: one per layer, activation, and the
@@ -161,12 +181,17 @@ static void place_weights(cae_net *net)
         }
         net->weights[at] = w;
     }
+    const size_t floats = CAE_ALIGN / sizeof(float);
     size_t offset = 0;
     for (size_t i = 0; i < net->weight_len; i++) {
         cae_weight *w = &net->weights[i];
         w->offset = offset;
+        w->packed = net->packed_len;
         offset += w->len;
+        net->packed_len += net->whole ? w->len : cae_div_up(w->len, floats) * floats;
         *(w->is_bias ? &net->slots[w->layer].bias : &net->slots[w->layer].weight) = w->offset;
+        *(w->is_bias ? &net->slots[w->layer].packed_bias : &net->slots[w->layer].packed_weight) =
+            w->packed;
     }
 }
 
@@ -176,6 +201,7 @@ static int build(cae_net *net, const char *text)
 {
     CAE_TRY(cae_net_parse(net, text));
     CAE_TRY(find_traits(net));
+    find_picked(net);
     net->shapes = cae_alloc(net->memory, net->layer_len + 1, sizeof(net->shapes[0]));
     net->weights = cae_alloc(net->memory, 2 * net->layer_len, sizeof(net->weights[0]));
     net->slots = cae_alloc(net->memory, net->layer_len, sizeof(net->slots[0]));

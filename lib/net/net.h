@@ -26,6 +26,7 @@ typedef struct cae_weight {
     bool is_bias;
     cae_parameter parameter;
     size_t offset; /* in floats, among all weights */
+    size_t packed; /* likewise, as packed */
     size_t len;
 } cae_weight;
 
@@ -43,9 +44,12 @@ typedef struct cae_net {
     cae_weight *weights;
     size_t weight_len;
     size_t parameters; /* floats in all weights */
+    size_t packed_len; /* floats in all weights as packed for the kernels, each tensor aligned. With
+                        * a dense layer they stand as in the file: its gradient is summed in place */
     /* Where a layer's weight and bias begin among all weights; SIZE_MAX: it has none. */
     struct {
         size_t weight, bias;
+        size_t packed_weight, packed_bias;
     } * slots;
 } cae_net;
 

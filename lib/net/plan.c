@@ -195,16 +195,25 @@ static void place_tensor(cae_plan *p, size_t t)
     cae_planned *tensor = &p->tensors[t];
     const size_t channels = p->shapes[t].c;
     const size_t backward = 2 * p->to + 2; /* minus t: the step of the layer that made t */
-    const size_t last = p->training ? backward - t : last_use(p, t);
+    const cae_layer *maker = t > 0 ? &p->net->layers[t - 1] : NULL;
+    size_t last = p->training ? backward - t : last_use(p, t);
+    if (p->training && maker != NULL && maker->type->picks) {
+        /* A layer whose gradient goes by picks reads the pool's tensors in its stead. */
+        const size_t from = maker->input[0];
+        last = from > 0 && p->net->layers[from - 1].picked == t ? backward - from : last;
+    }
+    if (p->training && maker != NULL && maker->picked != 0) {
+        last = last_use(p, t);
+    }
     tensor->at = place(p, region_bytes(p, &tensor->outer, channels), t, last);
     if (!p->training || t == 0) {
         return;
     }
-    if (p->net->layers[t - 1].type->picks) {
+    if (maker->type->picks) {
         const cae_region whole = cae_region_whole(&p->shapes[t]);
         tensor->arg_at = place(p, region_bytes(p, &whole, channels), t, last);
     }
-    if (tensor->gradient) {
+    if (tensor->gradient && maker->picked == 0) {
         /* Begun by the last reader's backward pass, or by the loss. */
         const size_t begin = backward - last_use(p, t);
         tensor->gradient_at =
@@ -221,7 +230,8 @@ static void place_scratch(cae_plan *p)
                                .team = p->team,
                                .images = p->images,
                                .in = {p->shapes[l->input[0]], p->shapes[l->input[1]]},
-                               .out = p->shapes[i + 1]};
+                               .out = p->shapes[i + 1],
+                               .picker = l->picked != 0 ? &p->net->layers[l->picked - 1] : NULL};
         if (l->type->scratch != NULL && p->tensors[i + 1].used) {
             most = cae_size_max(most, l->type->scratch(l, &pass, p->training));
         }

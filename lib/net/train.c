@@ -36,8 +36,8 @@ struct run {
     size_t count;
     cae_shape *shapes;
     float *packed_back; /* NULL: no layer packs its weights */
-    float *total;       /* in the forward packing; NULL: all layers keep */
-    float **kept;       /* by layer; NULL: every gradient is stored */
+    float *total; /* as packed; with a dense layer, where the result is wanted; NULL: all keep */
+    float **kept; /* by layer; NULL: every gradient is stored */
     float *kept_floats;
     double sum;
     float scale;
@@ -101,16 +101,16 @@ static void chunk_job(void *arg, size_t chunk, size_t worker)
 {
     struct run *r = arg;
     struct worker *w = &r->workers[worker];
-    const size_t parameters = r->engine->net->parameters;
+    const size_t len = r->engine->net->packed_len;
     const size_t first = chunk * CHUNK;
     const size_t end = cae_size_min(first + CHUNK, r->count);
     double squares[CHUNK];
-    memset(w->sums, 0, parameters * sizeof(float));
+    memset(w->sums, 0, len * sizeof(float));
     for (size_t n = first; n < end; n++) {
         train_images(r, w, w->sums, n, &squares[n - first]);
     }
     cae_team_await_turn(r->team, chunk);
-    r->engine->kernels->add(r->total, w->sums, parameters);
+    r->engine->kernels->add(r->total, w->sums, len);
     add_squares(r, squares, end - first);
     cae_team_pass_turn(r->team, chunk);
 }
@@ -144,10 +144,10 @@ static int fit(struct run *r, cae_plan *plan)
     const cae_net *net = r->engine->net;
     const cae_region whole = cae_region_whole(&r->shapes[net->layer_len]);
     const size_t limit = r->engine->memory_limit;
-    const size_t sums = net->parameters * sizeof(float);
-    /* The packing for the way back; and for every worker, beside its block, a plan, cells, ranges
-     * and the sums of its chunk. */
-    const size_t packed = r->engine->packed != NULL ? sums : 0;
+    const size_t sums = net->packed_len * sizeof(float);
+    /* The packing for the way back and the total; and for every worker, beside its block, a plan,
+     * cells, ranges and the sums of its chunk. */
+    const size_t packed = (r->engine->packed != NULL ? sums : 0) + (net->whole ? 0 : sums);
     const size_t extra = cae_plan_overhead(net, 1) + r->cell_len * sizeof(double) +
                          r->shapes[net->code].c * 2 * sizeof(float) + (net->whole ? 0 : sums);
     if (packed > limit || extra > limit - packed) {
@@ -179,7 +179,7 @@ static int make_worker(struct run *r, struct worker *w)
     CAE_TRY(cae_plan_new(&w->plan, net));
     cae_plan_make(w->plan, CAE_WHOLE, r->shapes, whole, r->slice, true, r->team);
     w->base = cae_alloc(net->memory, r->block_size, 1);
-    w->sums = cae_alloc(net->memory, net->whole ? 0 : net->parameters, sizeof(float));
+    w->sums = cae_alloc(net->memory, net->whole ? 0 : net->packed_len, sizeof(float));
     w->cells = cae_alloc(net->memory, r->cell_len, sizeof(double));
     w->low = cae_alloc(net->memory, channels, sizeof(float));
     w->high = cae_alloc(net->memory, channels, sizeof(float));
@@ -214,7 +214,7 @@ static int prepare(struct run *r)
         return CAE_E_NOMEM;
     }
     if (r->engine->packed != NULL) {
-        r->packed_back = cae_alloc(net->memory, net->parameters, sizeof(float));
+        r->packed_back = cae_alloc(net->memory, net->packed_len, sizeof(float));
         if (r->packed_back == NULL) {
             return CAE_E_NOMEM;
         }
@@ -224,6 +224,10 @@ static int prepare(struct run *r)
         CAE_TRY(make_worker(r, &r->workers[i]));
     }
     if (!net->whole) {
+        r->total = cae_alloc_zeroed(net->memory, net->packed_len, sizeof(float));
+        if (r->total == NULL) {
+            return CAE_E_NOMEM;
+        }
         r->team = cae_team_start(net->memory, r->worker_len);
     }
     return CAE_OK;
@@ -245,21 +249,29 @@ static void free_run(struct run *r)
     cae_release(memory, r->packed_back);
     cae_release(memory, r->kept);
     cae_release(memory, r->kept_floats);
+    cae_release(memory, r->engine->net->whole ? NULL : r->total);
     cae_release(memory, r->shapes);
     cae_team_stop(r->team);
 }
 
 /* ---- The result ------------------------------------------------------------------------------ */
 
-/* From the forward packing to PyTorch's layouts, tensor by tensor, by way of a copy in `spare`. */
-static void unpack_total(const cae_net *net, float *total, float *spare)
+/* From the layers' own order to PyTorch's layouts, tensor by tensor; where the total stands in its
+ * place already, by way of a copy: the way back has been walked, so its packing is free. */
+static void unpack_total(const struct run *r, float *weights)
 {
+    const cae_net *net = r->engine->net;
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
         const cae_layer *l = &net->layers[w->layer];
+        const float *from = r->total + w->packed;
         if (!w->is_bias && l->type->unpack != NULL) {
-            memcpy(spare, total + w->offset, w->len * sizeof(float));
-            l->type->unpack(l, &net->shapes[l->input[0]], spare, total + w->offset);
+            if (net->whole) {
+                from = memcpy(r->packed_back, from, w->len * sizeof(float));
+            }
+            l->type->unpack(l, &net->shapes[l->input[0]], from, weights + w->offset);
+        } else if (!net->whole) {
+            memcpy(weights + w->offset, from, w->len * sizeof(float));
         }
     }
 }
@@ -283,15 +295,13 @@ static int gradient(struct run *r, cae_gradient *out)
     const cae_net *net = r->engine->net;
     const size_t channels = net->shapes[net->code].c;
     CAE_TRY(prepare(r));
-    memset(out->weights, 0, net->parameters * sizeof(float));
-    r->total = out->weights;
     if (net->whole) {
+        r->total = memset(out->weights, 0, net->parameters * sizeof(float));
         run_slices(r);
     } else {
         cae_team_run(r->team, cae_div_up(r->count, CHUNK), chunk_job, r);
     }
-    /* The way back has been walked: its packing is free. */
-    unpack_total(net, out->weights, r->packed_back);
+    unpack_total(r, out->weights);
     join_ranges(r, out);
     CAE_TRY(cae_loss_mean(r->sum, r->count, &r->target, &out->loss));
     if (!cae_all_finite(out->weights, net->parameters, NULL)) {
@@ -428,7 +438,7 @@ static int step_of(struct run *r, const cae_step *s, cae_gradient *out, bool *do
         return CAE_OK;
     }
     if (r->packed_back != NULL) {
-        unpack_total(net, r->total, r->packed_back);
+        unpack_total(r, r->total);
     }
     update_all(r, s, &scalars);
     *done = true;

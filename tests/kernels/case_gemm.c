@@ -30,12 +30,19 @@ static void widen_line(struct span *s, ptrdiff_t from, size_t len, ptrdiff_t str
     widen(s, from + (ptrdiff_t)(len - 1) * stride);
 }
 
+/* Where row i begins. */
+static ptrdiff_t row_at(const cae_gemm *g, size_t i, ptrdiff_t line_step, ptrdiff_t row_step)
+{
+    const size_t line = g->line != 0 ? g->line : g->m;
+    return (ptrdiff_t)(i / line) * line_step + (ptrdiff_t)(i % line) * row_step;
+}
+
 static struct span span_of_a(const cae_gemm *g, const ptrdiff_t *segment)
 {
     struct span span = {0, -1, false};
     for (size_t s = 0; s < g->segments && g->k > 0; s++) {
         for (size_t i = 0; i < g->m && g->n > 0; i++) {
-            widen_line(&span, segment[s] + (ptrdiff_t)i * g->a_row, g->k, g->a_k);
+            widen_line(&span, segment[s] + row_at(g, i, g->a_line, g->a_row), g->k, g->a_k);
         }
     }
     return span;
@@ -58,7 +65,7 @@ static struct span span_of_c(const cae_gemm *g)
 {
     struct span span = {0, -1, false};
     for (size_t i = 0; i < g->m && g->n > 0; i++) {
-        widen_line(&span, (ptrdiff_t)i * g->c_row, g->n, 1);
+        widen_line(&span, row_at(g, i, g->c_line, g->c_row), g->n, 1);
     }
     return span;
 }
@@ -79,6 +86,8 @@ static void draw_sizes(trial *t, cae_gemm *g)
     g->segments = draw_chance(t, 20) ? draw_from(t, 0, MAX_SEGMENTS) : draw_from(t, 0, 5);
     g->k = draw_chance(t, 20) ? draw_from(t, 0, 300) : draw_from(t, 0, 20);
     g->start = (cae_gemm_start)draw_below(t, 4);
+    g->line = draw_below(t, g->m + 1);
+    g->relu = draw_chance(t, 3);
 }
 
 static void draw_strides(trial *t, cae_gemm *g)
@@ -103,6 +112,10 @@ static void draw_strides(trial *t, cae_gemm *g)
     if (draw_chance(t, 8)) {
         g->c_row = -g->c_row;
     }
+    /* Lines of C lie apart, those of A anywhere. */
+    g->c_line =
+        (ptrdiff_t)g->line * g->c_row + (g->c_row < 0 ? -1 : 1) * (ptrdiff_t)draw_below(t, 30);
+    g->a_line = (ptrdiff_t)draw_below(t, 60) - 20;
 }
 
 static const ptrdiff_t *place_offsets(trial *t, int slot, size_t len)
@@ -144,7 +157,25 @@ void case_gemm(trial *t)
     g.c = got - span.first;
     t->tier->gemm(&g);
     char what[200];
-    snprintf(what, sizeof(what), "m %zu n %zu k %zu segments %zu start %d b_panel %td b_k %td: c",
-             g.m, g.n, g.k, g.segments, (int)g.start, g.b_panel, g.b_k);
+    snprintf(
+        what, sizeof(what),
+        "m %zu (lines of %zu) n %zu k %zu segments %zu start %d b_panel %td b_k %td relu %d: c",
+        g.m, g.line, g.n, g.k, g.segments, (int)g.start, g.b_panel, g.b_k, g.relu);
     floats_equal(t, "gemm", what, expected, got, len);
+}
+
+void case_transpose(trial *t)
+{
+    const size_t rows = 1 + t->number % 67;
+    const size_t cols = draw_from(t, 1, 40);
+    const size_t from_row = cols + draw_below(t, 9);
+    const size_t to_row = rows + draw_below(t, 9);
+    const float *from = place_floats(t, SLOT_A, (rows - 1) * from_row + cols);
+    const size_t len = (cols - 1) * to_row + rows;
+    float *expected = place_floats(t, SLOT_C_REFERENCE, len);
+    float *got = place_copy(t, SLOT_C, expected, len);
+    lock_slot(SLOT_A);
+    t->reference->transpose(expected, (ptrdiff_t)to_row, from, (ptrdiff_t)from_row, rows, cols);
+    t->tier->transpose(got, (ptrdiff_t)to_row, from, (ptrdiff_t)from_row, rows, cols);
+    floats_equal(t, "transpose", "to", expected, got, len);
 }

@@ -44,6 +44,11 @@ void draw_floats(trial *t, float *values, size_t len);
 
 enum { SLOTS = 12, SLOT_SIZE = 1 << 20 };
 
+/* Bytes left between a buffer and the page behind it: none, so that reading past an end is found out,
+ * unless CAE_TEST_SLACK says how many. For emulators that read more than an instruction does: qemu
+ * 7.2 takes 16 bytes for a vfmadd231ss from memory, which are 4. */
+size_t slack(void);
+
 /* `size` bytes in slot `slot`, aligned for float and no more: flush with the page behind, or with
  * the page before, or somewhere between. Replaces what the slot held. */
 void *place(trial *t, int slot, size_t size);
@@ -62,12 +67,16 @@ cae_adam_step draw_step(trial *t);
 /* ---- The cases ---- */
 
 void case_gemm(trial *t);
+void case_transpose(trial *t);
 void case_activate(trial *t);
 void case_activate_back(trial *t);
 void case_add(trial *t);
 void case_sum_rows(trial *t);
 void case_pool(trial *t);
 void case_pool_back(trial *t);
+void case_pick_bits(trial *t);
+void case_pick_weights(trial *t);
+void case_pick_data(trial *t);
 void case_adam(trial *t);
 void case_dense_step(trial *t);
 

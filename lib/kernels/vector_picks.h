@@ -1,0 +1,301 @@
+/*
+ * The kernels over picks; a part of vector.h. A row of the kernel and its input channels are `len`
+ * adjacent floats, in the weights as in the image, so both passes are the same move: a stretch of
+ * CHUNK words stays in registers while one pick after the other adds its value times `len` floats
+ * to it. What is left over at the end uses fewer words, then a part of one.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+enum { CHUNK = 12 };
+
+/* A statement for each word w < words of a stretch, written out: gcc takes a loop that loads an
+ * array for a copy of memory, and then the array does not stay in registers. */
+#define WORD(i, statement) \
+    if (words > (i)) {     \
+        enum { w = (i) };  \
+        statement;         \
+    }
+#define EACH_WORD(statement) \
+    WORD(0, statement)       \
+    WORD(1, statement)       \
+    WORD(2, statement)       \
+    WORD(3, statement)       \
+    WORD(4, statement)       \
+    WORD(5, statement)       \
+    WORD(6, statement)       \
+    WORD(7, statement)       \
+    WORD(8, statement) WORD(9, statement) WORD(10, statement) WORD(11, statement)
+
+/* Where the next one bit stands; the bits must not be 0. */
+INLINE size_t lowest_bit(uint64_t bits)
+{
+    return (size_t)__builtin_ctzll(bits);
+}
+
+static void pick_bits(const cae_picks *p, uint64_t *bits)
+{
+    const size_t ids = p->side * p->side;
+    const vec zero = v_set(0.0f);
+    const uint32_t *arg = p->arg;
+    for (size_t y = 0; y < p->rows; y++) {
+        const float *dz = p->dz + (ptrdiff_t)y * p->dz_row;
+        for (size_t x = 0; x < p->cols; x++, dz += p->channels, arg += p->channels) {
+            for (uint32_t id = 0; id < ids; id++) {
+                const vec this_id = v_set_u32(id);
+                for (size_t c = 0; c < p->channels; c += 64) {
+                    const size_t end = p->channels - c < 64 ? p->channels - c : 64;
+                    uint64_t word = 0;
+                    for (size_t i = 0; i < end; i += LANES) {
+                        const vec here = v_equal_u32(load_some_u32(arg + c + i, end - i), this_id);
+                        const vec none = v_equal(load_some(dz + c + i, end - i), zero);
+                        word |= (uint64_t)v_signs(v_andnot(none, here)) << i;
+                    }
+                    *bits++ = word;
+                }
+            }
+        }
+    }
+}
+
+/* ---- The gradient of the weights ------------------------------------------------------------- */
+
+/* Adds a channel's picks to a stretch of `words` words, or to one that is partial. */
+INLINE void weights_stretch(float *grad, const cae_pick_entry *e, size_t len, ptrdiff_t at,
+                            const int words, const v_part *part)
+{
+    vec acc[CHUNK];
+    EACH_WORD(acc[w] = load_word(grad + w * LANES, part))
+    for (size_t i = 0; i < len; i++) {
+        const float *x = e[i].x + at;
+        const vec dz = v_set(e[i].dz);
+        EACH_WORD(acc[w] = v_madd(load_word(x + w * LANES, part), dz, acc[w]))
+    }
+    EACH_WORD(store_word(grad + w * LANES, acc[w], part))
+}
+
+/* One row of the kernel for one channel. */
+static void weights_row(float *grad, const cae_pick_entry *e, size_t entries, ptrdiff_t at,
+                        size_t len)
+{
+    size_t j = 0;
+    for (; len - j >= LANES * CHUNK; j += LANES * CHUNK) {
+        weights_stretch(grad + j, e, entries, at + (ptrdiff_t)j, CHUNK, NULL);
+    }
+    for (; len - j >= LANES * 4; j += LANES * 4) {
+        weights_stretch(grad + j, e, entries, at + (ptrdiff_t)j, 4, NULL);
+    }
+    for (; len - j >= LANES; j += LANES) {
+        weights_stretch(grad + j, e, entries, at + (ptrdiff_t)j, 1, NULL);
+    }
+    if (j < len) {
+        const v_part rest = v_part_of(len - j);
+        weights_stretch(grad + j, e, entries, at + (ptrdiff_t)j, 1, &rest);
+    }
+}
+
+/* Sorts the picks of all windows by channel; what a pick reads is told for the kernel's first row. */
+static void list_picks(const cae_picks *p, const cae_pick_weights *w)
+{
+    const size_t room = p->rows * p->cols;
+    const uint64_t *bits = p->bits;
+    for (size_t c = 0; c < p->channels; c++) {
+        w->len_of[c] = 0;
+    }
+    for (size_t y = 0; y < p->rows; y++) {
+        const float *dz = p->dz + (ptrdiff_t)y * p->dz_row;
+        for (size_t x = 0; x < p->cols; x++, dz += p->channels) {
+            for (size_t id = 0; id < p->side * p->side; id++) {
+                const float *from = w->x + (ptrdiff_t)y * w->y_step + (ptrdiff_t)x * w->x_step +
+                                    (ptrdiff_t)(id / p->side) * w->py_step +
+                                    (ptrdiff_t)(id % p->side) * w->px_step;
+                for (size_t first = 0; first < p->channels; first += 64) {
+                    for (uint64_t left = *bits++; left != 0; left &= left - 1) {
+                        const size_t c = first + lowest_bit(left);
+                        w->list[c * room + w->len_of[c]++] = (cae_pick_entry){from, dz[c]};
+                    }
+                }
+            }
+        }
+    }
+}
+
+/*
+ * For so few floats in a row of the kernel that vectors along it would stand empty: vectors over
+ * channels, every pixel of a window a term. `words` vectors of channels and `len` floats of the row
+ * at a time, in sums[j][channel].
+ */
+INLINE void few_weights(const cae_picks *p, const cae_pick_weights *w, const float *from, size_t c,
+                        float *sums, const int len, const int words, const v_part *part)
+{
+    vec acc[4][4];
+    UNROLL for (int j = 0; j < len; j++)
+    {
+        UNROLL for (int i = 0; i < words; i++)
+        {
+            acc[j][i] = v_load(sums + (j * 4 + i) * LANES);
+        }
+    }
+    const uint32_t *arg = p->arg + c;
+    for (size_t y = 0; y < p->rows; y++) {
+        const float *dz = p->dz + (ptrdiff_t)y * p->dz_row + (ptrdiff_t)c;
+        const float *window = from + (ptrdiff_t)y * w->y_step;
+        for (size_t x = 0; x < p->cols; x++, dz += p->channels, arg += p->channels) {
+            uint32_t id = 0;
+            for (size_t py = 0; py < p->side; py++) {
+                const float *pixel = window + (ptrdiff_t)py * w->py_step;
+                for (size_t px = 0; px < p->side; px++, pixel += w->px_step) {
+                    const vec this_id = v_set_u32(id++);
+                    vec here[4];
+                    UNROLL for (int i = 0; i < words; i++)
+                    {
+                        here[i] = v_and(v_equal_u32(load_word_u32(arg + i * LANES, part), this_id),
+                                        load_word(dz + i * LANES, part));
+                    }
+                    UNROLL for (int j = 0; j < len; j++)
+                    {
+                        const vec value = v_set(pixel[j]);
+                        UNROLL for (int i = 0; i < words; i++)
+                        {
+                            acc[j][i] = v_madd(value, here[i], acc[j][i]);
+                        }
+                    }
+                }
+            }
+            window += w->x_step;
+        }
+    }
+    UNROLL for (int j = 0; j < len; j++)
+    {
+        UNROLL for (int i = 0; i < words; i++)
+        {
+            v_store(sums + (j * 4 + i) * LANES, acc[j][i]);
+        }
+    }
+}
+
+/* The lengths and widths that exist: three floats by four vectors of channels, and by one. */
+static void few_3_by_4(const cae_picks *p, const cae_pick_weights *w, const float *from, size_t c,
+                       float *sums)
+{
+    few_weights(p, w, from, c, sums, 3, 4, NULL);
+}
+
+static void few_1_by_4(const cae_picks *p, const cae_pick_weights *w, const float *from, size_t c,
+                       float *sums)
+{
+    few_weights(p, w, from, c, sums, 1, 4, NULL);
+}
+
+static void few_1_by_part(const cae_picks *p, const cae_pick_weights *w, const float *from,
+                          size_t c, float *sums)
+{
+    const size_t left = p->channels - c;
+    const v_part part = v_part_of(left < LANES ? left : LANES);
+    few_weights(p, w, from, c, sums, 1, 1, &part);
+}
+
+/* Between grad[channel][j] and sums[j][channel]. */
+static void move_sums(float *grad, size_t len, float *sums, size_t floats, size_t channels,
+                      bool back)
+{
+    for (size_t i = 0; i < channels; i++) {
+        for (size_t j = 0; j < floats; j++) {
+            float *const g = &grad[i * len + j];
+            float *const s = &sums[j * 4 * LANES + i];
+            *(back ? g : s) = *(back ? s : g);
+        }
+    }
+}
+
+static void all_few_weights(const cae_picks *p, const cae_pick_weights *w)
+{
+    float sums[3 * 4 * LANES] = {0};
+    for (size_t r = 0; r < w->kernel_rows; r++) {
+        const float *from = w->x + (ptrdiff_t)r * w->x_row;
+        float *grad = w->grad + r * p->channels * w->len;
+        size_t channels = 0;
+        for (size_t c = 0; c < p->channels; c += channels) {
+            const size_t left = p->channels - c;
+            const bool wide = left >= 4 * LANES;
+            channels = wide ? 4 * LANES : left < LANES ? left : LANES;
+            size_t floats = 0;
+            for (size_t j = 0; j < w->len; j += floats) {
+                floats = wide && w->len - j >= 3 ? 3 : 1;
+                move_sums(grad + c * w->len + j, w->len, sums, floats, channels, false);
+                (floats == 3 ? few_3_by_4
+                 : wide      ? few_1_by_4
+                             : few_1_by_part)(p, w, from + j, c, sums);
+                move_sums(grad + c * w->len + j, w->len, sums, floats, channels, true);
+            }
+        }
+    }
+}
+
+static void pick_weights(const cae_picks *p, const cae_pick_weights *w)
+{
+    if (w->len <= CAE_PICK_FEW) {
+        all_few_weights(p, w);
+        return;
+    }
+    list_picks(p, w);
+    for (size_t r = 0; r < w->kernel_rows; r++) {
+        for (size_t c = 0; c < p->channels; c++) {
+            weights_row(w->grad + (r * p->channels + c) * w->len, w->list + c * p->rows * p->cols,
+                        w->len_of[c], (ptrdiff_t)r * w->x_row, w->len);
+        }
+    }
+}
+
+/* ---- The gradient of the input --------------------------------------------------------------- */
+
+/* Adds one pixel's picks to a stretch of `words` words of the row, or to one that is partial. */
+INLINE void data_pixel(float *row, const uint64_t *bits, const float *dz, const float *weight,
+                       size_t len, size_t channels, const int words, const v_part *part)
+{
+    vec acc[CHUNK];
+    EACH_WORD(acc[w] = load_word(row + w * LANES, part))
+    for (size_t first = 0; first < channels; first += 64) {
+        for (uint64_t left = *bits++; left != 0; left &= left - 1) {
+            const size_t c = first + lowest_bit(left);
+            const float *from = weight + c * len;
+            const vec value = v_set(dz[c]);
+            EACH_WORD(acc[w] = v_madd(value, load_word(from + w * LANES, part), acc[w]))
+        }
+    }
+    EACH_WORD(store_word(row + w * LANES, acc[w], part))
+}
+
+/* A stretch of the kernel's row, from float j, for all pixels from right to left. */
+INLINE void data_stretch(const cae_picks *p, const cae_pick_data *d, size_t j, const int words,
+                         const v_part *part)
+{
+    const size_t many = cae_pick_words(p->channels);
+    const size_t ids = p->side * p->side;
+    const float *dz = p->dz + (ptrdiff_t)d->y * p->dz_row;
+    const uint64_t *bits = p->bits + (d->y * p->cols * ids + d->py * p->side) * many;
+    for (size_t x = p->cols; x-- > 0;) {
+        for (size_t px = p->side; px-- > 0;) {
+            data_pixel(d->row + (ptrdiff_t)x * d->x_step + (ptrdiff_t)px * d->px_step + j,
+                       bits + (x * ids + px) * many, dz + x * p->channels, d->weight + j, d->len,
+                       p->channels, words, part);
+        }
+    }
+}
+
+static void pick_data(const cae_picks *p, const cae_pick_data *d)
+{
+    size_t j = 0;
+    for (; d->len - j >= LANES * CHUNK; j += LANES * CHUNK) {
+        data_stretch(p, d, j, CHUNK, NULL);
+    }
+    for (; d->len - j >= LANES * 4; j += LANES * 4) {
+        data_stretch(p, d, j, 4, NULL);
+    }
+    for (; d->len - j >= LANES; j += LANES) {
+        data_stretch(p, d, j, 1, NULL);
+    }
+    if (j < d->len) {
+        const v_part rest = v_part_of(d->len - j);
+        data_stretch(p, d, j, 1, &rest);
+    }
+}

@@ -1,0 +1,315 @@
+/*
+ * Backward passes over picks; see picks.h. Work is spread over the team by images for the input's
+ * gradient, and by rows of the kernel for the weights'.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "layers/picks.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/size.h"
+#include "layers/taps.h"
+#include "layers/types.h"
+
+/* How much the weights' pass walks over at a time, while all channels run over it: floats of the
+ * input, which should stay in the first level of cache, and picks. No bits depend on it. */
+enum { BLOCK_FLOATS = 5120, BLOCK_PICKS = 4096 };
+
+bool cae_picks_apply(const cae_layer *l, const cae_layer *pool)
+{
+    return l->type == &cae_layer_conv && pool->type == &cae_layer_maxpool &&
+           pool->stride >= pool->kernel && pool->pad == 0;
+}
+
+/* ---- Packing --------------------------------------------------------------------------------- */
+
+void cae_picks_pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
+{
+    const size_t k = l->kernel;
+    for (size_t ky = 0; ky < k; ky++) {
+        for (size_t o = 0; o < l->size.c; o++) {
+            for (size_t kx = 0; kx < k; kx++) {
+                const float *from = weight + (o * in->c * k + ky) * k + kx;
+                for (size_t i = 0; i < in->c; i++) {
+                    *packed++ = from[i * k * k];
+                }
+            }
+        }
+    }
+}
+
+void cae_picks_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight)
+{
+    const size_t k = l->kernel;
+    for (size_t ky = 0; ky < k; ky++) {
+        for (size_t o = 0; o < l->size.c; o++) {
+            for (size_t kx = 0; kx < k; kx++) {
+                float *to = weight + (o * in->c * k + ky) * k + kx;
+                for (size_t i = 0; i < in->c; i++) {
+                    to[i * k * k] = *packed++;
+                }
+            }
+        }
+    }
+}
+
+/* ---- Scratch --------------------------------------------------------------------------------- */
+
+/* The windows, how many of them the weights' pass takes at a time, and the elements in each piece
+ * of a worker's scratch. */
+struct sizes {
+    size_t rows, cols;
+    size_t block_rows, block_cols;
+    size_t bits, entries, row;
+    size_t bytes; /* of one worker */
+};
+
+/* Whole rows of windows while they fit, or else a part of one. */
+static void set_block(struct sizes *s, const cae_layer *l, const cae_pass *p)
+{
+    const size_t step = p->picker->stride;
+    size_t floats = 0;
+    if (!cae_size_mul4(step, step, l->stride, l->stride, &floats) ||
+        !cae_size_mul(floats, p->in[0].c, &floats)) {
+        floats = SIZE_MAX;
+    }
+    const size_t windows =
+        cae_size_max(1, cae_size_min(BLOCK_FLOATS / floats, BLOCK_PICKS / p->out.c));
+    s->block_rows = cae_size_min(cae_size_max(1, windows / s->cols), s->rows);
+    s->block_cols = cae_size_min(windows, s->cols);
+}
+
+/* False when a product overflows. */
+static bool find_sizes(struct sizes *s, const cae_layer *l, const cae_pass *p)
+{
+    const cae_layer *pool = p->picker;
+    const size_t channels = p->out.c;
+    size_t entry_bytes = 0;
+    size_t row_bytes = 0;
+    s->rows = (p->out.h - pool->kernel) / pool->stride + 1;
+    s->cols = (p->out.w - pool->kernel) / pool->stride + 1;
+    set_block(s, l, p);
+    if (!cae_size_mul4(s->rows, s->cols, pool->kernel * pool->kernel, cae_pick_words(channels),
+                       &s->bits) ||
+        !cae_size_mul4(s->block_rows, s->block_cols, channels, 1, &s->entries) ||
+        !cae_size_mul(p->out.w - 1, l->stride, &s->row) ||
+        !cae_size_add(s->row, l->kernel, &s->row) || !cae_size_mul(s->row, p->in[0].c, &s->row) ||
+        !cae_size_mul(s->bits, sizeof(uint64_t), &s->bytes) ||
+        !cae_size_mul(s->entries, sizeof(cae_pick_entry), &entry_bytes) ||
+        !cae_size_mul(s->row, sizeof(float), &row_bytes)) {
+        return false;
+    }
+    const size_t lens_and_slack = channels * sizeof(size_t) + CAE_ALIGN;
+    if (!cae_size_add(s->bytes, entry_bytes, &s->bytes) ||
+        !cae_size_add(s->bytes, row_bytes, &s->bytes) ||
+        !cae_size_add(s->bytes, lens_and_slack, &s->bytes)) {
+        return false;
+    }
+    s->bytes -= s->bytes % CAE_ALIGN;
+    return true;
+}
+
+size_t cae_picks_scratch(const cae_layer *l, const cae_pass *pass)
+{
+    struct sizes s;
+    size_t bytes = 0;
+    return find_sizes(&s, l, pass) && cae_size_mul(s.bytes, cae_team_size(pass->team), &bytes)
+               ? bytes
+               : SIZE_MAX;
+}
+
+/* What a worker works with. */
+struct work {
+    const cae_pass *pass;
+    struct sizes sizes;
+    uint64_t *bits;
+    cae_pick_entry *list;
+    size_t *len_of;
+    float *row;
+};
+
+static struct work work_of(const cae_pass *p, size_t worker)
+{
+    struct work w = {.pass = p};
+    (void)find_sizes(&w.sizes, p->layer, p); /* it has been planned: nothing overflows */
+    w.bits = (uint64_t *)(void *)((char *)p->scratch + worker * w.sizes.bytes);
+    w.list = (cae_pick_entry *)(void *)(w.bits + w.sizes.bits);
+    w.len_of = (size_t *)(void *)(w.list + w.sizes.entries);
+    w.row = (float *)(void *)(w.len_of + p->out.c);
+    return w;
+}
+
+/* The picks of one image; their bits are written anew. */
+static cae_picks picks_of(const struct work *w, size_t image)
+{
+    const cae_pass *p = w->pass;
+    const size_t windows = w->sizes.rows * w->sizes.cols;
+    const cae_picks picks = {.rows = w->sizes.rows,
+                             .cols = w->sizes.cols,
+                             .channels = p->out.c,
+                             .side = p->picker->kernel,
+                             .dz = cae_view_at(&p->dy, image, 0, 0),
+                             .dz_row = p->dy.row,
+                             .arg = p->arg + image * windows * p->out.c,
+                             .bits = w->bits};
+    p->kernels->pick_bits(&picks, w->bits);
+    return picks;
+}
+
+/* ---- Gradients of the parameters ------------------------------------------------------------- */
+
+/* Windows from row y0 and column x0 on, for rows [r0, r1) of the kernel. */
+static void weights_block(const struct work *w, const cae_picks *all, size_t image, size_t y0,
+                          size_t x0, size_t r0, size_t r1)
+{
+    const cae_pass *p = w->pass;
+    const cae_layer *l = p->layer;
+    const cae_view *x = &p->x[0];
+    const size_t ids = all->side * all->side;
+    const size_t window = y0 * all->cols + x0;
+    const ptrdiff_t pixel = (ptrdiff_t)(l->stride * x->c);
+    const ptrdiff_t line = (ptrdiff_t)l->stride * x->row;
+    const ptrdiff_t step = (ptrdiff_t)p->picker->stride;
+    cae_picks part = *all;
+    part.rows = cae_size_min(w->sizes.block_rows, all->rows - y0);
+    part.cols = cae_size_min(w->sizes.block_cols, all->cols - x0);
+    part.dz += (ptrdiff_t)y0 * all->dz_row + (ptrdiff_t)(x0 * all->channels);
+    part.arg += window * all->channels;
+    part.bits += window * ids * cae_pick_words(all->channels);
+    const size_t len = l->kernel * x->c;
+    const cae_pick_weights weights = {
+        .kernel_rows = r1 - r0,
+        .len = len,
+        .x = cae_view_at(x, image, (ptrdiff_t)r0 - (ptrdiff_t)l->pad, -(ptrdiff_t)l->pad) +
+             (ptrdiff_t)y0 * step * line + (ptrdiff_t)x0 * step * pixel,
+        .x_row = x->row,
+        .y_step = step * line,
+        .x_step = step * pixel,
+        .py_step = line,
+        .px_step = pixel,
+        .grad = p->weight_grad + r0 * all->channels * len,
+        .list = w->list,
+        .len_of = w->len_of};
+    p->kernels->pick_weights(&part, &weights);
+}
+
+static void weights_image(const struct work *w, const cae_picks *picks, size_t image, size_t r0,
+                          size_t r1)
+{
+    for (size_t y = 0; y < picks->rows; y += w->sizes.block_rows) {
+        for (size_t x = 0; x < picks->cols; x += w->sizes.block_cols) {
+            weights_block(w, picks, image, y, x, r0, r1);
+        }
+    }
+}
+
+/* ---- The gradient of the input --------------------------------------------------------------- */
+
+/* The part of a row of the input that a row of coarse pixels meets: `width` pixels of it from
+ * column 0, which stands `margin` pixels into the row that the kernel fills. */
+struct meeting {
+    size_t margin, width;
+};
+
+static struct meeting meeting_of(const cae_pass *p, const struct sizes *s)
+{
+    const size_t pixels = s->row / p->in[0].c;
+    const size_t pad = p->layer->pad;
+    return (struct meeting){pad, pixels > pad ? cae_size_min(pixels - pad, p->in[0].w) : 0};
+}
+
+/* Adds what row `ky` of the kernel makes of row y of the convolution's output. */
+static void data_row(const struct work *w, const cae_picks *picks, size_t image, size_t ky,
+                     ptrdiff_t y)
+{
+    const cae_pass *p = w->pass;
+    const cae_layer *l = p->layer;
+    const size_t step = p->picker->stride;
+    const ptrdiff_t to_y = y * (ptrdiff_t)l->stride - (ptrdiff_t)l->pad + (ptrdiff_t)ky;
+    const size_t c = p->in[0].c;
+    const struct meeting m = meeting_of(p, &w->sizes);
+    const cae_pick_data d = {.y = (size_t)y / step,
+                             .py = (size_t)y % step,
+                             .len = l->kernel * c,
+                             .weight = p->weight_back + ky * picks->channels * l->kernel * c,
+                             .x_step = (ptrdiff_t)(step * l->stride * c),
+                             .px_step = (ptrdiff_t)(l->stride * c),
+                             .row = w->row};
+    if (to_y < 0 || to_y >= (ptrdiff_t)p->in[0].h || d.py >= picks->side || d.y >= picks->rows) {
+        return;
+    }
+    /* By way of a row with room for what falls on padding. */
+    float *to = cae_view_at(&p->dx[0], image, to_y, 0);
+    memset(w->row, 0, w->sizes.row * sizeof(float));
+    memcpy(w->row + m.margin * c, to, m.width * c * sizeof(float));
+    p->kernels->pick_data(picks, &d);
+    memcpy(to, w->row + m.margin * c, m.width * c * sizeof(float));
+}
+
+/* One row of the kernel after the other, so that its weights stay in cache for the whole image. */
+static void data_image(const struct work *w, const cae_picks *picks, size_t image)
+{
+    for (size_t ky = 0; ky < w->pass->layer->kernel; ky++) {
+        for (size_t y = 0; y < w->pass->out.h; y++) {
+            data_row(w, picks, image, ky, (ptrdiff_t)y);
+        }
+    }
+}
+
+/* ---- Both ------------------------------------------------------------------------------------ */
+
+static void data_job(void *arg, size_t image, size_t worker)
+{
+    const cae_pass *p = arg;
+    const struct work w = work_of(p, worker);
+    const cae_picks picks = picks_of(&w, image);
+    data_image(&w, &picks, image);
+}
+
+static void weights_job(void *arg, size_t ky, size_t worker)
+{
+    const cae_pass *p = arg;
+    const struct work w = work_of(p, worker);
+    for (size_t image = 0; image < p->images; image++) {
+        const cae_picks picks = picks_of(&w, image);
+        weights_image(&w, &picks, image, ky, ky + 1);
+    }
+}
+
+/* Image by image, with one look for the picks. */
+static void backward_alone(const cae_pass *p)
+{
+    const struct work w = work_of(p, 0);
+    for (size_t image = 0; image < p->images; image++) {
+        const cae_picks picks = picks_of(&w, image);
+        if (p->weight_grad != NULL) {
+            weights_image(&w, &picks, image, 0, p->layer->kernel);
+        }
+        if (p->dx_wanted[0]) {
+            data_image(&w, &picks, image);
+        }
+    }
+}
+
+void cae_picks_backward(const cae_pass *p)
+{
+    cae_pass shared = *p;
+    if (p->weight_grad != NULL) {
+        cae_taps_bias(p);
+    }
+    if (p->dx_wanted[0] && !p->dx_begun[0]) {
+        cae_view_zero(&p->dx[0], p->images);
+    }
+    if (p->team == NULL) {
+        backward_alone(p);
+        return;
+    }
+    if (p->weight_grad != NULL) {
+        cae_team_run(p->team, p->layer->kernel, weights_job, &shared);
+    }
+    if (p->dx_wanted[0]) {
+        cae_team_run(p->team, p->images, data_job, &shared);
+    }
+}

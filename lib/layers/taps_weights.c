@@ -1,0 +1,198 @@
+/*
+ * The gradient of the weights of (transposed) convolutions: products over the pixels of the coarse
+ * map, row by row. What can be adjacent rows of one product is: the taps of a kernel's row with
+ * their channels where the input is the fine map; all taps where few channels are written. See
+ * taps.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "layers/taps.h"
+
+/* Floats of both maps that are worked on at a time: what stays in the first level of cache while
+ * all taps run over it. No bits depend on it. */
+enum { ROW_BLOCK = 6144 };
+
+/* A worker's table of segments, which are rows of the coarse map: where x and dy begin in them. */
+struct segments {
+    ptrdiff_t *x, *dy;
+};
+
+size_t cae_taps_weights_scratch(const cae_layer *l, const cae_pass *pass)
+{
+    size_t bytes = 0;
+    (void)l;
+    return cae_size_mul4(ROW_BLOCK, 2, sizeof(ptrdiff_t), cae_team_size(pass->team), &bytes)
+               ? bytes
+               : SIZE_MAX;
+}
+
+static struct segments table_of(const cae_pass *p, size_t worker)
+{
+    ptrdiff_t *table = (ptrdiff_t *)p->scratch + worker * 2 * ROW_BLOCK;
+    return (struct segments){table, table + ROW_BLOCK};
+}
+
+/* Some rows of the coarse map of one image, and where the first of them meets tap (0, 0). */
+struct rows {
+    const cae_pass *pass;
+    struct segments segments;
+    size_t len, width; /* rows, and pixels in each */
+    const float *x, *dy;
+    ptrdiff_t x_pixel, dy_pixel; /* from one coarse pixel to the next */
+};
+
+static struct rows rows_of(const cae_pass *p, size_t worker, size_t image, ptrdiff_t y0,
+                           ptrdiff_t y1)
+{
+    const cae_layer *l = p->layer;
+    const ptrdiff_t stride = (ptrdiff_t)l->stride;
+    const ptrdiff_t pad = (ptrdiff_t)l->pad;
+    const bool x_is_fine = !l->type->transposed;
+    const cae_view *x = &p->x[0];
+    const cae_view *dy = &p->dy;
+    const ptrdiff_t x_step = x_is_fine ? stride : 1;
+    const ptrdiff_t dy_step = x_is_fine ? 1 : stride;
+    const ptrdiff_t x_pad = x_is_fine ? pad : 0;
+    const ptrdiff_t dy_pad = x_is_fine ? 0 : pad;
+    const struct rows r = {.pass = p,
+                           .segments = table_of(p, worker),
+                           .len = (size_t)(y1 - y0),
+                           .width = cae_region_width(x_is_fine ? &dy->region : &x->region),
+                           .x = cae_view_at(x, image, y0 * x_step - x_pad, -x_pad),
+                           .dy = cae_view_at(dy, image, y0 * dy_step - dy_pad, -dy_pad),
+                           .x_pixel = x_step * (ptrdiff_t)x->c,
+                           .dy_pixel = dy_step * (ptrdiff_t)dy->c};
+    for (size_t i = 0; i < r.len; i++) {
+        r.segments.x[i] = (ptrdiff_t)i * x_step * x->row;
+        r.segments.dy[i] = (ptrdiff_t)i * dy_step * dy->row;
+    }
+    return r;
+}
+
+/* Rows of the product are values of x, columns channels of dy: grad[panel][tap][in][width] for
+ * `taps` adjacent taps of a row of the kernel, from `tap` on. */
+static void by_panels(const struct rows *r, size_t tap, size_t taps, const float *x,
+                      const float *dy)
+{
+    const cae_pass *p = r->pass;
+    const cae_packing packing = cae_taps_packing(p->layer, &p->in[0], false);
+    cae_gemm m = {.m = taps * packing.in,
+                  .k = r->width,
+                  .segments = r->len,
+                  .a = x,
+                  .a_segment = r->segments.x,
+                  .a_row = 1,
+                  .a_k = r->x_pixel,
+                  .b_segment = r->segments.dy,
+                  .b_k = r->dy_pixel,
+                  .b_panel = CAE_PANEL,
+                  .start = CAE_START_C};
+    for (size_t panel = 0; panel < cae_packing_panels(&packing); panel++) {
+        m.n = cae_packing_width(&packing, panel);
+        m.b = dy + panel * CAE_PANEL;
+        m.c = p->weight_grad + (panel * CAE_PANEL * packing.taps + tap * m.n) * packing.in;
+        m.c_row = (ptrdiff_t)m.n;
+        p->kernels->gemm(&m);
+    }
+}
+
+/* Few channels in dy: columns are channels of x, grad[out][tap][in]. Rows are all taps where dy is
+ * the fine map, or else the channels of dy for one tap. */
+static void by_taps(const struct rows *r, size_t tap, size_t out, const float *x)
+{
+    const cae_pass *p = r->pass;
+    const cae_packing packing = cae_taps_packing(p->layer, &p->in[0], false);
+    const size_t kernel = p->layer->kernel;
+    const bool all_taps = p->layer->type->transposed;
+    const size_t from_tap = packing.taps * packing.in;
+    const cae_gemm m = {.m = all_taps ? packing.taps : packing.out,
+                        .n = packing.in,
+                        .k = r->width,
+                        .segments = r->len,
+                        .line = all_taps ? kernel : 0,
+                        .a = r->dy + out,
+                        .a_segment = r->segments.dy,
+                        .a_line = p->dy.row,
+                        .a_row = all_taps ? (ptrdiff_t)packing.out : 1,
+                        .a_k = r->dy_pixel,
+                        .b = x,
+                        .b_segment = r->segments.x,
+                        .b_k = r->x_pixel,
+                        .b_panel = CAE_PANEL,
+                        .c = p->weight_grad + out * from_tap + tap * packing.in,
+                        .c_line = (ptrdiff_t)(kernel * packing.in),
+                        .c_row = (ptrdiff_t)(all_taps ? packing.in : from_tap),
+                        .start = CAE_START_C};
+    p->kernels->gemm(&m);
+}
+
+/* Adds what row `ky` of the kernel makes of these rows. */
+static void kernel_row(const struct rows *r, size_t ky)
+{
+    const cae_pass *p = r->pass;
+    const size_t kernel = p->layer->kernel;
+    const bool x_is_fine = !p->layer->type->transposed;
+    const float *x = r->x + (x_is_fine ? (ptrdiff_t)ky * p->x[0].row : 0);
+    const float *dy = r->dy + (x_is_fine ? 0 : (ptrdiff_t)ky * p->dy.row);
+    if (p->dy.c < CAE_FEW) {
+        for (size_t kx = 0; x_is_fine && kx < kernel; kx++) {
+            by_taps(r, ky * kernel + kx, 0, x + kx * p->x[0].c);
+        }
+        for (size_t out = 0; !x_is_fine && ky == 0 && out < p->dy.c; out++) {
+            by_taps(r, 0, out, x);
+        }
+    } else if (x_is_fine) {
+        by_panels(r, ky * kernel, kernel, x, dy);
+    } else {
+        for (size_t kx = 0; kx < kernel; kx++) {
+            by_panels(r, ky * kernel + kx, 1, x, dy + kx * p->dy.c);
+        }
+    }
+}
+
+/* All rows of one image for rows [ky0, ky1) of the kernel, a block of rows at a time. */
+static void weights_image(const cae_pass *p, size_t worker, size_t image, size_t ky0, size_t ky1)
+{
+    const cae_view *coarse = p->layer->type->transposed ? &p->x[0] : &p->dy;
+    const size_t row = cae_region_width(&coarse->region) * (p->x[0].c + p->dy.c) + 1;
+    const ptrdiff_t block = (ptrdiff_t)cae_size_max(1, ROW_BLOCK / row);
+    const ptrdiff_t height = coarse->region.y1;
+    for (ptrdiff_t y = 0; y < height; y += block) {
+        const struct rows r = rows_of(p, worker, image, y, height - y < block ? height : y + block);
+        for (size_t ky = ky0; ky < ky1; ky++) {
+            kernel_row(&r, ky);
+        }
+    }
+}
+
+static void weights_job(void *arg, size_t ky, size_t worker)
+{
+    const cae_pass *p = arg;
+    for (size_t image = 0; image < p->images; image++) {
+        weights_image(p, worker, image, ky, ky + 1);
+    }
+}
+
+void cae_taps_bias(const cae_pass *p)
+{
+    const cae_view *dy = &p->dy;
+    for (size_t image = 0; image < p->images; image++) {
+        for (ptrdiff_t y = dy->region.y0; y < dy->region.y1; y++) {
+            p->kernels->sum_rows(p->bias_grad, cae_view_at(dy, image, y, dy->region.x0),
+                                 cae_region_width(&dy->region), dy->c, (ptrdiff_t)dy->c);
+        }
+    }
+}
+
+void cae_taps_weights(const cae_pass *p)
+{
+    cae_taps_bias(p);
+    if (p->team != NULL) {
+        cae_pass shared = *p;
+        cae_team_run(p->team, p->layer->kernel, weights_job, &shared);
+        return;
+    }
+    for (size_t image = 0; image < p->images; image++) {
+        weights_image(p, 0, image, 0, p->layer->kernel);
+    }
+}
