@@ -187,12 +187,19 @@ void cae_model_draw_weights(cae_model *m, uint64_t seed)
     cae_model_weights_changed(m);
 }
 
-void cae_model_weights_changed(cae_model *m)
+/* What is made of the weights. */
+static void follow_weights(cae_model *m)
 {
     if (m->packed != NULL) {
         cae_pack_weights(m->net, m->weights, m->packed, false);
     }
     atomic_store_explicit(&m->id->known, false, memory_order_relaxed);
+}
+
+void cae_model_weights_changed(cae_model *m)
+{
+    m->optimizer.bounds.known = false;
+    follow_weights(m);
 }
 
 cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
@@ -232,7 +239,13 @@ void cae_model_reset_optimizer(cae_model *m)
     if (o->v != NULL) {
         memset(o->v, 0, o->len * sizeof(float));
     }
+    o->bounds.known = false;
     m->pending.valid = false;
+}
+
+static int need_ranges(cae_model *m, cae_pending *p)
+{
+    return p->ranges.lo != NULL ? CAE_OK : make_ranges(m->memory, m->ranges.channels, &p->ranges);
 }
 
 int cae_model_need_pending(cae_model *m, cae_pending *p)
@@ -240,10 +253,7 @@ int cae_model_need_pending(cae_model *m, cae_pending *p)
     if (p->weights == NULL) {
         p->weights = cae_alloc(m->memory, m->net->parameters, sizeof(float));
     }
-    if (p->weights == NULL) {
-        return CAE_E_NOMEM;
-    }
-    return p->ranges.lo != NULL ? CAE_OK : make_ranges(m->memory, m->ranges.channels, &p->ranges);
+    return p->weights != NULL ? need_ranges(m, p) : CAE_E_NOMEM;
 }
 
 /* Computes into `p`, whose buffers are made if they are missing. */
@@ -263,6 +273,18 @@ static int compute(cae_model *m, cae_pending *p, const float *input, const float
     return CAE_OK;
 }
 
+/* The update by this gradient has been made. */
+static void take_over(cae_model *m, cae_pending *p)
+{
+    if (p->has_ranges) {
+        memcpy(m->ranges.lo, p->ranges.lo, m->ranges.channels * sizeof(float));
+        memcpy(m->ranges.hi, p->ranges.hi, m->ranges.channels * sizeof(float));
+    }
+    p->valid = false;
+    p->has_ranges = false;
+    follow_weights(m);
+}
+
 static int apply(cae_model *m, cae_pending *p)
 {
     CAE_TRY(cae_model_need_moments(m));
@@ -272,13 +294,39 @@ static int apply(cae_model *m, cae_pending *p)
         cae_adam_apply(&m->settings.adam, &m->optimizer, p->weights, m->kernels, team);
     cae_team_stop(team);
     CAE_TRY(status);
-    if (p->has_ranges) {
-        memcpy(m->ranges.lo, p->ranges.lo, m->ranges.channels * sizeof(float));
-        memcpy(m->ranges.hi, p->ranges.hi, m->ranges.channels * sizeof(float));
+    take_over(m, p);
+    return CAE_OK;
+}
+
+static bool begin_update(void *arg, double largest, cae_adam_step *scalars)
+{
+    cae_model *m = arg;
+    return cae_adam_begin(&m->settings.adam, &m->optimizer, largest, scalars);
+}
+
+/* compute() and apply() in one go, where the network and the numbers allow it: *done says so. */
+static int fuse(cae_model *m, cae_pending *p, const float *input, const float *target, size_t count,
+                size_t height, size_t width, float *loss, bool *done)
+{
+    *done = false;
+    if (!cae_net_keeps(m->net, false)) {
+        return CAE_OK;
     }
+    CAE_TRY(cae_net_keeps(m->net, true) ? need_ranges(m, p) : cae_model_need_pending(m, p));
+    CAE_TRY(cae_model_need_moments(m));
+    const cae_engine engine = cae_model_engine(m, m->kernels);
+    const cae_adam_state *o = &m->optimizer;
+    const cae_step step = {o->weights, o->m, o->v, begin_update, m};
+    cae_gradient g = {.weights = p->weights, .low = p->ranges.lo, .high = p->ranges.hi};
     p->valid = false;
-    p->has_ranges = false;
-    cae_model_weights_changed(m);
+    CAE_TRY(cae_net_step(&engine, input, target, count, height, width, &step, &g, done));
+    if (*done) {
+        p->has_ranges = true;
+        take_over(m, p);
+    }
+    if (*done && loss != NULL) {
+        *loss = g.loss;
+    }
     return CAE_OK;
 }
 
@@ -323,8 +371,12 @@ int cae_model_step(cae_model *m, const float *input, const float *target, size_t
                    size_t height, size_t width, float *loss)
 {
     cae_pending fresh = borrow(m);
-    int status = compute(m, &fresh, input, target, count, height, width, loss);
-    if (status == CAE_OK) {
+    bool done = false;
+    int status = fuse(m, &fresh, input, target, count, height, width, loss, &done);
+    if (status == CAE_OK && !done) {
+        status = compute(m, &fresh, input, target, count, height, width, loss);
+    }
+    if (status == CAE_OK && !done) {
         status = apply(m, &fresh);
     }
     fresh.valid = fresh.valid && status == CAE_OK;

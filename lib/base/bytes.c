@@ -174,3 +174,18 @@ bool cae_all_finite(const float *values, size_t len, size_t *bad)
     }
     return true;
 }
+
+float cae_largest(const float *values, size_t len)
+{
+    /* Magnitudes are in the order of their bits, with infinity and then NaN behind all others. */
+    uint32_t largest = 0;
+    for (size_t i = 0; i < len; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + i, 4);
+        bits &= 0x7fffffffu;
+        largest = bits > largest ? bits : largest;
+    }
+    float value;
+    memcpy(&value, &largest, 4);
+    return value;
+}

@@ -183,6 +183,23 @@ typedef struct cae_adam_step {
     float step, v_scale, epsilon, decay;
 } cae_adam_step;
 
+/*
+ * The same update of a matrix of weights, rows x cols, whose gradient is a sum over images that
+ * nobody stores: element (o, i) takes
+ *
+ *     g = the sum over n of  dy[o * images + n] * x[(i / 16) * images * 16 + n * 16 + i % 16]
+ *
+ * from +0, for n < images in rising order, one chain of g = madd(dy, x, g). x stands in whole panels
+ * of 16 columns: the last one, too, has 16, and what it holds beyond `cols` has no effect. Weights and
+ * moments of (o, i) stand at o * row + i. That all results are finite is for the caller to know.
+ */
+typedef struct cae_dense_step {
+    size_t rows, cols, images;
+    const float *dy, *x;
+    float *w, *m, *v;
+    size_t row;
+} cae_dense_step;
+
 typedef struct cae_kernels {
     const char *name;
     bool exact; /* equal on every machine: not fma */
@@ -214,6 +231,7 @@ typedef struct cae_kernels {
     /* Computes w', m', v'; stores them when `write`. Returns whether all of them are finite. */
     bool (*adam)(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t len,
                  bool write);
+    void (*dense_step)(const cae_adam_step *s, const cae_dense_step *d);
 } cae_kernels;
 
 /* The tiers built in that this processor runs, slowest first; NULL past the end. CAE_CPU has no say

@@ -321,6 +321,21 @@ static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const flo
     return finite;
 }
 
+static void dense_step(const cae_adam_step *s, const cae_dense_step *d)
+{
+    for (size_t o = 0; o < d->rows; o++) {
+        for (size_t i = 0; i < d->cols; i++) {
+            const float *x = d->x + i / CAE_PANEL * d->images * CAE_PANEL + i % CAE_PANEL;
+            const size_t at = o * d->row + i;
+            float g = 0.0f;
+            for (size_t n = 0; n < d->images; n++) {
+                g = madd(d->dy[o * d->images + n], x[n * CAE_PANEL], g);
+            }
+            (void)adam(s, d->w + at, d->m + at, d->v + at, &g, 1, true);
+        }
+    }
+}
+
 const cae_kernels
 #ifdef CAE_REFERENCE_FMA
     cae_kernels_reference_fma = {
@@ -343,4 +358,5 @@ const cae_kernels
         .pick_weights = pick_weights,
         .pick_data = pick_data,
         .adam = adam,
+        .dense_step = dense_step,
 };

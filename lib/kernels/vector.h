@@ -326,21 +326,36 @@ INLINE vec adam_word(const cae_adam_step *s, float *w, float *m, float *v, const
     return v_add(v_add(v_sub(w1, w1), v_sub(m1, m1)), v_sub(v1, v1));
 }
 
+/* Works on a copy of the scalars, which no store can change. */
+INLINE vec adam_row(const cae_adam_step *scalars, float *w, float *m, float *v, const float *g,
+                    size_t len, bool write)
+{
+    const cae_adam_step s = *scalars;
+    vec poison = v_set(0.0f);
+    size_t i = 0;
+    for (; i + LANES <= len; i += LANES) {
+        poison = v_add(poison, adam_word(&s, w + i, m + i, v + i, g + i, LANES, write));
+    }
+    if (i < len) {
+        poison = v_add(poison, adam_word(&s, w + i, m + i, v + i, g + i, len - i, write));
+    }
+    return poison;
+}
+
 static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t len,
                  bool write)
 {
-    vec poison = v_set(0.0f);
-    for (size_t i = 0; i < len; i += LANES) {
-        poison = v_add(poison, adam_word(s, w + i, m + i, v + i, g + i, len - i, write));
-    }
     float lanes[LANES];
-    v_store(lanes, poison);
+    v_store(lanes,
+            write ? adam_row(s, w, m, v, g, len, true) : adam_row(s, w, m, v, g, len, false));
     bool finite = true;
     for (size_t i = 0; i < LANES; i++) {
         finite = finite && lanes[i] == 0.0f;
     }
     return finite;
 }
+
+#include "kernels/vector_dense.h"
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
@@ -349,5 +364,6 @@ static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const flo
         .name = tier_name, .exact = is_exact, .gemm = gemm, .transpose = transpose,             \
         .activate = activate, .activate_back = activate_back, .add = add, .sum_rows = sum_rows, \
         .pool = pool, .pool_back = pool_back, .pick_bits = pick_bits,                           \
-        .pick_weights = pick_weights, .pick_data = pick_data, .adam = adam                      \
+        .pick_weights = pick_weights, .pick_data = pick_data, .adam = adam,                     \
+        .dense_step = dense_step                                                                \
     }

@@ -5,20 +5,27 @@
  * of the batch, the two backward passes over the inputs. Sums over i, o and images run in rising
  * order.
  *
+ * The weight is larger than every cache, and each of its passes should cost no more than reading it
+ * once: rows are walked along, not across. A backward pass with `kept` leaves what the weight's
+ * gradient is a product of, and `update` makes the gradient and Adam's step in one go.
+ *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "layers/types.h"
 
 /* How much of a matrix is worked on at a time, so that it stays in cache. No bits depend on it. */
 enum {
-    OUT_BLOCK = 96, /* outputs per job, forward */
-    K_BLOCK = 128,  /* terms of a sum per visit */
-    DX_COLUMNS = 64,
-    DW_COLUMNS = 256
+    OUT_BLOCK = 96,    /* outputs per job, forward */
+    IN_BLOCK = 4096,   /* terms of a sum per visit, forward */
+    DX_COLUMNS = 512,  /* inputs per job, backward to the input */
+    DX_ROWS = 128,     /* terms of a sum per visit */
+    DW_COLUMNS = 1024, /* inputs per job, backward to the weights */
+    STEP_OUT = 48      /* outputs per job of an update */
 };
 
 static const ptrdiff_t no_offset = 0;
@@ -61,113 +68,159 @@ static bool parameters(const cae_layer *l, const cae_shape *in, cae_parameter p[
     return true;
 }
 
-/* Scratch: x and dx as rows [image][input], x transposed [input][image], y likewise in both
- * forms, and a packed block of a matrix for every worker. */
-struct buffers {
-    float *x, *xt, *y, *yt;
-    float *blocks;
-    size_t block_len;
-};
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
-static size_t block_len(size_t images)
+/* Columns of a matrix whose vectors run over the images. A few are filled up to whole vectors:
+ * columns that nobody reads cost less than single floats. */
+static size_t columns_of(size_t images)
 {
-    return cae_size_max((size_t)K_BLOCK * DX_COLUMNS, images * DW_COLUMNS);
+    enum { VECTOR = 8 };
+    return images == 1 ? 1 : cae_div_up(images, VECTOR) * VECTOR;
 }
 
+static size_t panels_of(size_t inputs)
+{
+    return cae_div_up(inputs, CAE_PANEL) * CAE_PANEL;
+}
+
+/* What the weight's gradient is a product of: x in panels [input / 16][image][16] and dy as
+ * [output][image]; and the gradient of the bias. */
+struct factors {
+    float *x, *dy, *bias_grad;
+};
+
+/* SIZE_MAX when that overflows. */
+static size_t factors_len(const cae_pass *p)
+{
+    size_t products = 0;
+    size_t sum = 0;
+    return cae_size_add(panels_of(inputs_of(p)), outputs_of(p), &sum) &&
+                   cae_size_mul(sum, p->images, &products) &&
+                   cae_size_add(products, outputs_of(p), &sum)
+               ? sum
+               : SIZE_MAX;
+}
+
+static struct factors factors_at(const cae_pass *p, float *at)
+{
+    float *dy = at + panels_of(inputs_of(p)) * p->images;
+    return (struct factors){.x = at, .dy = dy, .bias_grad = dy + outputs_of(p) * p->images};
+}
+
+/* Scratch. Forward, x and y as [input][image] and [output][image]; backward, dy and then dx as [image]
+ * [value], and the factors when they are not kept. */
 static size_t scratch(const cae_layer *l, const cae_pass *p, bool training)
 {
+    size_t values = 0;
     size_t floats = 0;
-    size_t blocks = 0;
-    size_t sum = 0;
+    size_t bytes = 0;
     (void)l;
-    if (!cae_size_add(inputs_of(p), outputs_of(p), &sum) ||
-        !cae_size_mul4(sum, p->images, 2 * sizeof(float), 1, &floats)) {
+    if (!cae_size_add(inputs_of(p), outputs_of(p), &values) ||
+        !cae_size_mul(values, columns_of(p->images), &floats) ||
+        (training &&
+         (factors_len(p) == SIZE_MAX || !cae_size_add(floats, factors_len(p), &floats))) ||
+        !cae_size_mul(floats, sizeof(float), &bytes)) {
         return SIZE_MAX;
     }
-    if (training &&
-        !cae_size_mul4(block_len(p->images), cae_team_size(p->team), sizeof(float), 1, &blocks)) {
-        return SIZE_MAX;
-    }
-    return cae_size_add(floats, blocks, &sum) ? sum : SIZE_MAX;
+    return bytes;
 }
 
-static struct buffers buffers_of(const cae_pass *p)
+static size_t keep(const cae_pass *p)
 {
-    const size_t x_len = inputs_of(p) * p->images;
-    const size_t y_len = outputs_of(p) * p->images;
-    struct buffers b = {.x = p->scratch, .block_len = block_len(p->images)};
-    b.xt = b.x + x_len;
-    b.y = b.xt + x_len;
-    b.yt = b.y + y_len;
-    b.blocks = b.yt + y_len;
-    return b;
+    return factors_len(p);
 }
 
-/* Between a view and planar values: element i of image n stands at values[n * n_step + i *
- * i_step]. */
-static void gather(const cae_view *v, size_t images, float *values, size_t n_step, size_t i_step)
-{
-    const cae_region *r = &v->region;
-    for (size_t n = 0; n < images; n++) {
-        float *to = values + n * n_step;
-        for (size_t c = 0; c < v->c; c++) {
-            for (ptrdiff_t y = r->y0; y < r->y1; y++) {
-                const float *from = cae_view_at(v, n, y, r->x0) + c;
-                for (ptrdiff_t x = r->x0; x < r->x1; x++, from += v->c, to += i_step) {
-                    *to = *from;
-                }
-            }
-        }
-    }
-}
+/* ---- Between views and planar values --------------------------------------------------------- */
 
-static void scatter(const cae_view *v, size_t images, const float *values, size_t n_step,
-                    size_t i_step)
-{
-    const cae_region *r = &v->region;
-    for (size_t n = 0; n < images; n++) {
-        const float *from = values + n * n_step;
-        for (size_t c = 0; c < v->c; c++) {
-            for (ptrdiff_t y = r->y0; y < r->y1; y++) {
-                float *to = cae_view_at(v, n, y, r->x0) + c;
-                for (ptrdiff_t x = r->x0; x < r->x1; x++, to += v->c, from += i_step) {
-                    *to = *from;
-                }
-            }
-        }
-    }
-}
-
-struct job {
-    const cae_pass *pass;
-    struct buffers b;
+/* Value i of image n stands at values[n * n_step + i * i_step]. */
+struct planar {
+    float *values;
+    size_t n_step, i_step;
 };
 
-/* yt[o][n] for a block of outputs. */
+struct copy {
+    const cae_view *view;
+    struct planar planar;
+};
+
+static void gather_image(void *arg, size_t n, size_t worker)
+{
+    const struct copy *j = arg;
+    const cae_view *v = j->view;
+    const cae_region *r = &v->region;
+    float *to = j->planar.values + n * j->planar.n_step;
+    (void)worker;
+    for (size_t c = 0; c < v->c; c++) {
+        for (ptrdiff_t y = r->y0; y < r->y1; y++) {
+            const float *from = cae_view_at(v, n, y, r->x0) + c;
+            for (ptrdiff_t x = r->x0; x < r->x1; x++, from += v->c, to += j->planar.i_step) {
+                *to = *from;
+            }
+        }
+    }
+}
+
+static void scatter_image(void *arg, size_t n, size_t worker)
+{
+    const struct copy *j = arg;
+    const cae_view *v = j->view;
+    const cae_region *r = &v->region;
+    const float *from = j->planar.values + n * j->planar.n_step;
+    (void)worker;
+    for (size_t c = 0; c < v->c; c++) {
+        for (ptrdiff_t y = r->y0; y < r->y1; y++) {
+            float *to = cae_view_at(v, n, y, r->x0) + c;
+            for (ptrdiff_t x = r->x0; x < r->x1; x++, to += v->c, from += j->planar.i_step) {
+                *to = *from;
+            }
+        }
+    }
+}
+
+static void gather(const cae_pass *p, const cae_view *v, struct planar planar)
+{
+    struct copy j = {v, planar};
+    cae_team_run(p->team, p->images, gather_image, &j);
+}
+
+static void scatter(const cae_pass *p, const cae_view *v, struct planar planar)
+{
+    struct copy j = {v, planar};
+    cae_team_run(p->team, p->images, scatter_image, &j);
+}
+
+/* ---- Forward --------------------------------------------------------------------------------- */
+
+struct forward {
+    const cae_pass *pass;
+    float *x, *y;
+    size_t columns;
+};
+
 static void forward_job(void *arg, size_t job, size_t worker)
 {
-    const struct job *j = arg;
+    const struct forward *j = arg;
     const cae_pass *p = j->pass;
     const size_t inputs = inputs_of(p);
     const size_t first = job * OUT_BLOCK;
     (void)worker;
     cae_gemm m = {.m = cae_size_min(OUT_BLOCK, outputs_of(p) - first),
-                  .n = p->images,
+                  .n = j->columns,
                   .segments = 1,
                   .a_segment = &no_offset,
                   .a_row = (ptrdiff_t)inputs,
                   .a_k = 1,
                   .b_segment = &no_offset,
-                  .b_k = (ptrdiff_t)p->images,
+                  .b_k = (ptrdiff_t)j->columns,
                   .b_panel = CAE_PANEL,
-                  .c = j->b.yt + first * p->images,
-                  .c_row = (ptrdiff_t)p->images,
+                  .c = j->y + first * j->columns,
+                  .c_row = (ptrdiff_t)j->columns,
                   .start = CAE_START_ROW_BIAS,
                   .bias = p->bias + first};
-    for (size_t i = 0; i < inputs; i += K_BLOCK) {
-        m.k = cae_size_min(K_BLOCK, inputs - i);
+    for (size_t i = 0; i < inputs; i += IN_BLOCK) {
+        m.k = cae_size_min(IN_BLOCK, inputs - i);
         m.a = p->weight + first * inputs + i;
-        m.b = j->b.xt + i * p->images;
+        m.b = j->x + i * j->columns;
         p->kernels->gemm(&m);
         m.start = CAE_START_C;
     }
@@ -175,50 +228,90 @@ static void forward_job(void *arg, size_t job, size_t worker)
 
 static void forward(const cae_pass *p)
 {
-    struct job j = {p, buffers_of(p)};
-    gather(&p->x[0], p->images, j.b.xt, 1, p->images);
+    struct forward j = {.pass = p, .x = p->scratch, .columns = columns_of(p->images)};
+    const size_t x_len = inputs_of(p) * j.columns;
+    j.y = j.x + x_len;
+    if (j.columns > p->images) {
+        memset(j.x, 0, x_len * sizeof(float));
+    }
+    gather(p, &p->x[0], (struct planar){j.x, 1, j.columns});
     cae_team_run(p->team, cae_div_up(outputs_of(p), OUT_BLOCK), forward_job, &j);
-    scatter(&p->y, p->images, j.b.yt, 1, p->images);
+    scatter(p, &p->y, (struct planar){j.y, 1, j.columns});
 }
+
+/* ---- Backward -------------------------------------------------------------------------------- */
+
+struct backward {
+    const cae_pass *pass;
+    struct factors f;
+    float *rows; /* dy, x or dx as [image][value] */
+};
 
 /* Copies `rows` x `columns` of a matrix into panels [panel][row][16]. */
 static void pack_panels(float *packed, const float *from, size_t rows, size_t columns, size_t step)
 {
-    for (size_t c = 0; c < columns; c += CAE_PANEL) {
-        const size_t width = cae_size_min(CAE_PANEL, columns - c);
-        for (size_t r = 0; r < rows; r++, packed += CAE_PANEL) {
-            memcpy(packed, from + r * step + c, width * sizeof(float));
+    for (size_t r = 0; r < rows; r++, from += step) {
+        float *to = packed + r * CAE_PANEL;
+        size_t c = 0;
+        for (; c + CAE_PANEL <= columns; c += CAE_PANEL, to += rows * CAE_PANEL) {
+            memcpy(to, from + c, CAE_PANEL * sizeof(float));
+        }
+        if (c < columns) {
+            memcpy(to, from + c, (columns - c) * sizeof(float));
+            memset(to + columns - c, 0, (CAE_PANEL - columns + c) * sizeof(float));
         }
     }
 }
 
-/* dx[n][i] for a block of inputs i: rows of the weight are the B of the product. */
+/* Copies `rows` x `columns` of a matrix, at most 16 columns, to where they are adjacent, and asks for
+ * the 16 columns behind them. */
+static inline void pack_panel(float *packed, const float *from, size_t rows, size_t columns,
+                              size_t step)
+{
+    for (size_t r = 0; r < rows; r++, from += step, packed += CAE_PANEL) {
+        __builtin_prefetch(from + CAE_PANEL);
+        memcpy(packed, from, columns * sizeof(float));
+    }
+}
+
+/* dx[n][i] for a block of inputs i: rows of the weight are the B of the product. A panel of them lies
+ * in lines that are whole rows apart, which the first-level cache cannot hold together; as a copy it
+ * can, for as long as all images need it. */
 static void dx_job(void *arg, size_t job, size_t worker)
 {
-    const struct job *j = arg;
+    const struct backward *j = arg;
     const cae_pass *p = j->pass;
     const size_t inputs = inputs_of(p);
     const size_t outputs = outputs_of(p);
     const size_t first = job * DX_COLUMNS;
-    float *block = j->b.blocks + worker * j->b.block_len;
+    const size_t end = cae_size_min(first + DX_COLUMNS, inputs);
+    float panel[DX_ROWS * CAE_PANEL];
+    (void)worker;
     cae_gemm m = {.m = p->images,
-                  .n = cae_size_min(DX_COLUMNS, inputs - first),
                   .segments = 1,
                   .a_segment = &no_offset,
-                  .a_row = (ptrdiff_t)outputs,
-                  .a_k = 1,
-                  .b = block,
+                  .a_row = 1,
+                  .a_k = (ptrdiff_t)p->images,
+                  .b = panel,
                   .b_segment = &no_offset,
                   .b_k = CAE_PANEL,
-                  .c = j->b.x + first,
+                  .b_panel = CAE_PANEL,
                   .c_row = (ptrdiff_t)inputs,
                   .start = p->dx_begun[0] ? CAE_START_C : CAE_START_ZERO};
-    for (size_t o = 0; o < outputs; o += K_BLOCK) {
-        m.k = cae_size_min(K_BLOCK, outputs - o);
-        m.b_panel = (ptrdiff_t)(m.k * CAE_PANEL);
-        m.a = j->b.y + o;
-        pack_panels(block, p->weight + o * inputs + first, m.k, m.n, inputs);
-        p->kernels->gemm(&m);
+    for (size_t o = 0; o < outputs; o += DX_ROWS) {
+        m.k = cae_size_min(DX_ROWS, outputs - o);
+        m.a = j->f.dy + o * p->images;
+        for (size_t i = first; i < end; i += CAE_PANEL) {
+            const float *weight = p->weight + o * inputs + i;
+            m.n = cae_size_min(CAE_PANEL, end - i);
+            m.c = j->rows + i;
+            if (m.n == CAE_PANEL) { /* of a known size, the copy is a load and a store */
+                pack_panel(panel, weight, m.k, CAE_PANEL, inputs);
+            } else {
+                pack_panel(panel, weight, m.k, m.n, inputs);
+            }
+            p->kernels->gemm(&m);
+        }
         m.start = CAE_START_C;
     }
 }
@@ -226,48 +319,112 @@ static void dx_job(void *arg, size_t job, size_t worker)
 /* weight_grad[o][i] += dy[n][o] * x[n][i] over images n, for a block of inputs. */
 static void dw_job(void *arg, size_t job, size_t worker)
 {
-    const struct job *j = arg;
+    const struct backward *j = arg;
     const cae_pass *p = j->pass;
     const size_t inputs = inputs_of(p);
     const size_t first = job * DW_COLUMNS;
-    float *block = j->b.blocks + worker * j->b.block_len;
+    (void)worker;
     const cae_gemm m = {.m = outputs_of(p),
                         .n = cae_size_min(DW_COLUMNS, inputs - first),
                         .k = p->images,
                         .segments = 1,
-                        .a = j->b.y,
+                        .a = j->f.dy,
                         .a_segment = &no_offset,
-                        .a_row = 1,
-                        .a_k = (ptrdiff_t)outputs_of(p),
-                        .b = block,
+                        .a_row = (ptrdiff_t)p->images,
+                        .a_k = 1,
+                        .b = j->f.x + first * p->images,
                         .b_segment = &no_offset,
                         .b_k = CAE_PANEL,
                         .b_panel = (ptrdiff_t)(p->images * CAE_PANEL),
                         .c = p->weight_grad + first,
                         .c_row = (ptrdiff_t)inputs,
                         .start = CAE_START_C};
-    pack_panels(block, j->b.x + first, p->images, m.n, inputs);
     p->kernels->gemm(&m);
+}
+
+static void backward_to_weights(struct backward *j)
+{
+    const cae_pass *p = j->pass;
+    const size_t inputs = inputs_of(p);
+    const size_t outputs = outputs_of(p);
+    float *bias_grad = p->bias_grad;
+    if (p->kept != NULL) {
+        bias_grad = j->f.bias_grad;
+        memset(bias_grad, 0, outputs * sizeof(float));
+    }
+    /* `rows` holds dy. */
+    p->kernels->sum_rows(bias_grad, j->rows, p->images, outputs, (ptrdiff_t)outputs);
+    gather(p, &p->x[0], (struct planar){j->rows, inputs, 1});
+    pack_panels(j->f.x, j->rows, p->images, inputs, inputs);
+    if (p->kept == NULL) {
+        cae_team_run(p->team, cae_div_up(inputs, DW_COLUMNS), dw_job, j);
+    }
 }
 
 static void backward(const cae_pass *p)
 {
-    struct job j = {p, buffers_of(p)};
     const size_t inputs = inputs_of(p);
     const size_t outputs = outputs_of(p);
-    gather(&p->dy, p->images, j.b.y, outputs, 1);
-    if (p->weight_grad != NULL) {
-        gather(&p->x[0], p->images, j.b.x, inputs, 1);
-        p->kernels->sum_rows(p->bias_grad, j.b.y, p->images, outputs, (ptrdiff_t)outputs);
-        cae_team_run(p->team, cae_div_up(inputs, DW_COLUMNS), dw_job, &j);
+    struct backward j = {.pass = p, .rows = p->scratch};
+    float *behind = j.rows + cae_size_max(inputs, outputs) * p->images;
+    j.f = factors_at(p, p->kept != NULL ? p->kept : behind);
+    gather(p, &p->dy, (struct planar){j.f.dy, 1, p->images});
+    if (p->kept != NULL || p->weight_grad != NULL) {
+        gather(p, &p->dy, (struct planar){j.rows, outputs, 1});
+        backward_to_weights(&j);
     }
     if (p->dx_wanted[0]) {
         if (p->dx_begun[0]) {
-            gather(&p->dx[0], p->images, j.b.x, inputs, 1);
+            gather(p, &p->dx[0], (struct planar){j.rows, inputs, 1});
         }
         cae_team_run(p->team, cae_div_up(inputs, DX_COLUMNS), dx_job, &j);
-        scatter(&p->dx[0], p->images, j.b.x, inputs, 1);
+        scatter(p, &p->dx[0], (struct planar){j.rows, inputs, 1});
     }
+}
+
+/* ---- Update ---------------------------------------------------------------------------------- */
+
+struct update {
+    const cae_pass *pass;
+    const cae_update *to;
+    struct factors f;
+};
+
+/* |g| <= the sum over images of |dy| |x|, for the bias with |x| = 1; 2 makes up for rounding. NaN
+ * and infinity go through. */
+static double bound(const cae_pass *p)
+{
+    const struct factors f = factors_at(p, p->kept);
+    const double x = (double)cae_largest(f.x, panels_of(inputs_of(p)) * p->images);
+    const double dy = (double)cae_largest(f.dy, outputs_of(p) * p->images);
+    return 2 * (double)p->images * dy * (x + 1);
+}
+
+static void update_job(void *arg, size_t job, size_t worker)
+{
+    const struct update *j = arg;
+    const cae_pass *p = j->pass;
+    const size_t inputs = inputs_of(p);
+    const size_t first = job * STEP_OUT;
+    (void)worker;
+    const cae_dense_step d = {.rows = cae_size_min(STEP_OUT, outputs_of(p) - first),
+                              .cols = inputs,
+                              .images = p->images,
+                              .dy = j->f.dy + first * p->images,
+                              .x = j->f.x,
+                              .w = j->to->weight + first * inputs,
+                              .m = j->to->weight_m + first * inputs,
+                              .v = j->to->weight_v + first * inputs,
+                              .row = inputs};
+    p->kernels->dense_step(j->to->step, &d);
+}
+
+static void update(const cae_pass *p, const cae_update *u)
+{
+    struct update j = {p, u, factors_at(p, p->kept)};
+    cae_team_run(p->team, cae_div_up(outputs_of(p), STEP_OUT), update_job, &j);
+    (void)p->kernels->adam(u->step, u->bias, u->bias_m, u->bias_v, j.f.bias_grad, outputs_of(p),
+                           true);
 }
 
 const cae_layer_type cae_layer_dense = {
@@ -280,4 +437,7 @@ const cae_layer_type cae_layer_dense = {
     .scratch = scratch,
     .forward = forward,
     .backward = backward,
+    .keep = keep,
+    .bound = bound,
+    .update = update,
 };

@@ -94,6 +94,13 @@ ptrdiff_t cae_div_ceil(ptrdiff_t a, ptrdiff_t b);
 typedef struct cae_layer cae_layer;
 typedef struct cae_pass cae_pass;
 
+/* A step of Adam on a layer's parameters. */
+typedef struct cae_update {
+    const cae_adam_step *step;
+    float *weight, *weight_m, *weight_v;
+    float *bias, *bias_m, *bias_v;
+} cae_update;
+
 /* A weight tensor in PyTorch's layout. */
 typedef struct cae_parameter {
     const char *name; /* "weight" or "bias" */
@@ -150,6 +157,14 @@ typedef struct cae_layer_type {
     /* From dy (behind the activation's gradient): adds to weight_grad and bias_grad, and makes
      * dx[i] where wanted, continuing the sums that it holds when `dx_begun`. */
     void (*backward)(const cae_pass *p);
+
+    /* Of a layer with large weights, whose gradient need not be stored: floats that a backward pass
+     * with `kept` leaves there instead (SIZE_MAX when that overflows); what no element of the
+     * gradient exceeds in magnitude, by what was kept, infinity included; and the update by that
+     * gradient. NULL: the layer has no such way. */
+    size_t (*keep)(const cae_pass *p);
+    double (*bound)(const cae_pass *p);
+    void (*update)(const cae_pass *p, const cae_update *u);
 } cae_layer_type;
 
 /* The table, ended by a NULL. A new layer is a file and a row. */
@@ -178,6 +193,7 @@ struct cae_pass {
     bool dx_wanted[2], dx_begun[2];
     const float *weight, *weight_back, *bias; /* weights as packed for each direction */
     float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
+    float *kept;                              /* for a later update; NULL: none */
     uint32_t *arg; /* max pool in training: images x h x w x c of the output */
     /* A layer that runs as one with the max pool behind it: that pool. y, dy and arg are its own. */
     const cae_layer *picker;

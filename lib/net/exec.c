@@ -261,8 +261,8 @@ static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
     }
 }
 
-void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
-                             const float *packed_back, float *sums)
+static void backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
+                           const float *packed_back, float *sums, float *kept)
 {
     const cae_net *net = plan->net;
     const cae_layer *l = &net->layers[layer];
@@ -270,25 +270,79 @@ void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, si
         return;
     }
     cae_pass p = make_pass(e, plan, base, layer);
+    p.kept = kept;
     p.dy = cae_plan_gradient(plan, l->picked != 0 ? l->picked : layer + 1, base);
     if (l->type->parameters != NULL) {
         p.weight_back =
             l->type->pack != NULL ? packed_back + net->slots[layer].packed_weight : NULL;
-        p.weight_grad = sums != NULL ? sums + net->slots[layer].packed_weight : NULL;
-        p.bias_grad = sums != NULL ? sums + net->slots[layer].packed_bias : NULL;
+    }
+    if (l->type->parameters != NULL && sums != NULL && kept == NULL) {
+        p.weight_grad = sums + net->slots[layer].packed_weight;
+        p.bias_grad = sums + net->slots[layer].packed_bias;
     }
     prepare_inputs(plan, base, &p);
     activate_back(e->kernels, l->activation, &p.y, &p.dy, plan->images);
     l->type->backward(&p);
 }
 
-void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
-                       float *sums)
+void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
+                             const float *packed_back, float *sums)
+{
+    backward_layer(e, plan, base, layer, packed_back, sums, NULL);
+}
+
+void cae_exec_backward_kept(const cae_engine *e, cae_plan *plan, void *base,
+                            const float *packed_back, float *sums, float *const *kept)
 {
     for (size_t i = plan->to; i-- > 0;) {
-        cae_exec_backward_layer(e, plan, base, i, packed_back, sums);
+        backward_layer(e, plan, base, i, packed_back, sums, kept != NULL ? kept[i] : NULL);
     }
     for (size_t t = 0; t <= plan->to; t++) {
         plan->tensors[t].begun = false;
     }
+}
+
+void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
+                       float *sums)
+{
+    cae_exec_backward_kept(e, plan, base, packed_back, sums, NULL);
+}
+
+/* ---- Updates --------------------------------------------------------------------------------- */
+
+/* What a layer needs to know about what it kept. */
+static cae_pass kept_pass(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept)
+{
+    const cae_layer *l = &plan->net->layers[layer];
+    cae_pass p = {.layer = l,
+                  .kernels = e->kernels,
+                  .team = plan->team,
+                  .images = plan->images,
+                  .out = plan->shapes[layer + 1],
+                  .kept = kept};
+    for (size_t k = 0; k < l->input_len; k++) {
+        p.in[k] = plan->shapes[l->input[k]];
+    }
+    return p;
+}
+
+size_t cae_exec_keep(const cae_plan *plan, size_t layer)
+{
+    const cae_layer_type *type = plan->net->layers[layer].type;
+    const cae_engine none = {0};
+    const cae_pass p = kept_pass(&none, plan, layer, NULL);
+    return type->keep != NULL && plan->tensors[layer + 1].gradient ? type->keep(&p) : 0;
+}
+
+double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept)
+{
+    const cae_pass p = kept_pass(e, plan, layer, kept);
+    return p.layer->type->bound(&p);
+}
+
+void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept,
+                     const cae_update *u)
+{
+    const cae_pass p = kept_pass(e, plan, layer, kept);
+    p.layer->type->update(&p, u);
 }

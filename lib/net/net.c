@@ -246,3 +246,16 @@ void cae_net_free(cae_net *net)
     cae_release(net->memory, net->slots);
     cae_release(net->memory, net);
 }
+
+bool cae_net_keeps(const cae_net *net, bool all)
+{
+    bool some = false;
+    for (size_t i = 0; i < net->layer_len; i++) {
+        const cae_layer_type *type = net->layers[i].type;
+        some = some || type->keep != NULL;
+        if (all && type->parameters != NULL && type->keep == NULL) {
+            return false;
+        }
+    }
+    return some;
+}

@@ -64,6 +64,10 @@ int cae_net_shapes(const cae_net *net, size_t height, size_t width, cae_shape *s
 /* The shape of the code of one image of height x width; as above. */
 int cae_net_code_shape(const cae_net *net, size_t height, size_t width, cae_shape *code);
 
+/* Whether a network has layers whose gradient need not be stored; with `all`: and no parameters
+ * elsewhere. */
+bool cae_net_keeps(const cae_net *net, bool all);
+
 /* The first step of cae_net_new: lines to layers, and the canonical text. */
 int cae_net_parse(cae_net *net, const char *text);
 

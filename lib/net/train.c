@@ -36,7 +36,9 @@ struct run {
     size_t count;
     cae_shape *shapes;
     float *packed_back; /* NULL: no layer packs its weights */
-    float *total;       /* as packed; with a dense layer, where the result is wanted */
+    float *total; /* as packed; with a dense layer, where the result is wanted; NULL: all keep */
+    float **kept; /* by layer; NULL: every gradient is stored */
+    float *kept_floats;
     double sum;
     float scale;
     size_t slice;
@@ -45,6 +47,7 @@ struct run {
     size_t worker_len;
     size_t cell_len;
     size_t block_size;
+    size_t spare; /* bytes of the memory limit that one worker leaves */
 };
 
 /* ---- One piece ------------------------------------------------------------------------------- */
@@ -83,7 +86,7 @@ static void train_images(struct run *r, struct worker *w, float *sums, size_t fi
         cae_loss_of(&y, n, &r->target, first, w->cells, &dy, r->scale);
         squares[n] = cae_loss_sum(w->cells, r->cell_len);
     }
-    cae_exec_backward(r->engine, plan, w->base, r->packed_back, sums);
+    cae_exec_backward_kept(r->engine, plan, w->base, r->packed_back, sums, r->kept);
 }
 
 /* One image after the other, so that the loss does not depend on chunks and slices. */
@@ -161,6 +164,7 @@ static int fit(struct run *r, cae_plan *plan)
         }
     }
     r->block_size = plan->size;
+    r->spare = limit - packed - extra - r->block_size;
     const size_t most =
         net->whole ? 1 : cae_size_min(r->engine->threads, cae_div_up(r->count, CHUNK));
     r->worker_len = cae_size_min(most, (limit - packed) / (r->block_size + extra));
@@ -243,6 +247,8 @@ static void free_run(struct run *r)
     }
     cae_release(memory, r->workers);
     cae_release(memory, r->packed_back);
+    cae_release(memory, r->kept);
+    cae_release(memory, r->kept_floats);
     cae_release(memory, r->engine->net->whole ? NULL : r->total);
     cae_release(memory, r->shapes);
     cae_team_stop(r->team);
@@ -307,18 +313,148 @@ static int gradient(struct run *r, cae_gradient *out)
     return CAE_OK;
 }
 
-int cae_net_gradient(const cae_engine *e, const float *in, const float *target, size_t count,
-                     size_t height, size_t width, cae_gradient *out)
+static struct run make_run(const cae_engine *e, const float *in, const float *target, size_t count,
+                           size_t height, size_t width, cae_planar *images)
 {
     const size_t c = e->net->input.c;
-    const cae_planar images = {in, c, height, width};
-    struct run r = {
+    *images = (cae_planar){in, c, height, width};
+    return (struct run){
         .engine = e,
-        .in = cae_source_planar(&images),
+        .in = cae_source_planar(images),
         .target = {target, c, height, width},
         .count = count,
         .scale = (float)(2.0 / ((double)count * (double)c * (double)height * (double)width))};
+}
+
+int cae_net_gradient(const cae_engine *e, const float *in, const float *target, size_t count,
+                     size_t height, size_t width, cae_gradient *out)
+{
+    cae_planar images;
+    struct run r = make_run(e, in, target, count, height, width, &images);
     const int status = gradient(&r, out);
+    free_run(&r);
+    return status;
+}
+
+/* ---- A whole step ---------------------------------------------------------------------------- */
+
+/* Room for what layers keep; `*fits` says whether there is. Without, r->kept stays NULL. */
+static int make_kept(struct run *r, bool *fits)
+{
+    const cae_net *net = r->engine->net;
+    const size_t pointers = net->layer_len * sizeof(r->kept[0]);
+    size_t len = 0;
+    size_t size = 0;
+    bool counted = true;
+    for (size_t i = 0; i < net->layer_len; i++) {
+        counted = counted && cae_size_add(len, cae_exec_keep(r->workers[0].plan, i), &len);
+    }
+    *fits = counted && cae_size_mul(len, sizeof(float), &size) &&
+            cae_size_add(size, pointers, &size) && size <= r->spare;
+    if (!*fits) {
+        return CAE_OK;
+    }
+    r->kept = cae_alloc_zeroed(net->memory, net->layer_len, sizeof(r->kept[0]));
+    r->kept_floats = cae_alloc(net->memory, len, sizeof(float));
+    if (r->kept == NULL || r->kept_floats == NULL) {
+        return CAE_E_NOMEM;
+    }
+    float *at = r->kept_floats;
+    for (size_t i = 0; i < net->layer_len; i++) {
+        const size_t wanted = cae_exec_keep(r->workers[0].plan, i);
+        r->kept[i] = wanted > 0 ? at : NULL;
+        at += wanted;
+    }
+    return CAE_OK;
+}
+
+/* What no element of the gradient exceeds; NaN or infinity when that is not known. */
+static double bound_of(const struct run *r)
+{
+    const cae_net *net = r->engine->net;
+    double sum = 0;
+    for (size_t i = 0; i < net->layer_len; i++) {
+        if (r->kept[i] != NULL) {
+            sum += cae_exec_bound(r->engine, r->workers[0].plan, i, r->kept[i]);
+        }
+    }
+    for (size_t i = 0; i < net->weight_len; i++) {
+        const cae_weight *w = &net->weights[i];
+        if (r->kept[w->layer] == NULL) {
+            sum += (double)cae_largest(r->total + w->offset, w->len);
+        }
+    }
+    return sum;
+}
+
+static void update_all(const struct run *r, const cae_step *s, const cae_adam_step *scalars)
+{
+    const cae_net *net = r->engine->net;
+    for (size_t i = 0; i < net->layer_len; i++) {
+        const size_t weight = net->slots[i].weight;
+        const size_t bias = net->slots[i].bias;
+        if (r->kept[i] != NULL) {
+            const cae_update u = {scalars,       s->weights + weight, s->m + weight,
+                                  s->v + weight, s->weights + bias,   s->m + bias,
+                                  s->v + bias};
+            cae_exec_update(r->engine, r->workers[0].plan, i, r->kept[i], &u);
+        }
+    }
+    for (size_t i = 0; i < net->weight_len; i++) {
+        const cae_weight *w = &net->weights[i];
+        if (r->kept[w->layer] == NULL) {
+            (void)r->engine->kernels->adam(scalars, s->weights + w->offset, s->m + w->offset,
+                                           s->v + w->offset, r->total + w->offset, w->len, true);
+        }
+    }
+}
+
+/* All backward passes, and the decision, come before the first write: they read the weights. */
+static int step_of(struct run *r, const cae_step *s, cae_gradient *out, bool *done)
+{
+    const cae_net *net = r->engine->net;
+    const size_t channels = net->shapes[net->code].c;
+    cae_adam_step scalars;
+    bool fits = false;
+    CAE_TRY(prepare(r));
+    if (r->slice == r->count) {
+        CAE_TRY(make_kept(r, &fits));
+    }
+    if (!fits) {
+        return CAE_OK;
+    }
+    r->total = out->weights;
+    for (size_t i = 0; i < net->weight_len; i++) {
+        const cae_weight *w = &net->weights[i];
+        if (r->kept[w->layer] == NULL) {
+            memset(r->total + w->offset, 0, w->len * sizeof(float));
+        }
+    }
+    run_slices(r);
+    join_ranges(r, out);
+    CAE_TRY(cae_loss_mean(r->sum, r->count, &r->target, &out->loss));
+    if (!cae_all_finite(out->low, channels, NULL) || !cae_all_finite(out->high, channels, NULL) ||
+        !s->begin(s->arg, bound_of(r), &scalars)) {
+        return CAE_OK;
+    }
+    if (r->packed_back != NULL) {
+        unpack_total(r, r->total);
+    }
+    update_all(r, s, &scalars);
+    *done = true;
+    return CAE_OK;
+}
+
+int cae_net_step(const cae_engine *e, const float *in, const float *target, size_t count,
+                 size_t height, size_t width, const cae_step *step, cae_gradient *out, bool *done)
+{
+    cae_planar images;
+    struct run r = make_run(e, in, target, count, height, width, &images);
+    *done = false;
+    if (count > SLICE) {
+        return CAE_OK;
+    }
+    const int status = step_of(&r, step, out, done);
     free_run(&r);
     return status;
 }

@@ -5,9 +5,11 @@
  */
 #include "optim/adam.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 
+#include "base/bytes.h"
 #include "base/size.h"
 #include "base/status.h"
 
@@ -77,5 +79,65 @@ int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gra
     u.write = true;
     cae_team_run(team, blocks, update_block, &u);
     state->step++;
+    state->bounds.known = false;
     return CAE_OK;
+}
+
+/* ---- Updates that need no look --------------------------------------------------------------- */
+
+static cae_adam_bounds scan(const cae_adam_state *a)
+{
+    bool negative = false;
+    for (size_t i = 0; i < a->len; i++) {
+        negative |= a->v[i] < 0;
+    }
+    return (cae_adam_bounds){.w = (double)cae_largest(a->weights, a->len),
+                             .m = (double)cae_largest(a->m, a->len),
+                             .v = negative ? (double)INFINITY : (double)cae_largest(a->v, a->len),
+                             .known = true};
+}
+
+/*
+ * The update of kernels.h on magnitudes. Every float operation there is off by at most one part in
+ * 2^24 or, below FLT_MIN, by less than FLT_MIN, so `up` bounds what a chain of three of them gives.
+ * sqrt(v') >= 0 makes the divisor at least epsilon. A divisor that is infinite does no harm.
+ */
+static double up(double x)
+{
+    return x * (1 + 0x1p-20) + (double)FLT_MIN;
+}
+
+static cae_adam_bounds after(const cae_adam_step *s, const cae_adam_bounds *b, double g)
+{
+    const double m = up((double)s->beta1 * b->m + (double)s->one_minus_beta1 * g);
+    const double v = up((double)s->beta2 * b->v + (double)s->one_minus_beta2 * g * g);
+    const double change = up((double)s->step * up(m / (double)s->epsilon));
+    const double w = up(fabs((double)s->decay) * b->w + change);
+    return (cae_adam_bounds){.w = w, .m = m, .v = v, .known = true};
+}
+
+/* Whether all that the update computes on the way is finite; NaN says no. */
+static bool all_fit(const cae_adam_step *s, const cae_adam_bounds *b, double g)
+{
+    const double most = (double)FLT_MAX / 2;
+    return g < most && b->v < most && b->m / (double)s->epsilon < most / 2 && b->w < most;
+}
+
+bool cae_adam_begin(const cae_adam *adam, cae_adam_state *state, double largest,
+                    cae_adam_step *scalars_out)
+{
+    const cae_adam_step s = scalars(adam, state->step + 1);
+    const double g = up(largest);
+    cae_adam_bounds next = after(&s, &state->bounds, g);
+    if (!state->bounds.known || !all_fit(&s, &next, g)) {
+        state->bounds = scan(state);
+        next = after(&s, &state->bounds, g);
+    }
+    if (!all_fit(&s, &next, g)) {
+        return false;
+    }
+    state->bounds = next;
+    state->step++;
+    *scalars_out = s;
+    return true;
 }

@@ -18,16 +18,31 @@ typedef struct cae_adam {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
 } cae_adam;
 
-/* What changes in training; `len` values each. */
+/* What no weight and no moment exceeds in magnitude; and no second moment is below 0. */
+typedef struct cae_adam_bounds {
+    double w, m, v;
+    bool known;
+} cae_adam_bounds;
+
+/* What changes in training; `len` values each. Whoever writes weights or moments by other ways than
+ * these functions resets bounds.known. */
 typedef struct cae_adam_state {
     float *weights, *m, *v;
     size_t len;
     uint64_t step; /* updates so far */
+    cae_adam_bounds bounds;
 } cae_adam_state;
 
 /* One update by `gradient`. CAE_E_NONFINITE, with nothing changed, when a result would not be
  * finite. */
 int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gradient,
                    const cae_kernels *kernels, cae_team *team);
+
+/* Begins an update whose gradient is never stored, so that nobody can look before writing. True when
+ * the next step by any gradient that nowhere exceeds `largest` in magnitude ends in finite numbers: then
+ * the caller makes it, with these scalars, and the state counts it as made. False says nothing about
+ * the step, and leaves it to cae_adam_apply. */
+bool cae_adam_begin(const cae_adam *adam, cae_adam_state *state, double largest,
+                    cae_adam_step *scalars);
 
 #endif

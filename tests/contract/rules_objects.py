@@ -66,7 +66,7 @@ def symbols_by_member(args):
 EVERYWHERE = """memcpy memmove memset memcmp memchr strlen strcmp strncmp strchr strrchr bcmp
     sqrt sqrtf fabs fabsf floor floorf ceil ceilf rint rintf nearbyint nearbyintf
     __stack_chk_fail _GLOBAL_OFFSET_TABLE_ __tls_get_addr __errno_location"""
-MEMORY = 'malloc calloc realloc free aligned_alloc posix_memalign'
+MEMORY = 'malloc calloc realloc free aligned_alloc posix_memalign madvise'
 THREADS = r"""pthread_\w+ sched_getaffinity __sched_cpucount __sched_cpualloc __sched_cpufree
     sysconf sigfillset fegetenv fesetenv feholdexcept fesetround fegetround"""
 FILES = r"""(?:open|openat|fstat|fstatat|stat|lstat|pread|pwrite)(?:64)? __fx?stat\w* close read write

@@ -91,8 +91,7 @@ void case_sum_rows(trial *t)
     floats_equal(t, "sum_rows", "sum", expected, got, cols);
 }
 
-/* Settings of an update between the first step and a late one. */
-static cae_adam_step draw_step(trial *t)
+cae_adam_step draw_step(trial *t)
 {
     static const float beta1[] = {0.9f, 0.0f, 0.5f};
     static const float beta2[] = {0.999f, 0.0f, 0.9999999f};

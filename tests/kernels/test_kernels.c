@@ -41,6 +41,7 @@ static const struct kernel {
     {"pick_weights", case_pick_weights, 67 * 60},
     {"pick_data", case_pick_data, 67 * 60},
     {"adam", case_adam, 67 * 80},
+    {"dense_step", case_dense_step, 67 * 80},
 };
 
 enum { KERNELS = sizeof(kernels) / sizeof(kernels[0]) };
@@ -161,6 +162,40 @@ static bool adam_always_pleased(const cae_adam_step *s, float *w, float *m, floa
     return true;
 }
 
+static void dense_step_forgets_the_last_row(const cae_adam_step *s, const cae_dense_step *d)
+{
+    cae_dense_step less = *d;
+    less.rows -= d->rows > 0 ? 1 : 0;
+    honest->dense_step(s, &less);
+}
+
+static void dense_step_takes_whole_panels(const cae_adam_step *s, const cae_dense_step *d)
+{
+    cae_dense_step more = *d;
+    more.cols = (d->cols + CAE_PANEL - 1) / CAE_PANEL * CAE_PANEL;
+    honest->dense_step(s, &more);
+}
+
+/* Images in falling order: the same sum but for rounding. */
+static void dense_step_sums_backwards(const cae_adam_step *s, const cae_dense_step *d)
+{
+    float dy[8 * 70], x[5 * CAE_PANEL * 70];
+    cae_dense_step turned = *d;
+    for (size_t n = 0; n < d->images; n++) {
+        const size_t from = d->images - 1 - n;
+        for (size_t o = 0; o < d->rows; o++) {
+            dy[o * d->images + n] = d->dy[o * d->images + from];
+        }
+        for (size_t i = 0; i < 5 * CAE_PANEL && i < (d->cols + 15) / 16 * 16; i++) {
+            const size_t panel = i / CAE_PANEL * d->images * CAE_PANEL + i % CAE_PANEL;
+            x[panel + n * CAE_PANEL] = d->x[panel + from * CAE_PANEL];
+        }
+    }
+    turned.dy = dy;
+    turned.x = x;
+    honest->dense_step(s, &turned);
+}
+
 /* Windows from right to left. */
 static void pick_data_in_wrong_order(const cae_picks *p, const cae_pick_data *d)
 {
@@ -207,7 +242,7 @@ static bool finds_fault(const char *name, const cae_kernels *faulty)
 
 static size_t check_the_test(void)
 {
-    enum { FAULTS = 13 };
+    enum { FAULTS = 16 };
     cae_kernels table[FAULTS];
     const char *kernel[FAULTS];
     for (size_t i = 0; i < FAULTS; i++) {
@@ -225,8 +260,11 @@ static size_t check_the_test(void)
     FAULT(8, pool_back, pool_back_without_zeros);
     FAULT(9, adam, adam_always_writes);
     FAULT(10, adam, adam_always_pleased);
-    FAULT(11, pick_data, pick_data_in_wrong_order);
-    FAULT(12, pick_weights, pick_weights_takes_zeros);
+    FAULT(11, dense_step, dense_step_forgets_the_last_row);
+    FAULT(12, dense_step, dense_step_takes_whole_panels);
+    FAULT(13, dense_step, dense_step_sums_backwards);
+    FAULT(14, pick_data, pick_data_in_wrong_order);
+    FAULT(15, pick_weights, pick_weights_takes_zeros);
     size_t missed = 0;
     for (size_t i = 0; i < FAULTS; i++) {
         const bool hidden = table[i].gemm == gemm_reads_behind_b && slack() > 0;

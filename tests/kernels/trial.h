@@ -61,6 +61,9 @@ void lock_slot(int slot); /* read-only until the next place() */
 bool floats_equal(trial *t, const char *kernel, const char *what, const float *reference,
                   const float *tier, size_t len);
 
+/* Adam's scalars, between the first step and a late one. */
+cae_adam_step draw_step(trial *t);
+
 /* ---- The cases ---- */
 
 void case_gemm(trial *t);
@@ -75,6 +78,7 @@ void case_pick_bits(trial *t);
 void case_pick_weights(trial *t);
 void case_pick_data(trial *t);
 void case_adam(trial *t);
+void case_dense_step(trial *t);
 
 /* Activations against the C library's in double; returns how many faults were printed. */
 size_t check_accuracy(const cae_kernels *tier);

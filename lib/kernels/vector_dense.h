@@ -1,0 +1,102 @@
+/*
+ * The dense_step kernel over vector words; a part of vector.h. The gradient of a few rows is summed
+ * in registers, a chunk at a time, and handed to Adam's update in the first-level cache, so that
+ * it never goes to memory, and weights and moments are read and written once. They come from memory
+ * while the sums run: each tile asks for what is to be updated later.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+/* 3 x 4 of the 16 vector registers accumulate. Lines are asked for AHEAD floats in advance. */
+enum { STEP_ROWS = 3, STEP_WORDS = 4, STEP_CHUNK = 256, AHEAD = 128 };
+
+/* Asks for the weights and moments of a tile's row; beyond the matrix it is a wish that nobody
+ * fulfils. */
+INLINE void fetch(const cae_dense_step *d, size_t at, size_t len)
+{
+    for (size_t i = 0; i < len; i += CAE_PANEL) {
+        __builtin_prefetch(d->w + at + i, 1);
+        __builtin_prefetch(d->m + at + i, 1);
+        __builtin_prefetch(d->v + at + i, 1);
+    }
+}
+
+/* The gradient of rows o ... and columns i ... . */
+INLINE void gradient_tile(const cae_dense_step *d, size_t o, size_t i, const int rows,
+                          const int words, float *g)
+{
+    vec acc[STEP_ROWS][STEP_WORDS];
+    const size_t images = d->images;
+    const size_t panel = images * CAE_PANEL;
+    const float *dy = d->dy + o * images;
+    const float *x = d->x + i / CAE_PANEL * panel;
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        if (d->cols - i > AHEAD) {
+            fetch(d, (o + (size_t)r) * d->row + i + AHEAD, (size_t)words * LANES);
+        }
+        UNROLL for (int w = 0; w < words; w++)
+        {
+            acc[r][w] = v_set(0.0f);
+        }
+    }
+    for (size_t n = 0; n < images; n++, dy++, x += CAE_PANEL) {
+        vec xw[STEP_WORDS];
+        UNROLL for (int w = 0; w < words; w++)
+        {
+            const size_t column = (size_t)w * LANES;
+            xw[w] = v_load(x + column / CAE_PANEL * panel + column % CAE_PANEL);
+        }
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            const vec one = v_set(dy[(size_t)r * images]);
+            UNROLL for (int w = 0; w < words; w++)
+            {
+                acc[r][w] = v_madd(one, xw[w], acc[r][w]);
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        UNROLL for (int w = 0; w < words; w++)
+        {
+            v_store(g + r * STEP_CHUNK + w * LANES, acc[r][w]);
+        }
+    }
+}
+
+/* All columns of 1 to 3 rows. What is left of the last panel is a tile of one panel's width. */
+INLINE void step_rows(const cae_adam_step *s, const cae_dense_step *d, size_t o, const int rows)
+{
+    float g[STEP_ROWS * STEP_CHUNK];
+    const size_t width = LANES * STEP_WORDS;
+    const size_t panels = d->cols / CAE_PANEL + (d->cols % CAE_PANEL != 0);
+    for (size_t i = 0; i < d->cols; i += STEP_CHUNK) {
+        const size_t left = panels * CAE_PANEL - i;
+        const size_t len = left < STEP_CHUNK ? left : STEP_CHUNK;
+        size_t j = 0;
+        for (; j + width <= len; j += width) {
+            gradient_tile(d, o, i + j, rows, STEP_WORDS, g + j);
+        }
+        if (j < len) {
+            gradient_tile(d, o, i + j, rows, CAE_PANEL / LANES, g + j);
+        }
+        for (int r = 0; r < rows; r++) {
+            const size_t at = (o + (size_t)r) * d->row + i;
+            const size_t own = d->cols - i < len ? d->cols - i : len;
+            (void)adam_row(s, d->w + at, d->m + at, d->v + at, g + r * STEP_CHUNK, own, true);
+        }
+    }
+}
+
+static void dense_step(const cae_adam_step *s, const cae_dense_step *d)
+{
+    size_t o = 0;
+    for (; o + STEP_ROWS <= d->rows; o += STEP_ROWS) {
+        step_rows(s, d, o, STEP_ROWS);
+    }
+    if (d->rows - o == 2) {
+        step_rows(s, d, o, 2);
+    } else if (d->rows - o == 1) {
+        step_rows(s, d, o, 1);
+    }
+}
