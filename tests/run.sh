@@ -173,7 +173,7 @@ int main(void)
 END
     if gcc -O1 -mavx2 "$BUILDS/avx2.c" -o "$BUILDS/avx2" && "$BUILDS/avx2" &&
         qemu-x86_64 -cpu Haswell "$BUILDS/avx2" 2>/dev/null &&
-        ! (qemu-x86_64 -cpu SandyBridge "$BUILDS/avx2") >/dev/null 2>&1; then
+        ! sh -c 'qemu-x86_64 -cpu SandyBridge "$1"; exit $?' sh "$BUILDS/avx2" >/dev/null 2>&1; then
         return 0
     fi
     leave_out emulated 'this qemu does not tell processors apart, or this one has no AVX2'
