@@ -3,7 +3,7 @@
 installed in turn with ours. Prints tables; the last one holds every bar that was set against what
 was measured. Exit status: 0 measured, whether bars are met or not; 1 something broke.
 
-    tests/bench/bench.py [--build DIR] [--quick] [--no-peers] [--only steps,layers,...]
+    tests/bench/bench.py [--build DIR] [--quick] [--no-peers] [--steps] [--layers] ...
 
 SPDX-License-Identifier: BSD-2-Clause
 """
@@ -118,9 +118,12 @@ def table_of_bars(rows):
 
 
 def options_from(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.split('.')[0].replace('\n', ' '))
     parser.add_argument('--build', default='build', help='the build folder (default: build)')
-    parser.add_argument('--only', default='', help='parts, by commas: ' + ', '.join(PARTS))
+    for part, module in PARTS.items():
+        what = module.__doc__.split('.')[0].replace('\n', ' ')
+        parser.add_argument(f'--{part}', action='append_const', dest='parts', const=part,
+                            help=f'this part (default: all): {what}')
     parser.add_argument('--presets', default='', help='these networks alone, by commas')
     parser.add_argument('--quick', action='store_true', help='few windows: to see that all works')
     parser.add_argument('--scale', type=float, default=1, help='times as long as usual')
@@ -132,19 +135,16 @@ def options_from(arguments):
     parser.add_argument('--json', metavar='FILE', help='the tables and the probes\' best as data')
     parser.add_argument('--verbose', action='store_true', help='say what is under way')
     options = parser.parse_args(arguments)
-    options.only = [part for part in options.only.split(',') if part] or list(PARTS)
+    options.parts = options.parts or list(PARTS)
     options.presets = [name for name in options.presets.split(',') if name]
-    wrong = [part for part in options.only if part not in PARTS]
-    if wrong:
-        parser.error(f'no such part: {wrong[0]}')
     return options
 
 
 def measure(run):
     """All tables."""
-    absent = run.start_peers() if 'steps' in run.options.only else []
+    absent = run.start_peers() if 'steps' in run.options.parts else []
     found = {}
-    for part in run.options.only:
+    for part in run.options.parts:
         found[part] = PARTS[part].measure(run)
     made, rows = [], []
     for part, data in found.items():  # when all is measured, the best of the probes is known
