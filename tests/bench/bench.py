@@ -9,6 +9,7 @@ SPDX-License-Identifier: BSD-2-Clause
 """
 import argparse
 import json
+import os
 import pathlib
 import sys
 import time
@@ -20,7 +21,7 @@ import sweep
 import tables
 import tiers
 from windows import Judge
-from workers import Broken, Worker, find_peers, processors
+from workers import Broken, Worker, busy_ticks, find_peers, own_ticks, processors
 
 PARTS = {'steps': steps, 'layers': layers, 'limits': limits, 'tiers': tiers,
          'sweep': sweep}
@@ -35,6 +36,8 @@ class Run:
         self.build = pathlib.Path(options.build)
         self.worker = self.build / 'tests' / 'bench' / 'cae_bench'
         self.started = []
+        self.began = time.monotonic()
+        self.busy = busy_ticks()
         self.peers = {}
         self.torch = None  # what its worker says of itself
         self.one = self.start([self.worker], 1)
@@ -53,6 +56,13 @@ class Run:
                 env = {'OMP_NUM_THREADS': str(threads)}
                 self.peers[name, threads] = self.start([*command, threads], threads, env)
         return [f'{name} is left out: {why}.' for name, why in missing.items()]
+
+    def others(self):
+        """How much of a processor other programs of this system have used meanwhile."""
+        if self.busy is None:
+            return 0
+        ticks = busy_ticks() - self.busy - own_ticks(self.started)
+        return max(0, ticks / os.sysconf('SC_CLK_TCK') / (time.monotonic() - self.began))
 
     def close(self):
         for worker in self.started:
@@ -109,6 +119,10 @@ def table_of_machine(run, absent):
         notes.append('Best of the run; the first is the peak. Windows count in which both probes, before '
                      'and behind, were at 95 % of these or more; where too few were, down to '
                      f'{100 * judge.lowest:.0f} %.')
+    others = run.others()
+    if others > 0.05:
+        notes.append(f'Other programs here took {100 * others:.0f} % of a processor meanwhile: do not '
+                     'trust the rows with two threads.')
     return tables.Table('machine', 'The machine', ['what', 'value'], rows, notes)
 
 
