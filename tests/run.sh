@@ -143,7 +143,8 @@ stage_cpus() { # the same with lesser processors
 }
 
 # Kernels, the weights after twenty steps and some contracts on processors that this one is not: no
-# instruction that they lack, the tier that they should have, and the same bits.
+# instruction that they lack, the tier that they should have, and the same bits. Briefly: every fifth
+# case of the kernels, one thread.
 stage_emulated() { # other x86-64 processors
     have qemu-x86_64 || { leave_out emulated 'no qemu-x86_64'; return; }
     [ "$(uname -m)" = x86_64 ] || { leave_out emulated 'only for x86-64'; return; }
@@ -172,7 +173,7 @@ int main(void)
 END
     if gcc -O1 -mavx2 "$BUILDS/avx2.c" -o "$BUILDS/avx2" && "$BUILDS/avx2" &&
         qemu-x86_64 -cpu Haswell "$BUILDS/avx2" 2>/dev/null &&
-        ! (qemu-x86_64 -cpu SandyBridge "$BUILDS/avx2") >/dev/null 2>&1; then
+        ! sh -c 'qemu-x86_64 -cpu SandyBridge "$1"; exit $?' sh "$BUILDS/avx2" >/dev/null 2>&1; then
         return 0
     fi
     leave_out emulated 'this qemu does not tell processors apart, or this one has no AVX2'
@@ -184,8 +185,8 @@ emulate() { # PROCESSOR TIER: its log ends with "equal" when all is well
     : >"$log"
     for test in kernels/test_kernels contract/test_equal_weights contract/test_golden \
         contract/test_odd_networks; do
-        # qemu reads 16 bytes where an instruction of FMA takes 4: see tests/kernels/trial.h.
-        CAE_TEST_SLACK=$(case $2 in fma) echo 12 ;; *) echo 0 ;; esac) \
+        # What qemu reads too much, see tests/kernels/trial.h.
+        CAE_TEST_SLACK=$(case $2 in fma) echo 32 ;; *) echo 0 ;; esac) \
             CAE_TEST_SHORT=1 CAE_GOLDEN=$ROOT/tests/golden qemu-x86_64 -cpu "$1" \
             "$BUILDS/release/tests/$test" >>"$log" 2>&1 || { echo "$test failed" >>"$log"; return; }
     done

@@ -3,12 +3,13 @@
 installed in turn with ours. Prints tables; the last one holds every bar that was set against what
 was measured. Exit status: 0 measured, whether bars are met or not; 1 something broke.
 
-    tests/bench/bench.py [--build DIR] [--quick] [--no-peers] [--only steps,layers,...]
+    tests/bench/bench.py [--build DIR] [--quick] [--no-peers] [--steps] [--layers] ...
 
 SPDX-License-Identifier: BSD-2-Clause
 """
 import argparse
 import json
+import os
 import pathlib
 import sys
 import time
@@ -20,7 +21,7 @@ import sweep
 import tables
 import tiers
 from windows import Judge
-from workers import Broken, Worker, find_peers, processors
+from workers import Broken, Worker, busy_ticks, find_peers, own_ticks, processors
 
 PARTS = {'steps': steps, 'layers': layers, 'limits': limits, 'tiers': tiers,
          'sweep': sweep}
@@ -35,6 +36,8 @@ class Run:
         self.build = pathlib.Path(options.build)
         self.worker = self.build / 'tests' / 'bench' / 'cae_bench'
         self.started = []
+        self.began = time.monotonic()
+        self.busy = busy_ticks()
         self.peers = {}
         self.torch = None  # what its worker says of itself
         self.one = self.start([self.worker], 1)
@@ -53,6 +56,13 @@ class Run:
                 env = {'OMP_NUM_THREADS': str(threads)}
                 self.peers[name, threads] = self.start([*command, threads], threads, env)
         return [f'{name} is left out: {why}.' for name, why in missing.items()]
+
+    def others(self):
+        """How much of a processor other programs of this system have used meanwhile."""
+        if self.busy is None:
+            return 0
+        ticks = busy_ticks() - self.busy - own_ticks(self.started)
+        return max(0, ticks / os.sysconf('SC_CLK_TCK') / (time.monotonic() - self.began))
 
     def close(self):
         for worker in self.started:
@@ -109,6 +119,10 @@ def table_of_machine(run, absent):
         notes.append('Best of the run; the first is the peak. Windows count in which both probes, before '
                      'and behind, were at 95 % of these or more; where too few were, down to '
                      f'{100 * judge.lowest:.0f} %.')
+    others = run.others()
+    if others > 0.05:
+        notes.append(f'Other programs here took {100 * others:.0f} % of a processor meanwhile: do not '
+                     'trust the rows with two threads.')
     return tables.Table('machine', 'The machine', ['what', 'value'], rows, notes)
 
 
@@ -118,9 +132,12 @@ def table_of_bars(rows):
 
 
 def options_from(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__.split('.')[0].replace('\n', ' '))
     parser.add_argument('--build', default='build', help='the build folder (default: build)')
-    parser.add_argument('--only', default='', help='parts, by commas: ' + ', '.join(PARTS))
+    for part, module in PARTS.items():
+        what = module.__doc__.split('.')[0].replace('\n', ' ')
+        parser.add_argument(f'--{part}', action='append_const', dest='parts', const=part,
+                            help=f'this part (default: all): {what}')
     parser.add_argument('--presets', default='', help='these networks alone, by commas')
     parser.add_argument('--quick', action='store_true', help='few windows: to see that all works')
     parser.add_argument('--scale', type=float, default=1, help='times as long as usual')
@@ -132,19 +149,16 @@ def options_from(arguments):
     parser.add_argument('--json', metavar='FILE', help='the tables and the probes\' best as data')
     parser.add_argument('--verbose', action='store_true', help='say what is under way')
     options = parser.parse_args(arguments)
-    options.only = [part for part in options.only.split(',') if part] or list(PARTS)
+    options.parts = options.parts or list(PARTS)
     options.presets = [name for name in options.presets.split(',') if name]
-    wrong = [part for part in options.only if part not in PARTS]
-    if wrong:
-        parser.error(f'no such part: {wrong[0]}')
     return options
 
 
 def measure(run):
     """All tables."""
-    absent = run.start_peers() if 'steps' in run.options.only else []
+    absent = run.start_peers() if 'steps' in run.options.parts else []
     found = {}
-    for part in run.options.only:
+    for part in run.options.parts:
         found[part] = PARTS[part].measure(run)
     made, rows = [], []
     for part, data in found.items():  # when all is measured, the best of the probes is known

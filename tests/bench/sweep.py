@@ -164,8 +164,8 @@ def tables(run, data):
     notes = [f'{data["drawn"]} shapes from seed {run.options.seed}: channels {CHANNELS[0]}-'
              f'{CHANNELS[1]}, sides {SIDES[0]}-{SIDES[1]}, kernels 1-{KERNELS}, strides 1-{STRIDES}, '
              f'up to {MOST:.0e} multiply-adds. Of their passes {len(found)} make at least 8 channels '
-             f'of 16 x 16 from at least 32 terms; {len(below)} of them are below a third of peak. "copy" is the time of '
-             'copying as many bytes as input, output and weights have.']
+             f'of 16 x 16 from at least 32 terms; {len(below)} of them are below a third of peak. '
+             '"copy" is the time of copying as many bytes as input, output and weights have.']
     if shares:
         notes.append(f'Median {percent(shares[len(shares) // 2])}, lowest tenth up to '
                      f'{percent(shares[len(shares) // 10])} of peak.')

@@ -55,6 +55,25 @@ class Worker:
         self.process.stdout.close()
 
 
+def busy_ticks():
+    """Of all processors since the system began; None where that cannot be read."""
+    try:
+        fields = pathlib.Path('/proc/stat').read_text(encoding='ascii').split('\n')[0].split()[1:]
+    except OSError:
+        return None
+    user, nice, system = (int(field) for field in fields[:3])
+    return user + nice + system
+
+
+def own_ticks(workers):
+    """Of this process, of workers that run and of those that have ended."""
+    spent = sum(os.times()[:4]) * os.sysconf('SC_CLK_TCK')
+    for worker in workers:
+        fields = pathlib.Path(f'/proc/{worker.process.pid}/stat').read_text(encoding='ascii')
+        spent += sum(int(field) for field in fields.rsplit(')', 1)[1].split()[11:13])
+    return spent
+
+
 def torch_python():
     """A Python that has PyTorch, or None."""
     for python in dict.fromkeys((sys.executable, '/usr/bin/python3')):
