@@ -131,7 +131,7 @@ static inline size_t cae_pick_words(size_t channels)
  *         x[r * x_row + y * y_step + x * x_step + py * py_step + px * px_step + j] * dz
  *
  * in one chain of acc = madd(x, dz, acc). With len <= CAE_PICK_FEW every pixel of a window is a
- * term, in row-major order, those without the pick with dz = +0.
+ * term, in row-major order, those without the pick with dz = +0, and bits may be NULL or unset.
  * list: room for cae_pick_entry[rows * cols * channels]; len_of: size_t[channels].
  */
 enum { CAE_PICK_FEW = 12 };

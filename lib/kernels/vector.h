@@ -8,7 +8,8 @@
  */
 #include "kernels/kernels.h"
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE  static inline __attribute__((always_inline))
+#define OUTLINE static __attribute__((noinline))
 
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -236,13 +237,31 @@ static void add(float *y, const float *x, size_t len)
     }
 }
 
+/* Four words at a time: an addition takes as long as four begin. */
 static void sum_rows(float *sum, const float *x, size_t rows, size_t cols, ptrdiff_t stride)
 {
-    for (size_t j = 0; j < cols; j += LANES) {
+    size_t j = 0;
+    for (; cols - j >= 4 * LANES; j += 4 * LANES) {
+        vec acc[4] = {v_load(sum + j), v_load(sum + j + LANES), v_load(sum + j + 2 * LANES),
+                      v_load(sum + j + 3 * LANES)};
+        const float *row = x + j;
+        for (size_t i = 0; i < rows; i++, row += stride) {
+            acc[0] = v_add(acc[0], v_load(row));
+            acc[1] = v_add(acc[1], v_load(row + LANES));
+            acc[2] = v_add(acc[2], v_load(row + 2 * LANES));
+            acc[3] = v_add(acc[3], v_load(row + 3 * LANES));
+        }
+        v_store(sum + j, acc[0]);
+        v_store(sum + j + LANES, acc[1]);
+        v_store(sum + j + 2 * LANES, acc[2]);
+        v_store(sum + j + 3 * LANES, acc[3]);
+    }
+    for (; j < cols; j += LANES) {
         const size_t n = cols - j;
         vec acc = load_some(sum + j, n);
-        for (size_t i = 0; i < rows; i++) {
-            acc = v_add(acc, load_some(x + (ptrdiff_t)i * stride + (ptrdiff_t)j, n));
+        const float *row = x + j;
+        for (size_t i = 0; i < rows; i++, row += stride) {
+            acc = v_add(acc, load_some(row, n));
         }
         store_some(sum + j, acc, n);
     }
@@ -250,11 +269,13 @@ static void sum_rows(float *sum, const float *x, size_t rows, size_t cols, ptrdi
 
 /* ---- Max pooling ----------------------------------------------------------------------------- */
 
-INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg, size_t n)
+INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg, size_t n,
+                      const size_t taps)
 {
     vec best = load_some(x + p->tap[0], n);
     vec where = v_set_u32(p->id[0]);
-    for (size_t t = 1; t < p->taps; t++) {
+    UNROLL for (size_t t = 1; t < taps; t++)
+    {
         const vec v = load_some(x + p->tap[t], n);
         const vec greater = v_greater(v, best);
         best = select(greater, v, best);
@@ -266,14 +287,31 @@ INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg
     }
 }
 
+INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *arg,
+                        const size_t taps)
+{
+    const size_t channels = p->channels;
+    for (size_t i = 0; i < p->pixels; i++, x += p->x_step, y += channels) {
+        size_t j = 0;
+        for (; channels - j >= LANES; j += LANES) {
+            pool_word(p, x + j, y + j, arg != NULL ? arg + j : NULL, LANES, taps);
+        }
+        if (j < channels) {
+            pool_word(p, x + j, y + j, arg != NULL ? arg + j : NULL, channels - j, taps);
+        }
+        arg += arg != NULL ? channels : 0;
+    }
+}
+
+/* Windows of 2 x 2 are what networks have most. */
 static void pool(const cae_pool *p, const float *x, float *y, uint32_t *arg)
 {
-    for (size_t i = 0; i < p->pixels; i++) {
-        for (size_t j = 0; j < p->channels; j += LANES) {
-            const size_t at = i * p->channels + j;
-            pool_word(p, x + (ptrdiff_t)i * p->x_step + (ptrdiff_t)j, y + at,
-                      arg != NULL ? arg + at : NULL, p->channels - j);
-        }
+    if (p->taps == 4 && arg != NULL) {
+        pool_pixels(p, x, y, arg, 4);
+    } else if (p->taps == 4) {
+        pool_pixels(p, x, y, NULL, 4);
+    } else {
+        pool_pixels(p, x, y, arg, p->taps);
     }
 }
 
@@ -342,12 +380,18 @@ INLINE vec adam_row(const cae_adam_step *scalars, float *w, float *m, float *v, 
     return poison;
 }
 
+/* One copy of the code, for the kernel that follows and for dense_step. */
+OUTLINE vec adam_write(const cae_adam_step *s, float *w, float *m, float *v, const float *g,
+                       size_t len)
+{
+    return adam_row(s, w, m, v, g, len, true);
+}
+
 static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t len,
                  bool write)
 {
     float lanes[LANES];
-    v_store(lanes,
-            write ? adam_row(s, w, m, v, g, len, true) : adam_row(s, w, m, v, g, len, false));
+    v_store(lanes, write ? adam_write(s, w, m, v, g, len) : adam_row(s, w, m, v, g, len, false));
     bool finite = true;
     for (size_t i = 0; i < LANES; i++) {
         finite = finite && lanes[i] == 0.0f;

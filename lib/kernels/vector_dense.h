@@ -64,7 +64,7 @@ INLINE void gradient_tile(const cae_dense_step *d, size_t o, size_t i, const int
     }
 }
 
-/* All columns of 1 to 3 rows. What is left of the last panel is a tile of one panel's width. */
+/* All columns of one row or three. What is left of the last panel is a tile of one panel's width. */
 INLINE void step_rows(const cae_adam_step *s, const cae_dense_step *d, size_t o, const int rows)
 {
     float g[STEP_ROWS * STEP_CHUNK];
@@ -83,7 +83,7 @@ INLINE void step_rows(const cae_adam_step *s, const cae_dense_step *d, size_t o,
         for (int r = 0; r < rows; r++) {
             const size_t at = (o + (size_t)r) * d->row + i;
             const size_t own = d->cols - i < len ? d->cols - i : len;
-            (void)adam_row(s, d->w + at, d->m + at, d->v + at, g + r * STEP_CHUNK, own, true);
+            (void)adam_write(s, d->w + at, d->m + at, d->v + at, g + r * STEP_CHUNK, own);
         }
     }
 }
@@ -94,9 +94,7 @@ static void dense_step(const cae_adam_step *s, const cae_dense_step *d)
     for (; o + STEP_ROWS <= d->rows; o += STEP_ROWS) {
         step_rows(s, d, o, STEP_ROWS);
     }
-    if (d->rows - o == 2) {
-        step_rows(s, d, o, 2);
-    } else if (d->rows - o == 1) {
+    for (; o < d->rows; o++) {
         step_rows(s, d, o, 1);
     }
 }

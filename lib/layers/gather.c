@@ -291,6 +291,9 @@ static void write_pixels(const struct planes *p, ptrdiff_t y, ptrdiff_t x, size_
     const size_t width = cae_div_up((size_t)(g->to->region.x1 - x), step);
     float *to = cae_view_at(g->to, p->image, y, x);
     const size_t to_step = step * packing->out;
+    /* Pixels that are adjacent floats need no line of their own. */
+    const bool direct = to_step == 1;
+    float *const line = direct ? to : p->line;
     const cae_gemm m = {.m = packing->out,
                         .n = width,
                         .k = packing->in,
@@ -303,21 +306,21 @@ static void write_pixels(const struct planes *p, ptrdiff_t y, ptrdiff_t x, size_
                         .b_segment = p->segments.map,
                         .b_k = (ptrdiff_t)p->ring.cols,
                         .b_panel = CAE_PANEL,
-                        .c = p->line,
+                        .c = line,
                         .c_row = (ptrdiff_t)p->line_step,
                         .start = g->bias != NULL ? CAE_START_ROW_BIAS : g->start,
                         .bias = g->bias};
-    for (size_t o = 0; g->start == CAE_START_C && o < packing->out; o++) {
+    for (size_t o = 0; !direct && g->start == CAE_START_C && o < packing->out; o++) {
         for (size_t i = 0; i < width; i++) {
-            p->line[o * p->line_step + i] = to[i * to_step + o];
+            line[o * p->line_step + i] = to[i * to_step + o];
         }
     }
     g->pass->kernels->gemm(&m);
     for (size_t o = 0; o < packing->out; o++) {
-        float *line = p->line + o * p->line_step;
-        g->pass->kernels->activate(g->activation, line, width);
-        for (size_t i = 0; i < width; i++) {
-            to[i * to_step + o] = line[i];
+        float *values = line + o * p->line_step;
+        g->pass->kernels->activate(g->activation, values, width);
+        for (size_t i = 0; !direct && i < width; i++) {
+            to[i * to_step + o] = values[i];
         }
     }
 }

@@ -272,7 +272,9 @@ static cae_picks picks_of(const struct work *w, size_t image)
                              .dz_row = p->dy.row,
                              .arg = p->arg + image * windows * p->out.c,
                              .bits = w->bits};
-    p->kernels->pick_bits(&picks, w->bits);
+    if (p->dx_wanted[0] || p->layer->kernel * p->in[0].c > CAE_PICK_FEW) {
+        p->kernels->pick_bits(&picks, w->bits);
+    }
     return picks;
 }
 
