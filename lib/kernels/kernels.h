@@ -49,7 +49,8 @@ typedef enum cae_activation {
  * (b_k = width of the panel) and plain rows can be used as they are (b_panel = 16). The last panel
  * is as wide as what is left of n. The start is 0, C itself, bias[j] or bias[i]. segments = 0 or k =
  * 0 leaves the start. A segment is a tap or a row of taps of a convolution, or a row of pixels. With
- * `relu` it is relu(C) that is stored.
+ * `relu` it is relu(C) that is stored. With `b_over` rows of the last panel may be read up to the
+ * next multiple of CAE_OVER columns; what stands there is not used.
  */
 typedef enum cae_gemm_start {
     CAE_START_ZERO,
@@ -58,7 +59,7 @@ typedef enum cae_gemm_start {
     CAE_START_ROW_BIAS
 } cae_gemm_start;
 
-enum { CAE_PANEL = 16 };
+enum { CAE_PANEL = 16, CAE_OVER = 8 };
 
 typedef struct cae_gemm {
     size_t m, n, k, segments;
@@ -69,6 +70,7 @@ typedef struct cae_gemm {
     const float *b;
     const ptrdiff_t *b_segment;
     ptrdiff_t b_k, b_panel;
+    bool b_over;
     float *c;
     ptrdiff_t c_line, c_row;
     cae_gemm_start start;

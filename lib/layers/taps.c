@@ -74,13 +74,6 @@ cae_packing cae_taps_packing(const cae_layer *l, const cae_shape *in, bool backw
                          .falling = l->type->transposed != backward};
 }
 
-cae_packing cae_taps_gradient_packing(const cae_layer *l, const cae_shape *in)
-{
-    cae_packing p = cae_taps_packing(l, in, false);
-    p.falling = false;
-    return p;
-}
-
 size_t cae_packing_tap(const cae_packing *p, size_t ky, size_t kx)
 {
     if (!p->falling) {
@@ -121,19 +114,6 @@ static void pack(const cae_packing *p, const float *weight, float *packed)
     }
 }
 
-static void unpack(const cae_packing *p, const float *packed, float *weight)
-{
-    for (size_t i = 0; i < cae_packing_panels(p) * p->taps; i++) {
-        const struct part part = part_of(p, i / p->taps, i % p->taps);
-        const float *from = packed + part.packed;
-        for (size_t in = 0; in < p->in; in++) {
-            for (size_t o = 0; o < part.width; o++) {
-                weight[part.weight + in * p->i_step + o * p->o_step] = *from++;
-            }
-        }
-    }
-}
-
 void cae_taps_pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
 {
     const cae_packing p = cae_taps_packing(l, in, false);
@@ -150,13 +130,41 @@ void cae_taps_pack_back(const cae_layer *l, const cae_shape *in, const float *we
     }
 }
 
+cae_gradient_steps cae_taps_gradient_steps(const cae_layer *l, const cae_shape *in)
+{
+    const size_t k = l->kernel;
+    const size_t out = l->size.c;
+    if (out < CAE_FEW) {
+        return (cae_gradient_steps){.o = k * k * in->c, .ky = k * in->c, .kx = in->c, .i = 1};
+    }
+    return l->type->transposed
+               ? (cae_gradient_steps){.ky = in->c * k * out, .i = k * out, .kx = out, .o = 1}
+               : (cae_gradient_steps){.ky = k * in->c * out, .kx = in->c * out, .i = out, .o = 1};
+}
+
+static void unpack(const cae_layer *l, const cae_shape *in, const float *sums, float *weight)
+{
+    const cae_packing p = cae_taps_packing(l, in, false);
+    const cae_gradient_steps s = cae_taps_gradient_steps(l, in);
+    for (size_t o = 0; o < p.out; o++) {
+        for (size_t i = 0; i < p.in; i++) {
+            const float *from = sums + o * s.o + i * s.i;
+            float *to = weight + o * p.o_step + i * p.i_step;
+            for (size_t ky = 0; ky < p.kernel; ky++) {
+                for (size_t kx = 0; kx < p.kernel; kx++) {
+                    *to++ = from[ky * s.ky + kx * s.kx];
+                }
+            }
+        }
+    }
+}
+
 void cae_taps_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight)
 {
-    const cae_packing p = cae_taps_gradient_packing(l, in);
     if (l->picked != 0) {
         cae_picks_unpack(l, in, packed, weight);
     } else {
-        unpack(&p, packed, weight);
+        unpack(l, in, packed, weight);
     }
 }
 

@@ -59,9 +59,6 @@ typedef struct cae_packing {
 /* Forward from the input's channels to the layer's, or backward from the layer's to the input's. */
 cae_packing cae_taps_packing(const cae_layer *l, const cae_shape *in, bool backward);
 
-/* That of the weights' gradient: as forward, with taps as they are. */
-cae_packing cae_taps_gradient_packing(const cae_layer *l, const cae_shape *in);
-
 /* Number of tap (ky, kx) in the packing. */
 size_t cae_packing_tap(const cae_packing *p, size_t ky, size_t kx);
 
@@ -80,7 +77,17 @@ static inline size_t cae_packing_width(const cae_packing *p, size_t panel)
     return cae_size_min(cae_packing_panel(p), p->out - panel * cae_packing_panel(p));
 }
 
-/* The gradients of weights and bias, added to what is there; the weights' as in cae_taps_gradient_packing. */
+/*
+ * Where element (o, i, ky, kx) of the weights' gradient stands while it is summed: at the sum of each
+ * number times its step. As the products make it, whose rows and columns take in a row of taps.
+ */
+typedef struct cae_gradient_steps {
+    size_t o, i, ky, kx;
+} cae_gradient_steps;
+
+cae_gradient_steps cae_taps_gradient_steps(const cae_layer *l, const cae_shape *in);
+
+/* The gradients of weights and bias, added to what is there. */
 size_t cae_taps_weights_scratch(const cae_layer *l, const cae_pass *pass);
 void cae_taps_weights(const cae_pass *p);
 

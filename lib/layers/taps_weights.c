@@ -1,8 +1,6 @@
 /*
  * The gradient of the weights of (transposed) convolutions: products over the pixels of the coarse
- * map, row by row. What can be adjacent rows of one product is: the taps of a kernel's row with
- * their channels where the input is the fine map; all taps where few channels are written. See
- * taps.h.
+ * map, row by row. See taps.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -69,84 +67,66 @@ static struct rows rows_of(const cae_pass *p, size_t worker, size_t image, ptrdi
     return r;
 }
 
-/* Rows of the product are values of x, columns channels of dy: grad[panel][tap][in][width] for
- * `taps` adjacent taps of a row of the kernel, from `tap` on. */
-static void by_panels(const struct rows *r, size_t tap, size_t taps, const float *x,
-                      const float *dy)
-{
-    const cae_pass *p = r->pass;
-    const cae_packing packing = cae_taps_gradient_packing(p->layer, &p->in[0]);
-    cae_gemm m = {.m = taps * packing.in,
-                  .k = r->width,
-                  .segments = r->len,
-                  .a = x,
-                  .a_segment = r->segments.x,
-                  .a_row = 1,
-                  .a_k = r->x_pixel,
-                  .b_segment = r->segments.dy,
-                  .b_k = r->dy_pixel,
-                  .b_panel = CAE_PANEL,
-                  .start = CAE_START_C};
-    for (size_t panel = 0; panel < cae_packing_panels(&packing); panel++) {
-        m.n = cae_packing_width(&packing, panel);
-        m.b = dy + panel * CAE_PANEL;
-        m.c = p->weight_grad + (panel * CAE_PANEL * packing.taps + tap * m.n) * packing.in;
-        m.c_row = (ptrdiff_t)m.n;
-        p->kernels->gemm(&m);
-    }
-}
-
-/* Few channels in dy: columns are channels of x, grad[out][tap][in]. Rows are all taps where dy is
- * the fine map, or else the channels of dy for one tap. */
-static void by_taps(const struct rows *r, size_t tap, size_t out, const float *x)
-{
-    const cae_pass *p = r->pass;
-    const cae_packing packing = cae_taps_gradient_packing(p->layer, &p->in[0]);
-    const size_t kernel = p->layer->kernel;
-    const bool all_taps = p->layer->type->transposed;
-    const size_t from_tap = packing.taps * packing.in;
-    const cae_gemm m = {.m = all_taps ? packing.taps : packing.out,
-                        .n = packing.in,
-                        .k = r->width,
-                        .segments = r->len,
-                        .line = all_taps ? kernel : 0,
-                        .a = r->dy + out,
-                        .a_segment = r->segments.dy,
-                        .a_line = p->dy.row,
-                        .a_row = all_taps ? (ptrdiff_t)packing.out : 1,
-                        .a_k = r->dy_pixel,
-                        .b = x,
-                        .b_segment = r->segments.x,
-                        .b_k = r->x_pixel,
-                        .b_panel = CAE_PANEL,
-                        .c = p->weight_grad + out * from_tap + tap * packing.in,
-                        .c_line = (ptrdiff_t)(kernel * packing.in),
-                        .c_row = (ptrdiff_t)(all_taps ? packing.in : from_tap),
-                        .start = CAE_START_C};
-    p->kernels->gemm(&m);
-}
-
-/* Adds what row `ky` of the kernel makes of these rows. */
+/*
+ * Adds what row `ky` of the kernel makes of these rows. With many channels in dy, rows of the product
+ * are values of x and columns are of dy; a row of taps lies in the fine map, so that it widens the
+ * rows (kx, i) or the columns (kx, o). With few, rows are of dy and columns of x: (kx, i), or rows
+ * are all taps at once.
+ */
 static void kernel_row(const struct rows *r, size_t ky)
 {
     const cae_pass *p = r->pass;
     const size_t kernel = p->layer->kernel;
+    const size_t in = p->in[0].c;
+    const size_t out = p->out.c;
     const bool x_is_fine = !p->layer->type->transposed;
+    const cae_gradient_steps steps = cae_taps_gradient_steps(p->layer, &p->in[0]);
     const float *x = r->x + (x_is_fine ? (ptrdiff_t)ky * p->x[0].row : 0);
     const float *dy = r->dy + (x_is_fine ? 0 : (ptrdiff_t)ky * p->dy.row);
-    if (p->dy.c < CAE_FEW) {
-        for (size_t kx = 0; x_is_fine && kx < kernel; kx++) {
-            by_taps(r, ky * kernel + kx, 0, x + kx * p->x[0].c);
-        }
-        for (size_t out = 0; !x_is_fine && ky == 0 && out < p->dy.c; out++) {
-            by_taps(r, 0, out, x);
-        }
-    } else if (x_is_fine) {
-        by_panels(r, ky * kernel, kernel, x, dy);
-    } else {
-        for (size_t kx = 0; kx < kernel; kx++) {
-            by_panels(r, ky * kernel + kx, 1, x, dy + kx * p->dy.c);
-        }
+    cae_gemm m = {.k = r->width,
+                  .segments = r->len,
+                  .a_row = 1,
+                  .b_panel = CAE_PANEL,
+                  .b_over = true,
+                  .c = p->weight_grad + ky * steps.ky,
+                  .start = CAE_START_C};
+    if (out >= CAE_FEW) {
+        m.m = x_is_fine ? kernel * in : in;
+        m.n = x_is_fine ? out : kernel * out;
+        m.c_row = (ptrdiff_t)steps.i;
+        m.a = x;
+        m.a_segment = r->segments.x;
+        m.a_k = r->x_pixel;
+        m.b = dy;
+        m.b_segment = r->segments.dy;
+        m.b_k = r->dy_pixel;
+        p->kernels->gemm(&m);
+        return;
+    }
+    m.a = dy;
+    m.a_segment = r->segments.dy;
+    m.a_k = r->dy_pixel;
+    m.b = x;
+    m.b_segment = r->segments.x;
+    m.b_k = r->x_pixel;
+    if (x_is_fine) {
+        m.m = out;
+        m.n = kernel * in;
+        m.c_row = (ptrdiff_t)steps.o;
+        p->kernels->gemm(&m);
+        return;
+    }
+    for (size_t o = 0; ky == 0 && o < out; o++) {
+        m.m = kernel * kernel;
+        m.n = in;
+        m.line = kernel;
+        m.a = dy + o;
+        m.a_line = p->dy.row;
+        m.a_row = (ptrdiff_t)out;
+        m.c = p->weight_grad + o * steps.o;
+        m.c_line = (ptrdiff_t)steps.ky;
+        m.c_row = (ptrdiff_t)steps.kx;
+        p->kernels->gemm(&m);
     }
 }
 

@@ -195,6 +195,7 @@ static void place_weights(cae_net *net)
         *(w->is_bias ? &net->slots[w->layer].packed_bias : &net->slots[w->layer].packed_weight) =
             w->packed;
     }
+    net->packed_len += CAE_OVER; /* that a product may read beyond the last */
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */

@@ -268,6 +268,9 @@ void cae_plan_make(cae_plan *p, cae_part part, const cae_shape *shapes, cae_regi
         }
     }
     place_scratch(p);
+    if (p->size < too_large) {
+        p->size += CAE_ALIGN; /* that a product may read beyond the last */
+    }
 }
 
 static cae_view view_of(cae_region region, cae_region outer, size_t c, float *data)

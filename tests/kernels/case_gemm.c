@@ -52,7 +52,8 @@ static struct span span_of_b(const cae_gemm *g, const ptrdiff_t *segment)
 {
     struct span span = {0, -1, false};
     for (size_t s = 0; s < g->segments && g->k > 0; s++) {
-        for (size_t j = 0; j < g->n && g->m > 0; j++) {
+        const size_t over = g->b_over ? (g->n + CAE_OVER - 1) / CAE_OVER * CAE_OVER : g->n;
+        for (size_t j = 0; j < over && g->m > 0; j++) {
             const ptrdiff_t column =
                 (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
             widen_line(&span, segment[s] + column, g->k, g->b_k);
@@ -88,6 +89,7 @@ static void draw_sizes(trial *t, cae_gemm *g)
     g->start = (cae_gemm_start)draw_below(t, 4);
     g->line = draw_below(t, g->m + 1);
     g->relu = draw_chance(t, 3);
+    g->b_over = draw_chance(t, 2);
 }
 
 static void draw_strides(trial *t, cae_gemm *g)
@@ -159,8 +161,8 @@ void case_gemm(trial *t)
     char what[200];
     snprintf(
         what, sizeof(what),
-        "m %zu (lines of %zu) n %zu k %zu segments %zu start %d b_panel %td b_k %td relu %d: c",
-        g.m, g.line, g.n, g.k, g.segments, (int)g.start, g.b_panel, g.b_k, g.relu);
+        "m %zu (lines of %zu) n %zu k %zu segments %zu start %d b_panel %td b_k %td relu %d over %d: c",
+        g.m, g.line, g.n, g.k, g.segments, (int)g.start, g.b_panel, g.b_k, g.relu, g.b_over);
     floats_equal(t, "gemm", what, expected, got, len);
 }
 

@@ -107,6 +107,7 @@ static void gemm_reads_behind_b(const cae_gemm *g)
     wider.c = c;
     wider.c_row = 100;
     wider.line = 0;
+    wider.b_over = false;
     wider.start = CAE_START_ZERO;
     honest->gemm(&wider);
     honest->gemm(g);
