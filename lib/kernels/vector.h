@@ -269,17 +269,26 @@ static void sum_rows(float *sum, const float *x, size_t rows, size_t cols, ptrdi
 
 /* ---- Max pooling ----------------------------------------------------------------------------- */
 
+INLINE void pool_tap(const cae_pool *p, size_t t, const float *x, size_t n, vec *best, vec *where)
+{
+    const vec v = load_some(x + p->tap[t], n);
+    const vec greater = v_greater(v, *best);
+    *best = select(greater, v, *best);
+    *where = select(greater, v_set_u32(p->id[t]), *where);
+}
+
 INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg, size_t n,
-                      const size_t taps)
+                      const bool four)
 {
     vec best = load_some(x + p->tap[0], n);
     vec where = v_set_u32(p->id[0]);
-    UNROLL for (size_t t = 1; t < taps; t++)
-    {
-        const vec v = load_some(x + p->tap[t], n);
-        const vec greater = v_greater(v, best);
-        best = select(greater, v, best);
-        where = select(greater, v_set_u32(p->id[t]), where);
+    if (four) {
+        pool_tap(p, 1, x, n, &best, &where);
+        pool_tap(p, 2, x, n, &best, &where);
+        pool_tap(p, 3, x, n, &best, &where);
+    }
+    for (size_t t = 1; !four && t < p->taps; t++) {
+        pool_tap(p, t, x, n, &best, &where);
     }
     store_some(y, best, n);
     if (arg != NULL) {
@@ -287,17 +296,16 @@ INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg
     }
 }
 
-INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *arg,
-                        const size_t taps)
+INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *arg, const bool four)
 {
     const size_t channels = p->channels;
     for (size_t i = 0; i < p->pixels; i++, x += p->x_step, y += channels) {
         size_t j = 0;
         for (; channels - j >= LANES; j += LANES) {
-            pool_word(p, x + j, y + j, arg != NULL ? arg + j : NULL, LANES, taps);
+            pool_word(p, x + j, y + j, arg != NULL ? arg + j : NULL, LANES, four);
         }
         if (j < channels) {
-            pool_word(p, x + j, y + j, arg != NULL ? arg + j : NULL, channels - j, taps);
+            pool_word(p, x + j, y + j, arg != NULL ? arg + j : NULL, channels - j, four);
         }
         arg += arg != NULL ? channels : 0;
     }
@@ -307,11 +315,11 @@ INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *a
 static void pool(const cae_pool *p, const float *x, float *y, uint32_t *arg)
 {
     if (p->taps == 4 && arg != NULL) {
-        pool_pixels(p, x, y, arg, 4);
+        pool_pixels(p, x, y, arg, true);
     } else if (p->taps == 4) {
-        pool_pixels(p, x, y, NULL, 4);
+        pool_pixels(p, x, y, NULL, true);
     } else {
-        pool_pixels(p, x, y, arg, p->taps);
+        pool_pixels(p, x, y, arg, false);
     }
 }
 

@@ -122,100 +122,89 @@ BLOCK_ROWS(rows_6, 6, 2)
 static void (*const by_rows[])(const cae_gemm *, const struct block_rows *) = {
     rows_1, rows_2, rows_3, rows_4, rows_5, rows_6};
 
-/* What is left of n is computed in words that are whole, by way of copies of C. */
+/*
+ * What is left of n, fewer columns than a panel, is computed in whole words into a copy of C, of which
+ * the columns that exist are stored. Biases are copied for whole words too.
+ */
 struct last_columns {
-    size_t j, len; /* the first, and how many */
-    struct block_rows at;
-    cae_gemm m; /* of `words` whole words */
+    size_t j; /* the first of them */
+    v_part parts[PANEL_WORDS];
     size_t words;
-    float c[ROWS * CAE_PANEL];
+    cae_gemm m; /* of `words` whole words */
+    float c[ROWS * CAE_PANEL], bias[CAE_PANEL];
 };
 
-static v_part part_of_word(const struct last_columns *last, size_t w)
+static void prepare_last(struct last_columns *last, const cae_gemm *g, size_t j)
 {
-    const size_t left = last->len - w * LANES;
-    return v_part_of(left < LANES ? left : LANES);
-}
-
-static void load_last(struct last_columns *last, const cae_gemm *g, const struct block_rows *at,
-                      size_t rows)
-{
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t w = 0; w < last->words; w++) {
-            const v_part part = part_of_word(last, w);
-            const size_t j = last->j + w * LANES;
-            vec start = v_set(0.0f);
-            if (g->start == CAE_START_C) {
-                start = v_load_part(g->c + at->c[r] + j, &part);
-            } else if (g->start == CAE_START_COLUMN_BIAS) {
-                start = v_load_part(g->bias + j, &part);
-            } else if (g->start == CAE_START_ROW_BIAS) {
-                start = v_set(g->bias[at->first + r]);
-            }
-            v_store(last->c + r * CAE_PANEL + w * LANES, start);
-        }
-        last->at.c[r] = (ptrdiff_t)(r * CAE_PANEL);
+    last->j = j;
+    last->words = 0;
+    for (size_t left = g->n - j; left > 0; left -= left < LANES ? left : LANES) {
+        last->parts[last->words++] = v_part_of(left < LANES ? left : LANES);
     }
-}
-
-static void store_last(const struct last_columns *last, const cae_gemm *g,
-                       const struct block_rows *at, size_t rows)
-{
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t w = 0; w < last->words; w++) {
-            const v_part part = part_of_word(last, w);
-            const vec sum = v_load(last->c + r * CAE_PANEL + w * LANES);
-            const vec y = g->relu ? v_andnot(v_greater(v_set(0.0f), sum), sum) : sum;
-            v_store_part(g->c + at->c[r] + last->j + w * LANES, y, &part);
-        }
+    last->m = *g;
+    last->m.n = last->words * LANES;
+    last->m.b += (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
+    last->m.c = last->c;
+    last->m.relu = false;
+    for (size_t i = 0; g->start == CAE_START_COLUMN_BIAS && i < last->m.n; i++) {
+        last->bias[i] = i < g->n - j ? g->bias[j + i] : 0.0f;
+        last->m.bias = last->bias;
     }
 }
 
 /* B must not be read beyond n: some terms at a time are copied. Fewer columns than a word. */
-static void copied_last(struct last_columns *last, const cae_gemm *g, size_t rows)
+OUTLINE void copied_last(const struct last_columns *last, const cae_gemm *g,
+                         const struct block_rows *at, size_t rows)
 {
     enum { TERMS = 64 };
     float b[TERMS * LANES];
     const ptrdiff_t zero = 0;
-    const v_part part = part_of_word(last, 0);
     ptrdiff_t a_at = 0;
-    cae_gemm *m = &last->m;
-    m->segments = 1;
-    m->a_segment = &a_at;
-    m->b = b;
-    m->b_segment = &zero;
-    m->b_k = LANES;
+    cae_gemm m = last->m;
+    m.segments = 0;
+    by_rows[rows - 1](&m, at); /* the start */
+    m.segments = 1;
+    m.start = CAE_START_C;
+    m.a_segment = &a_at;
+    m.b = b;
+    m.b_segment = &zero;
+    m.b_k = LANES;
     for (size_t s = 0; s < g->segments; s++) {
-        for (size_t l = 0; l < g->k; l += m->k) {
-            const float *from = g->b + g->b_segment[s] +
-                                (ptrdiff_t)(last->j / CAE_PANEL) * g->b_panel +
-                                (ptrdiff_t)(last->j % CAE_PANEL) + (ptrdiff_t)l * g->b_k;
-            m->k = g->k - l < TERMS ? g->k - l : TERMS;
+        for (size_t l = 0; l < g->k; l += m.k) {
+            const float *from = last->m.b + g->b_segment[s] + (ptrdiff_t)l * g->b_k;
+            m.k = g->k - l < TERMS ? g->k - l : TERMS;
             a_at = g->a_segment[s] + (ptrdiff_t)l * g->a_k;
-            for (size_t i = 0; i < m->k; i++) {
-                v_store(b + i * LANES, v_load_part(from + (ptrdiff_t)i * g->b_k, &part));
+            for (size_t i = 0; i < m.k; i++) {
+                v_store(b + i * LANES, v_load_part(from + (ptrdiff_t)i * g->b_k, last->parts));
             }
-            by_rows[rows - 1](m, &last->at);
+            by_rows[rows - 1](&m, at);
         }
     }
 }
 
-static void last_columns(const cae_gemm *g, const struct block_rows *at, size_t rows, size_t j)
+OUTLINE void last_columns(struct last_columns *last, const cae_gemm *g, const struct block_rows *at,
+                          size_t rows)
 {
-    struct last_columns last = {.j = j, .len = g->n - j, .at = *at, .m = *g};
-    last.words = (last.len + LANES - 1) / LANES;
-    last.m.n = last.words * LANES;
-    last.m.c = last.c;
-    last.m.start = CAE_START_C;
-    last.m.relu = false;
-    load_last(&last, g, at, rows);
-    if (g->b_over) {
-        last.m.b += (ptrdiff_t)(j / CAE_PANEL) * g->b_panel;
-        by_rows[rows - 1](&last.m, &last.at);
-    } else {
-        copied_last(&last, g, rows);
+    struct block_rows own = *at;
+    for (size_t r = 0; r < rows; r++) {
+        own.c[r] = (ptrdiff_t)(r * CAE_PANEL);
+        for (size_t w = 0; g->start == CAE_START_C && w < last->words; w++) {
+            v_store(last->c + r * CAE_PANEL + w * LANES,
+                    v_load_part(g->c + at->c[r] + last->j + w * LANES, &last->parts[w]));
+        }
     }
-    store_last(&last, g, at, rows);
+    if (g->b_over) {
+        by_rows[rows - 1](&last->m, &own);
+    } else {
+        copied_last(last, g, &own, rows);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t w = 0; w < last->words; w++) {
+            const vec sum = v_load(last->c + r * CAE_PANEL + w * LANES);
+            const vec y = g->relu ? v_andnot(v_greater(v_set(0.0f), sum), sum) : sum;
+            v_store_part(g->c + at->c[r] + last->j + w * LANES, y, &last->parts[w]);
+        }
+    }
 }
 
 static void gemm(const cae_gemm *g)
@@ -226,8 +215,10 @@ static void gemm(const cae_gemm *g)
     ptrdiff_t c = 0;
     size_t blocks = g->m / ROWS + (g->m % ROWS != 0);
     cae_gemm whole = *g;
+    struct last_columns last;
     if (g->n % LANES != 0) {
         whole.n -= g->n % (g->b_over ? CAE_PANEL : LANES);
+        prepare_last(&last, g, whole.n);
     }
     for (size_t i = 0; i < g->m; blocks--) {
         /* Rows are split evenly: 32 as 6+6+5+5+5+5, not as five times 6 and a poor 2. */
@@ -246,7 +237,7 @@ static void gemm(const cae_gemm *g)
         }
         by_rows[rows - 1](&whole, &at);
         if (whole.n < g->n) {
-            last_columns(g, &at, rows, whole.n);
+            last_columns(&last, g, &at, rows);
         }
     }
 }

@@ -7,8 +7,9 @@
 #include "layers/taps.h"
 
 /* Floats of both maps that are worked on at a time: what stays in the first level of cache while
- * all taps run over it. No bits depend on it. */
-enum { ROW_BLOCK = 6144 };
+ * all taps run over it; but pixels enough to pay for loading and storing the sums. No bits depend on
+ * it. */
+enum { ROW_BLOCK = 6144, PIXELS = 128 };
 
 /* A worker's table of segments, which are rows of the coarse map: where x and dy begin in them. */
 struct segments {
@@ -134,8 +135,9 @@ static void kernel_row(const struct rows *r, size_t ky)
 static void weights_image(const cae_pass *p, size_t worker, size_t image, size_t ky0, size_t ky1)
 {
     const cae_view *coarse = p->layer->type->transposed ? &p->x[0] : &p->dy;
-    const size_t row = cae_region_width(&coarse->region) * (p->x[0].c + p->dy.c) + 1;
-    const ptrdiff_t block = (ptrdiff_t)cae_size_max(1, ROW_BLOCK / row);
+    const size_t width = cae_size_max(1, cae_region_width(&coarse->region));
+    const ptrdiff_t block = (ptrdiff_t)cae_size_max(cae_div_up(PIXELS, width),
+                                                    ROW_BLOCK / (width * (p->x[0].c + p->dy.c)));
     const ptrdiff_t height = coarse->region.y1;
     for (ptrdiff_t y = 0; y < height; y += block) {
         const struct rows r = rows_of(p, worker, image, y, height - y < block ? height : y + block);
