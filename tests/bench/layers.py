@@ -42,13 +42,16 @@ def measure(run):
 
 
 def measure_ordinary(run, found, index, layer):
+    """Both in a small network of their own, so that caches hold as much of what they need."""
     texts = {name: work.ordinary(layer, name) for name in work.PASSES}
+    _, own = rounds(run, work.itself(layer), 1, 24)
     for text in dict.fromkeys(texts.values()):
         layers, windows = rounds(run, text, 1, 24)
         for name in work.PASSES:
             if texts[name] == text:
-                entry = found.setdefault((index, name), {'layer': layers[1], 'windows': []})
+                entry = found.setdefault((index, name), {'layer': layers[1], 'windows': [], 'own': []})
                 entry['windows'] += windows
+                entry['own'] += own
 
 
 # ---- Results --------------------------------------------------------------------------------------
@@ -156,8 +159,9 @@ def transposed(run, data):
             entry = data['ordinary'].get((line.index, name))
             if entry:
                 time, _ = seconds(run, entry['windows'], 1, COLUMN[name])
+                own, _ = seconds(run, entry['own'], 1, COLUMN[name])
                 per_term = time / work.multiply_adds(entry['layer'])
-                ratio = line.took(name) / work.multiply_adds(line.layer) / per_term
+                ratio = own / work.multiply_adds(line.layer) / per_term
                 found.append((line, name, entry['layer'], ratio))
     return found
 

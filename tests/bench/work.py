@@ -66,6 +66,12 @@ def alone(kind, channels, out_channels, side, kernel, stride=1, pad=0):
                      f'{kind} {out_channels} {options} relu', f'{back} 1 {options} sigmoid', ''])
 
 
+def itself(layer):
+    """A layer alone."""
+    return alone(layer['type'], layer['in'][0], layer['out'][0], layer['in'][1:], layer['kernel'],
+                 layer['stride'], layer['pad'])
+
+
 def ordinary(layer, name):
     """An ordinary convolution to hold against a pass of a transposed one: with as many multiply-adds
     and terms per output, as nearly as whole numbers allow."""
