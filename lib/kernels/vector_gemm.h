@@ -51,14 +51,15 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
     const ptrdiff_t a_k = g->a_k;
     const ptrdiff_t b_k = g->b_k;
     const size_t k = g->k;
+    /* A segment begins with another index, not with other pointers: short ones are many. */
+    const float *a[ROWS];
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        a[r] = g->a + at->a[r];
+    }
     for (size_t s = 0; s < g->segments; s++) {
-        const float *a[ROWS];
         const float *b = g->b + g->b_segment[s] + column;
-        UNROLL for (int r = 0; r < rows; r++)
-        {
-            a[r] = g->a + g->a_segment[s] + at->a[r];
-        }
-        ptrdiff_t at_k = 0;
+        ptrdiff_t at_k = g->a_segment[s];
         for (size_t l = k; l > 0; l--) {
             vec bw[WORDS];
             UNROLL for (int w = 0; w < words; w++)

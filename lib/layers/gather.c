@@ -327,14 +327,22 @@ static void write_pixels(const struct planes *p, ptrdiff_t y, ptrdiff_t x, size_
     }
 }
 
-static void add_segment(struct planes *p, ptrdiff_t y, size_t phase, size_t column, size_t ky,
-                        size_t kx)
+/* Adds the segment that begins at float `from` of the ring and meets tap number `tap`. */
+static void add_segment(struct planes *p, ptrdiff_t from, size_t tap)
 {
     struct segments *s = &p->segments;
-    const size_t plane = p->ring.cols * p->g->packing.in;
-    s->map[s->len] = ring_row(p, y) - p->data + (ptrdiff_t)(phase * plane + column);
-    s->weight[s->len] = (ptrdiff_t)(cae_packing_tap(&p->g->packing, ky, kx) * p->g->packing.in);
-    s->len++;
+    s->map[s->len] = from;
+    s->weight[s->len++] = s->tap[tap];
+}
+
+/* Where each tap's weights begin. */
+static void set_taps(struct planes *p)
+{
+    const cae_packing *packing = &p->g->packing;
+    for (size_t tap = 0; tap < packing->taps; tap++) {
+        const size_t at = cae_packing_tap(packing, tap / packing->kernel, tap % packing->kernel);
+        p->segments.tap[tap] = (ptrdiff_t)(at * packing->in);
+    }
 }
 
 static void few_to_coarse(struct planes *p)
@@ -343,16 +351,19 @@ static void few_to_coarse(struct planes *p)
     const cae_region *out = &p->g->to->region;
     const cae_region need = cae_taps_fine(l, *out);
     const ptrdiff_t stride = (ptrdiff_t)l->stride;
+    const size_t plane = p->ring.cols * p->g->packing.in;
     p->x0 = need.x0;
     p->next = need.y0;
     for (ptrdiff_t y = out->y0; y < out->y1; y++) {
         const ptrdiff_t first = y * stride - (ptrdiff_t)l->pad;
         load_rows(p, first, first + (ptrdiff_t)l->kernel, cae_region_width(&need));
         p->segments.len = 0;
-        for (size_t tap = 0; tap < p->g->packing.taps; tap++) {
-            const size_t ky = tap / l->kernel;
-            const size_t kx = tap % l->kernel;
-            add_segment(p, first + (ptrdiff_t)ky, kx % l->stride, kx / l->stride, ky, kx);
+        for (size_t ky = 0; ky < l->kernel; ky++) {
+            const ptrdiff_t row = ring_row(p, first + (ptrdiff_t)ky) - p->data;
+            for (size_t kx = 0; kx < l->kernel; kx++) {
+                const size_t column = kx % l->stride * plane + kx / l->stride;
+                add_segment(p, row + (ptrdiff_t)column, ky * l->kernel + kx);
+            }
         }
         write_pixels(p, y, out->x0, 1);
     }
@@ -365,9 +376,10 @@ static void few_phase(struct planes *p, ptrdiff_t y, size_t y_phase, ptrdiff_t x
     const cae_layer *l = p->g->pass->layer;
     p->segments.len = 0;
     for (size_t i = phase_taps(l, y_phase); i-- > 0;) {
+        const ptrdiff_t row = ring_row(p, y - (ptrdiff_t)i) - p->data;
         for (size_t j = phase_taps(l, x_phase); j-- > 0;) {
-            add_segment(p, y - (ptrdiff_t)i, 0, (size_t)(x - (ptrdiff_t)j), y_phase + i * l->stride,
-                        x_phase + j * l->stride);
+            add_segment(p, row + x - (ptrdiff_t)j,
+                        (y_phase + i * l->stride) * l->kernel + x_phase + j * l->stride);
         }
     }
 }
@@ -406,6 +418,7 @@ static void few_image(const struct gather *g, size_t image, size_t worker)
                        .data = (float *)(void *)scratch,
                        .line_step = width};
     p.line = p.data + p.ring.floats;
+    set_taps(&p);
     if (g->to_coarse) {
         few_to_coarse(&p);
     } else {
