@@ -52,6 +52,22 @@ const struct gradient_net gradient_nets[] = {
      2, 9, 8},
     {"padded pool", "input 1 6 6\nconv 2 kernel 3 pad 1\nmaxpool 2 pad 1\ncode\ntconv 1 kernel 3\n",
      2, 6, 6},
+    {"the code before its pool",
+     "input 1 8 8\nconv 3 kernel 3 pad 1 relu\ncode\nmaxpool 2\ntconv 1 kernel 2 stride 2\n", 2, 8,
+     6},
+    {"pools behind many channels, and behind a stride",
+     "input 1 12 12\nconv 70 kernel 3 pad 1 relu\nmaxpool 2\n"
+     "conv 9 kernel 3 stride 2 pad 1 tanh\nmaxpool 2 stride 3\ncode\n"
+     "tconv 9 kernel 6 stride 5\ntconv 1 kernel 2 stride 2 sigmoid\n",
+     2, 12, 12},
+    {"a pool that is not alone",
+     "input 1 6 6\nconv 2 kernel 3 pad 1\nmark a\nmaxpool 2\ncode\ntconv 2 kernel 2 stride 2\n"
+     "add a relu\nconv 1 kernel 1\n",
+     2, 6, 5},
+    {"few channels, wide strides",
+     "input 3 9 9\nconv 2 kernel 4 stride 3 pad 2 relu\ncode\ntconv 5 kernel 4 stride 3 pad 2 leaky\n"
+     "conv 3 kernel 3 pad 1\n",
+     2, 9, 9},
     {"pool of one pixel, and of the input",
      "input 2 4 6\nmaxpool 1\nmaxpool 3 stride 1 pad 1\nconv 3 kernel 3 pad 1 relu\ncode\n"
      "conv 2 kernel 1\n",
