@@ -16,4 +16,32 @@ void cae_gather(const cae_pass *p, bool backward);
 /* Bytes of scratch memory; SIZE_MAX when that overflows. */
 size_t cae_gather_scratch(const cae_layer *l, const cae_pass *pass, bool backward);
 
+/* ---- For gather.c and planes.c ---- */
+
+/* What the workers of a gather share. */
+typedef struct cae_gather_job {
+    const cae_pass *pass;
+    const cae_view *from, *to;
+    const float *packed;
+    cae_packing packing;
+    bool to_coarse;
+    cae_gemm_start start; /* with a bias: by columns; planes have it by rows */
+    const float *bias;
+    cae_activation activation;
+} cae_gather_job;
+
+/* Tables of segments: where the map read begins, which tap it is, where the weights begin; room for
+ * all taps. */
+typedef struct cae_segments {
+    ptrdiff_t *map, *tap, *weight;
+    size_t len;
+} cae_segments;
+
+/* How many taps of a kernel's row or column fine pixels of a phase see: kx = phase, phase + stride,
+ * ... */
+static inline size_t cae_phase_taps(const cae_layer *l, size_t phase)
+{
+    return phase < l->kernel ? (l->kernel - 1 - phase) / l->stride + 1 : 0;
+}
+
 #endif

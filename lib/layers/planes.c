@@ -1,0 +1,228 @@
+/*
+ * Gathers that write few channels, whose vectors would stand empty: rows of the product are channels
+ * here and columns pixels. The rows of the map that is read are turned into planes for that, in a
+ * ring of as many rows as one row of output meets. See planes.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "layers/planes.h"
+
+/* The ring: `rows` rows of the map read, each as [phase][channel][cols],
+ * pixel x of the row being number x / phases of phase x % phases. */
+struct ring {
+    size_t rows, phases, cols;
+    size_t floats; /* of all of it */
+};
+
+static struct ring ring_of(const cae_layer *l, const cae_packing *p, size_t out_width,
+                           bool to_coarse)
+{
+    struct ring r = {.rows = to_coarse ? l->kernel : cae_div_up(l->kernel, l->stride),
+                     .phases = to_coarse ? l->stride : 1};
+    /* Columns of the map read that `out_width` adjacent ones see, all phases alike. */
+    r.cols = to_coarse ? out_width + cae_div_up(l->kernel, l->stride)
+                       : (out_width + l->kernel) / l->stride + 2;
+    /* An odd number of cache lines, or the planes of one row would meet in a few sets. */
+    r.cols = cae_div_up(r.cols, CAE_PANEL) * CAE_PANEL;
+    r.cols += r.cols / CAE_PANEL % 2 == 0 ? CAE_PANEL : 0;
+    if (!cae_size_mul4(r.rows, r.phases, r.cols, p->in, &r.floats)) {
+        r.floats = SIZE_MAX;
+    }
+    return r;
+}
+
+size_t cae_planes_size(const cae_layer *l, const cae_packing *p, size_t out_width, bool to_coarse)
+{
+    const struct ring r = ring_of(l, p, out_width, to_coarse);
+    size_t line = 0;
+    size_t floats = 0;
+    size_t bytes = 0;
+    return cae_size_mul(p->out, out_width, &line) && cae_size_add(line, CAE_PANEL, &line) &&
+                   cae_size_add(r.floats, line, &floats) &&
+                   cae_size_mul(cae_div_up(floats, CAE_PANEL), CAE_ALIGN, &bytes)
+               ? bytes
+               : SIZE_MAX;
+}
+
+/* One image's run over the rows of its output. */
+struct planes {
+    const cae_gather_job *g;
+    size_t image;
+    cae_segments segments;
+    struct ring ring;
+    float *data;
+    float *line;      /* [channel][pixel] */
+    size_t line_step; /* from one channel to the next */
+    ptrdiff_t x0;     /* column of the map read that planes begin with */
+    ptrdiff_t next;   /* row of the map read that is not in the ring yet */
+};
+
+static float *ring_row(const struct planes *p, ptrdiff_t y)
+{
+    /* Rows may be negative: margins. */
+    const ptrdiff_t rows = (ptrdiff_t)p->ring.rows;
+    const size_t slot = (size_t)((y % rows + rows) % rows);
+    return p->data + slot * p->ring.phases * p->ring.cols * p->g->packing.in;
+}
+
+/* Turns row y of the map read into planes; `width` pixels of it. */
+static void load_row(const struct planes *p, ptrdiff_t y, size_t width)
+{
+    const cae_view *from = p->g->from;
+    const size_t phases = p->ring.phases;
+    const size_t plane = p->ring.cols * from->c;
+    for (size_t phase = 0; phase < phases && phase < width; phase++) {
+        p->g->pass->kernels->transpose(ring_row(p, y) + phase * plane, (ptrdiff_t)p->ring.cols,
+                                       cae_view_at(from, p->image, y, p->x0) + phase * from->c,
+                                       (ptrdiff_t)(phases * from->c),
+                                       cae_div_up(width - phase, phases), from->c);
+    }
+}
+
+/* Rows y0 .. y1 - 1 of the map read are in the ring afterwards. */
+static void load_rows(struct planes *p, ptrdiff_t y0, ptrdiff_t y1, size_t width)
+{
+    p->next = p->next > y0 ? p->next : y0;
+    for (; p->next < y1; p->next++) {
+        load_row(p, p->next, width);
+    }
+}
+
+/* Writes row y of the output, every `step`th pixel from x on: the sums over the table's segments. */
+static void write_pixels(const struct planes *p, ptrdiff_t y, ptrdiff_t x, size_t step)
+{
+    const cae_gather_job *g = p->g;
+    const cae_packing *packing = &g->packing;
+    const size_t width = cae_div_up((size_t)(g->to->region.x1 - x), step);
+    float *to = cae_view_at(g->to, p->image, y, x);
+    const size_t to_step = step * packing->out;
+    /* Pixels that are adjacent floats need no line of their own. */
+    const bool direct = to_step == 1;
+    float *const line = direct ? to : p->line;
+    const cae_gemm m = {.m = packing->out,
+                        .n = width,
+                        .k = packing->in,
+                        .segments = p->segments.len,
+                        .a = g->packed,
+                        .a_segment = p->segments.weight,
+                        .a_row = (ptrdiff_t)(packing->taps * packing->in),
+                        .a_k = 1,
+                        .b = p->data,
+                        .b_segment = p->segments.map,
+                        .b_k = (ptrdiff_t)p->ring.cols,
+                        .b_panel = CAE_PANEL,
+                        .b_over = true,
+                        .c = line,
+                        .c_row = (ptrdiff_t)p->line_step,
+                        .start = g->bias != NULL ? CAE_START_ROW_BIAS : g->start,
+                        .bias = g->bias};
+    for (size_t o = 0; !direct && g->start == CAE_START_C && o < packing->out; o++) {
+        for (size_t i = 0; i < width; i++) {
+            line[o * p->line_step + i] = to[i * to_step + o];
+        }
+    }
+    g->pass->kernels->gemm(&m);
+    for (size_t o = 0; o < packing->out; o++) {
+        float *values = line + o * p->line_step;
+        g->pass->kernels->activate(g->activation, values, width);
+        for (size_t i = 0; !direct && i < width; i++) {
+            to[i * to_step + o] = values[i];
+        }
+    }
+}
+
+/* Adds the segment that begins at float `from` of the ring and meets tap number `tap`. */
+static void add_segment(struct planes *p, ptrdiff_t from, size_t tap)
+{
+    cae_segments *s = &p->segments;
+    s->map[s->len] = from;
+    s->weight[s->len++] = s->tap[tap];
+}
+
+/* Where each tap's weights begin. */
+static void set_taps(struct planes *p)
+{
+    const cae_packing *packing = &p->g->packing;
+    for (size_t tap = 0; tap < packing->taps; tap++) {
+        const size_t at = cae_packing_tap(packing, tap / packing->kernel, tap % packing->kernel);
+        p->segments.tap[tap] = (ptrdiff_t)(at * packing->in);
+    }
+}
+
+static void to_coarse(struct planes *p)
+{
+    const cae_layer *l = p->g->pass->layer;
+    const cae_region *out = &p->g->to->region;
+    const cae_region need = cae_taps_fine(l, *out);
+    const ptrdiff_t stride = (ptrdiff_t)l->stride;
+    const size_t plane = p->ring.cols * p->g->packing.in;
+    p->x0 = need.x0;
+    p->next = need.y0;
+    for (ptrdiff_t y = out->y0; y < out->y1; y++) {
+        const ptrdiff_t first = y * stride - (ptrdiff_t)l->pad;
+        load_rows(p, first, first + (ptrdiff_t)l->kernel, cae_region_width(&need));
+        p->segments.len = 0;
+        for (size_t ky = 0; ky < l->kernel; ky++) {
+            const ptrdiff_t row = ring_row(p, first + (ptrdiff_t)ky) - p->data;
+            for (size_t kx = 0; kx < l->kernel; kx++) {
+                const size_t column = kx % l->stride * plane + kx / l->stride;
+                add_segment(p, row + (ptrdiff_t)column, ky * l->kernel + kx);
+            }
+        }
+        write_pixels(p, y, out->x0, 1);
+    }
+}
+
+/* The segments of a phase whose first pixel's first tap meets row `y` and column `x` of the planes,
+ * from the last taps down. */
+static void find_segments(struct planes *p, ptrdiff_t y, size_t y_phase, ptrdiff_t x,
+                          size_t x_phase)
+{
+    const cae_layer *l = p->g->pass->layer;
+    p->segments.len = 0;
+    for (size_t i = cae_phase_taps(l, y_phase); i-- > 0;) {
+        const ptrdiff_t row = ring_row(p, y - (ptrdiff_t)i) - p->data;
+        for (size_t j = cae_phase_taps(l, x_phase); j-- > 0;) {
+            add_segment(p, row + x - (ptrdiff_t)j,
+                        (y_phase + i * l->stride) * l->kernel + x_phase + j * l->stride);
+        }
+    }
+}
+
+static void to_fine(struct planes *p)
+{
+    const cae_layer *l = p->g->pass->layer;
+    const cae_region *out = &p->g->to->region;
+    const cae_region need = cae_taps_coarse(l, *out);
+    const ptrdiff_t stride = (ptrdiff_t)l->stride;
+    const ptrdiff_t pad = (ptrdiff_t)l->pad;
+    p->x0 = need.x0;
+    p->next = need.y0;
+    for (ptrdiff_t y = out->y0; y < out->y1; y++) {
+        const cae_region row = cae_taps_coarse(l, (cae_region){y, y + 1, out->x0, out->x1});
+        load_rows(p, row.y0, row.y1, cae_region_width(&need));
+        for (ptrdiff_t x = out->x0; x < out->x1 && x < out->x0 + stride; x++) {
+            find_segments(p, (y + pad) / stride, (size_t)(y + pad) % l->stride,
+                          (x + pad) / stride - p->x0, (size_t)(x + pad) % l->stride);
+            write_pixels(p, y, x, l->stride);
+        }
+    }
+}
+
+void cae_planes_image(const cae_gather_job *g, size_t image, cae_segments segments, void *scratch)
+{
+    const size_t width = cae_region_width(&g->to->region);
+    struct planes p = {.g = g,
+                       .image = image,
+                       .segments = segments,
+                       .ring = ring_of(g->pass->layer, &g->packing, width, g->to_coarse),
+                       .data = scratch,
+                       .line_step = width};
+    p.line = p.data + p.ring.floats;
+    set_taps(&p);
+    if (g->to_coarse) {
+        to_coarse(&p);
+    } else {
+        to_fine(&p);
+    }
+}
