@@ -47,6 +47,9 @@ static struct ring ring_of(const cae_layer *l, const cae_packing *p, size_t out_
     /* Columns of the map read that `out_width` adjacent ones see, all phases alike. */
     r.cols = to_coarse ? out_width + cae_div_up(l->kernel, l->stride)
                        : (out_width + l->kernel) / l->stride + 2;
+    /* An odd number of cache lines, or the planes of one row would meet in a few sets. */
+    r.cols = cae_div_up(r.cols, CAE_PANEL) * CAE_PANEL;
+    r.cols += r.cols / CAE_PANEL % 2 == 0 ? CAE_PANEL : 0;
     if (!cae_size_mul4(r.rows, r.phases, r.cols, p->in, &r.floats)) {
         r.floats = SIZE_MAX;
     }
