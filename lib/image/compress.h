@@ -1,6 +1,6 @@
 /*
  * Compressed images: pixels to a file of the container format and back, through a network's code.
- * The pixels are turned into floats and back as tiles come by, and the code is held as one byte a
+ * The pixels are turned into floats and back as rows come by, and the code is held as one byte a
  * symbol, so memory beside the caller's pixels stays within the engine's limit.
  *
  * SPDX-License-Identifier: BSD-2-Clause

@@ -49,6 +49,14 @@ static void zero_margin(const cae_view *v, const cae_region *outer, size_t image
     }
 }
 
+/* The margin of what this band makes of tensor t, `v`. */
+static void zero_fresh_margin(const cae_plan *plan, size_t t, const cae_view *v)
+{
+    cae_region outer = plan->tensors[t].outer;
+    outer.y0 = plan->tensors[t].fresh;
+    zero_margin(v, &outer, plan->images);
+}
+
 /* ---- The two ends ---------------------------------------------------------------------------- */
 
 /* Values that pass through the stack at a time. */
@@ -96,9 +104,9 @@ static void load_row(const cae_source *s, size_t n, size_t c, size_t y, const ca
 
 void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, size_t first)
 {
-    const cae_view v = cae_plan_view(plan, plan->from, base);
+    const cae_view v = cae_plan_fresh(plan, plan->from, base);
     const cae_region *r = &v.region;
-    zero_margin(&v, &plan->tensors[plan->from].outer, plan->images);
+    zero_fresh_margin(plan, plan->from, &v);
     if (r->x0 >= r->x1) {
         return;
     }
@@ -220,9 +228,10 @@ void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *bas
     if (runs_with_layer_before(plan, layer)) {
         return;
     }
-    const cae_pass p = make_pass(e, plan, base, layer);
     const size_t makes = l->picked != 0 ? l->picked : layer + 1;
-    zero_margin(&p.y, &plan->tensors[makes].outer, plan->images);
+    cae_pass p = make_pass(e, plan, base, layer);
+    p.y = cae_plan_fresh(plan, makes, base);
+    zero_fresh_margin(plan, makes, &p.y);
     l->type->forward(&p);
     if (!l->type->activates) {
         activate(e->kernels, l->activation, &p.y, plan->images);

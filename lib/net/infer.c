@@ -1,9 +1,11 @@
 /*
- * Inference and evaluation. The work is a list of jobs, each a rectangle of one image's result (a
- * tile; all of it where memory allows), spread over the workers of a team, each with a plan and a
- * block of memory of its own. A network with a dense layer is run on slices of the batch instead,
- * one after the other, with the team inside the layers, so that its matrices are read once per
- * slice.
+ * Inference and evaluation. The work is a list of jobs, each a piece of one image's result, spread
+ * over the workers of a team, each with a plan and a block of memory of its own. A piece is all of
+ * the result where threads and memory allow, and is made in bands of rows that stay in the caches
+ * (plan.h). What pieces need of each other's pixels is computed twice, so they are few: an image
+ * is cut into rows of pieces for threads that would idle, into columns where bands of its width
+ * are too large. A network with a dense layer is run on slices of the batch instead, one after
+ * the other, with the team inside the layers, so that its matrices are read once per slice.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -15,12 +17,17 @@
 #include "net/run.h"
 
 enum {
-    GROUP = 64,            /* images whose jobs are spread together, and a slice's at the most */
-    LARGEST_TILE = 1 << 12 /* a side */
+    GROUP = 64, /* images whose jobs are spread together, and a slice's at the most */
+    /* In rows and columns of the image, whatever the result. Powers of two. */
+    LEAST_WIDTH = CAE_LOSS_CELL, /* of a piece */
+    WIDE = 1024,                 /* computing columns twice costs little from here on */
+    LEAST_HEIGHT = 128,          /* of a piece cut off for a thread */
+    LOW = 8                      /* lower bands take less memory, and more time */
 };
 
-/* Memory beyond this makes a tile no faster: it is outside every cache. */
-static const size_t comfortable = (size_t)96 << 20;
+/* What bands should take at the most, to stay in the caches; half of it where they could be lower.
+ * Room for LOW bands of WIDE pieces of the CAE presets. */
+static const size_t comfortable = (size_t)8 << 20;
 
 struct worker {
     cae_plan *plan;
@@ -35,9 +42,9 @@ struct run {
     cae_sink out;  /* write NULL: a loss is wanted, against the target */
     cae_planar target;
     cae_shape *shapes;
-    cae_region whole; /* what must be computed of the result */
-    size_t side;      /* of a tile */
-    size_t tiles_y, tiles_x;
+    cae_region whole;           /* what must be computed of the result */
+    size_t height, width, band; /* of a piece */
+    size_t pieces_y, pieces_x;
     size_t slice;      /* images per job */
     size_t group_from; /* the first image of the group under way */
     double *cells;
@@ -50,60 +57,80 @@ struct run {
 
 /* ---- One job --------------------------------------------------------------------------------- */
 
-static cae_region tile_of(const struct run *r, size_t tile)
+static cae_region piece_of(const struct run *r, size_t piece)
 {
-    const ptrdiff_t side = (ptrdiff_t)r->side;
-    const ptrdiff_t y = (ptrdiff_t)(tile / r->tiles_x) * side;
-    const ptrdiff_t x = (ptrdiff_t)(tile % r->tiles_x) * side;
-    const ptrdiff_t y1 = r->whole.y1 - y < side ? r->whole.y1 : y + side;
-    const ptrdiff_t x1 = r->whole.x1 - x < side ? r->whole.x1 : x + side;
+    const ptrdiff_t height = (ptrdiff_t)r->height;
+    const ptrdiff_t width = (ptrdiff_t)r->width;
+    const ptrdiff_t y = (ptrdiff_t)(piece / r->pieces_x) * height;
+    const ptrdiff_t x = (ptrdiff_t)(piece % r->pieces_x) * width;
+    const ptrdiff_t y1 = r->whole.y1 - y < height ? r->whole.y1 : y + height;
+    const ptrdiff_t x1 = r->whole.x1 - x < width ? r->whole.x1 : x + width;
     return (cae_region){y, y1, x, x1};
 }
 
-static void plan_tile(const struct run *r, cae_plan *plan, size_t tile, size_t images)
+static void plan_piece(const struct run *r, cae_plan *plan, size_t piece, size_t images)
 {
-    cae_team *inside = r->engine->net->whole ? r->team : NULL;
-    cae_plan_make(plan, r->part, r->shapes, tile_of(r, tile), images, false, inside);
+    const cae_region region = piece_of(r, piece);
+    if (r->engine->net->whole) {
+        cae_plan_make(plan, r->part, r->shapes, region, images, false, r->team);
+    } else {
+        const size_t cell = r->out.write == NULL ? CAE_LOSS_CELL : 1;
+        cae_plan_bands(plan, r->part, r->shapes, region, r->band, cell);
+    }
 }
 
-static void run_tile(struct run *r, struct worker *w, size_t first, size_t images, size_t tile)
+/* Hands out what a band made: rows, or the sums of cells that are complete. */
+static void hand_out(const struct run *r, struct worker *w, size_t first, size_t images)
 {
-    plan_tile(r, w->plan, tile, images);
-    cae_exec_load(w->plan, w->base, &r->in, first);
-    cae_exec_forward(r->engine, w->plan, w->base);
     if (r->out.write != NULL) {
         w->overflowed = !cae_exec_store(w->plan, w->base, &r->out, first) || w->overflowed;
         return;
     }
     const cae_view y = cae_plan_view(w->plan, w->plan->to, w->base);
+    if (y.region.y1 % CAE_LOSS_CELL != 0 && y.region.y1 != r->whole.y1) {
+        return;
+    }
     for (size_t n = 0; n < images; n++) {
         cae_loss_of(&y, n, &r->target, first, r->cells + (first + n - r->group_from) * r->cell_len,
                     NULL, 0);
     }
 }
 
+static void run_piece(struct run *r, struct worker *w, size_t first, size_t images, size_t piece)
+{
+    plan_piece(r, w->plan, piece, images);
+    while (cae_plan_next(w->plan, w->base)) {
+        cae_exec_load(w->plan, w->base, &r->in, first);
+        cae_exec_forward(r->engine, w->plan, w->base);
+        hand_out(r, w, first, images);
+    }
+}
+
 static void job(void *arg, size_t number, size_t worker)
 {
     struct run *r = arg;
-    const size_t tiles = r->tiles_y * r->tiles_x;
-    run_tile(r, &r->workers[worker], r->group_from + number / tiles, 1, number % tiles);
+    const size_t pieces = r->pieces_y * r->pieces_x;
+    run_piece(r, &r->workers[worker], r->group_from + number / pieces, 1, number % pieces);
 }
 
-/* ---- How large a tile, how many workers ------------------------------------------------------ */
+/* ---- How large a piece, how many workers ----------------------------------------------------- */
 
-static void set_side(struct run *r, size_t side)
+static void set_size(struct run *r, size_t height, size_t width, size_t band)
 {
-    r->side = side;
-    r->tiles_y = cae_div_up(cae_region_height(&r->whole), side);
-    r->tiles_x = cae_div_up(cae_region_width(&r->whole), side);
+    r->height = height;
+    r->width = width;
+    r->band = band;
+    r->pieces_y = cae_div_up(cae_region_height(&r->whole), height);
+    r->pieces_x = cae_div_up(cae_region_width(&r->whole), width);
 }
 
-/* The memory that the hungriest tile needs; stops early when that is over `limit`. */
-static size_t tile_size(const struct run *r, cae_plan *plan, size_t limit)
+/* The memory that the hungriest piece needs; stops early when that is over `limit`. Every band of
+ * every piece is looked at, which takes well under a hundredth of the time to compute them. */
+static size_t piece_size(const struct run *r, cae_plan *plan, size_t limit)
 {
     size_t size = 0;
-    for (size_t tile = 0; tile < r->tiles_y * r->tiles_x && size <= limit; tile++) {
-        plan_tile(r, plan, tile, r->slice);
+    for (size_t piece = 0; piece < r->pieces_y * r->pieces_x && size <= limit; piece++) {
+        plan_piece(r, plan, piece, r->slice);
         size = cae_size_max(size, plan->size);
     }
     return size;
@@ -117,21 +144,67 @@ static size_t share_of(const struct run *r, size_t workers)
     return overhead < r->engine->memory_limit ? (r->engine->memory_limit - overhead) / workers : 0;
 }
 
-/* The largest tiles that fit into `limit`; false when none do. Sides are powers of two: multiples
- * of a loss cell where there are pixels, down to 1 for codes. */
-static bool find_side(struct run *r, cae_plan *plan, size_t limit)
+static bool fits(struct run *r, cae_plan *plan, size_t width, size_t band, size_t limit)
 {
-    const size_t least = r->part == CAE_ENCODE ? 1 : CAE_LOSS_CELL;
-    const size_t longer = cae_size_max(cae_region_height(&r->whole), cae_region_width(&r->whole));
-    set_side(r, longer);
-    r->block_size = tile_size(r, plan, limit);
-    for (size_t side = LARGEST_TILE; r->block_size > limit && side >= least; side /= 2) {
-        if (side < longer) {
-            set_side(r, side);
-            r->block_size = tile_size(r, plan, limit);
+    set_size(r, r->height, width, band);
+    r->block_size = piece_size(r, plan, limit);
+    return r->block_size <= limit;
+}
+
+/* `len` rows or columns of the image, in those of the result. */
+static size_t in_result(const struct run *r, size_t len)
+{
+    return r->part == CAE_ENCODE ? cae_size_max(1, len / r->engine->net->unit) : len;
+}
+
+/* The largest power of two below `len`, which is above 1. */
+static size_t next_lower(size_t len)
+{
+    size_t power = 1;
+    while (power < len - power) {
+        power *= 2;
+    }
+    return power;
+}
+
+/* Wide pieces in bands as high as stay in the caches. */
+static bool find_fast(struct run *r, cae_plan *plan, size_t limit)
+{
+    const size_t least = in_result(r, WIDE);
+    const size_t low = in_result(r, LOW);
+    size_t width = cae_region_width(&r->whole);
+    for (;;) {
+        for (size_t band = r->height; band > low; band = cae_size_max(low, next_lower(band))) {
+            if (fits(r, plan, width, band, limit / 2)) {
+                return true;
+            }
+        }
+        if (fits(r, plan, width, low, limit)) {
+            return true;
+        }
+        if (width <= least) {
+            return false;
+        }
+        width = cae_size_max(least, next_lower(width));
+    }
+}
+
+/* Pieces as wide as memory allows, in low bands. */
+static bool find_small(struct run *r, cae_plan *plan, size_t limit)
+{
+    const size_t least = in_result(r, LEAST_WIDTH);
+    size_t width = cae_region_width(&r->whole);
+    size_t band = in_result(r, LOW);
+    while (!fits(r, plan, width, band, limit)) {
+        if (width > least) {
+            width = cae_size_max(least, next_lower(width));
+        } else if (band > 1) {
+            band /= 2;
+        } else {
+            return false;
         }
     }
-    return r->block_size <= limit;
+    return true;
 }
 
 static int too_large(const struct run *r)
@@ -143,25 +216,38 @@ static int too_large(const struct run *r)
                     r->part == CAE_ENCODE ? r->in.w : r->out.w, r->engine->memory_limit);
 }
 
-static int choose_tiles(struct run *r, cae_plan *plan, size_t threads)
+/* The height of a piece: all of it, or less where `images` images would leave threads without work;
+ * whole cells of the loss. */
+static size_t height_for(const struct run *r, size_t images, size_t threads)
+{
+    const size_t height = cae_region_height(&r->whole);
+    const size_t pieces = images % threads == 0 || images >= 4 * threads ? 1 : threads;
+    const size_t least = cae_size_max(cae_div_up(height, pieces), in_result(r, LEAST_HEIGHT));
+    const size_t cell = in_result(r, CAE_LOSS_CELL);
+    return cae_div_up(least, cell) * cell;
+}
+
+static int choose_pieces(struct run *r, cae_plan *plan, size_t images)
 {
     bool found = false;
-    for (size_t n = threads; n >= 1 && !found; n /= 2) {
-        r->worker_len = n;
+    for (size_t n = r->engine->threads; n >= 1 && !found; n /= 2) {
         const size_t share = share_of(r, n);
-        found = find_side(r, plan, cae_size_min(share, comfortable)) ||
-                (share > comfortable && find_side(r, plan, share));
+        r->worker_len = n;
+        r->height = height_for(r, images, n);
+        found = find_fast(r, plan, cae_size_min(share, comfortable)) || find_small(r, plan, share);
     }
+    r->worker_len = cae_size_min(r->worker_len, images * r->pieces_y * r->pieces_x);
     return found ? CAE_OK : too_large(r);
 }
 
 /* A network with a dense layer: one worker, and slices as large as fit. */
 static int choose_slice(struct run *r, cae_plan *plan, size_t count)
 {
-    set_side(r, cae_size_max(cae_region_height(&r->whole), cae_region_width(&r->whole)));
+    const size_t height = cae_region_height(&r->whole);
+    set_size(r, height, cae_region_width(&r->whole), height);
     r->worker_len = 1;
     for (r->slice = cae_size_min(count, GROUP); r->slice >= 1; r->slice /= 2) {
-        r->block_size = tile_size(r, plan, SIZE_MAX);
+        r->block_size = piece_size(r, plan, SIZE_MAX);
         if (r->block_size <= share_of(r, 1)) {
             return CAE_OK;
         }
@@ -228,16 +314,11 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
     cae_plan *plan = NULL;
     CAE_TRY(cae_plan_new(&plan, net));
     /* Layers' scratch depends on the team's size: start it first. */
-    const size_t threads = r->engine->threads;
-    r->team = net->whole ? cae_team_start(net->memory, threads) : NULL;
-    const int status = net->whole ? choose_slice(r, plan, count) : choose_tiles(r, plan, threads);
+    r->team = net->whole ? cae_team_start(net->memory, r->engine->threads) : NULL;
+    const int status = net->whole ? choose_slice(r, plan, count)
+                                  : choose_pieces(r, plan, cae_size_min(count, GROUP));
     cae_plan_free(plan);
-    CAE_TRY(status);
-    if (!net->whole) {
-        const size_t jobs = cae_size_min(count, GROUP) * r->tiles_y * r->tiles_x;
-        r->worker_len = cae_size_min(r->worker_len, jobs);
-    }
-    return CAE_OK;
+    return status;
 }
 
 /* The memory, and the team of a network that is not run as a whole. */
@@ -259,11 +340,11 @@ static int start(struct run *r, size_t count)
 static void run_group(struct run *r, size_t images)
 {
     if (!r->engine->net->whole) {
-        cae_team_run(r->team, images * r->tiles_y * r->tiles_x, job, r);
+        cae_team_run(r->team, images * r->pieces_y * r->pieces_x, job, r);
         return;
     }
     for (size_t n = 0; n < images; n += r->slice) {
-        run_tile(r, &r->workers[0], r->group_from + n, cae_size_min(r->slice, images - n), 0);
+        run_piece(r, &r->workers[0], r->group_from + n, cae_size_min(r->slice, images - n), 0);
     }
 }
 

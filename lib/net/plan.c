@@ -61,21 +61,41 @@ void cae_plan_free(cae_plan *plan)
 
 /* ---- Regions --------------------------------------------------------------------------------- */
 
-static bool is_empty(const cae_region *r)
-{
-    return r->y0 >= r->y1 || r->x0 >= r->x1;
-}
-
+/* A need that is empty keeps its place. So a region's first and last rows never move up from one
+ * band to the next: what a layer needs rises with what it makes, and so does the join of needs. */
 static void need(cae_planned *t, cae_region r)
 {
-    if (!is_empty(&r)) {
-        t->outer = is_empty(&t->outer) ? r : cae_region_join(t->outer, r);
-    }
+    r.y1 = r.y1 > r.y0 ? r.y1 : r.y0;
+    r.x1 = r.x1 > r.x0 ? r.x1 : r.x0;
+    t->outer = t->used ? cae_region_join(t->outer, r) : r;
     t->used = true;
+}
+
+/* With the needs of all readers known. From row before.y1 on nothing is made yet. */
+static void settle(const cae_plan *p, cae_planned *t, const cae_shape *shape)
+{
+    t->region = cae_region_clip(t->outer, shape);
+    t->outer = cae_region_join(t->outer, t->region);
+    t->fresh = t->outer.y0;
+    if (p->next != p->piece.y0 && t->fresh < t->before.y1) {
+        t->fresh = t->before.y1;
+    }
+}
+
+static cae_region fresh_region(const cae_planned *t)
+{
+    cae_region r = t->region;
+    r.y0 = t->fresh > r.y0 ? t->fresh : r.y0;
+    r.y0 = r.y0 < r.y1 ? r.y0 : r.y1;
+    return r;
 }
 
 static void find_regions(cae_plan *p, cae_region wanted)
 {
+    for (size_t t = p->from; t <= p->to; t++) {
+        p->tensors[t].before = p->tensors[t].outer;
+        p->tensors[t].used = false;
+    }
     need(&p->tensors[p->to], wanted);
     for (size_t t = p->to; t > p->from; t--) {
         const cae_layer *l = &p->net->layers[t - 1];
@@ -88,20 +108,18 @@ static void find_regions(cae_plan *p, cae_region wanted)
              * or not. */
             need(out, cae_region_whole(&p->shapes[t]));
         }
-        out->region = cae_region_clip(out->outer, &p->shapes[t]);
+        settle(p, out, &p->shapes[t]);
+        const cae_region made = fresh_region(out);
         for (size_t k = 0; k < l->input_len; k++) {
             const cae_shape *in = &p->shapes[l->input[k]];
-            /* Where only padding is read, nothing of the input is needed. */
-            const cae_region none = {0, 0, 0, 0};
-            need(&p->tensors[l->input[k]],
-                 is_empty(&out->region) ? none : l->type->needs(l, k, out->region, in));
+            need(&p->tensors[l->input[k]], l->type->needs(l, k, made, in));
         }
     }
     cae_planned *in = &p->tensors[p->from];
     if (p->training) {
         need(in, cae_region_whole(&p->shapes[p->from]));
     }
-    in->region = cae_region_clip(in->outer, &p->shapes[p->from]);
+    settle(p, in, &p->shapes[p->from]);
 }
 
 /* Gradients exist where a layer with parameters lies on the way back, and at the end, where the
@@ -165,14 +183,19 @@ static size_t place(cae_plan *p, size_t size, size_t first, size_t last)
 }
 
 /* SIZE_MAX when that overflows. */
-static size_t region_bytes(const cae_plan *p, const cae_region *r, size_t channels)
+static size_t rows_bytes(const cae_plan *p, size_t rows, const cae_region *r, size_t channels)
 {
     size_t pixels = 0;
     size_t bytes = 0;
-    return cae_size_mul(cae_region_height(r), cae_region_width(r), &pixels) &&
+    return cae_size_mul(rows, cae_region_width(r), &pixels) &&
                    cae_size_mul4(pixels, channels, p->images, sizeof(float), &bytes)
                ? bytes
                : SIZE_MAX;
+}
+
+static size_t region_bytes(const cae_plan *p, const cae_region *r, size_t channels)
+{
+    return rows_bytes(p, cae_region_height(r), r, channels);
 }
 
 /* The step in which the last reader of tensor t runs forward. */
@@ -190,6 +213,12 @@ static size_t last_use(const cae_plan *p, size_t t)
     return last;
 }
 
+/* Whether tensor t is in memory: one that is used, and not picked from as it is made. */
+static bool stands(const cae_plan *p, size_t t)
+{
+    return p->tensors[t].used && (t == p->from || p->net->layers[t - 1].picked == 0);
+}
+
 static void place_tensor(cae_plan *p, size_t t)
 {
     cae_planned *tensor = &p->tensors[t];
@@ -198,9 +227,6 @@ static void place_tensor(cae_plan *p, size_t t)
     const cae_layer *maker = t > p->from ? &p->net->layers[t - 1] : NULL;
     size_t first = t;
     size_t last = p->training ? backward - t : last_use(p, t);
-    if (maker != NULL && maker->picked != 0) {
-        return; /* it never stands in memory */
-    }
     if (maker != NULL && maker->input[0] > p->from &&
         p->net->layers[maker->input[0] - 1].picked == t) {
         /* A max pool, made and read in the steps of the layer before it. */
@@ -241,36 +267,130 @@ static void place_scratch(cae_plan *p)
         }
     }
     p->scratch_at = place(p, most, 0, SIZE_MAX);
+    if (p->size < too_large) {
+        p->size += CAE_ALIGN; /* that a product may read beyond the last */
+    }
 }
 
-void cae_plan_make(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region region,
-                   size_t images, bool training, cae_team *team)
+static void begin(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region piece,
+                  size_t images)
 {
     const cae_net *net = p->net;
     p->from = part == CAE_DECODE ? net->code : 0;
     p->to = part == CAE_ENCODE ? net->code : net->layer_len;
-    p->training = training;
+    p->training = false;
     p->images = images;
-    p->team = team;
+    p->team = NULL;
     p->shapes = shapes;
+    p->piece = piece;
+    p->band = cae_region_height(&piece);
+    p->cell = 1;
+    p->next = piece.y0;
     p->size = 0;
     p->block_len = 0;
     for (size_t t = 0; t <= net->layer_len; t++) {
         p->tensors[t] = (cae_planned){.at = SIZE_MAX, .gradient_at = SIZE_MAX, .arg_at = SIZE_MAX};
     }
-    find_regions(p, region);
-    if (training) {
-        find_gradients(p);
-    }
+}
+
+/* One band, whose tensors share places where their lives allow. */
+static void place_all(cae_plan *p)
+{
     for (size_t t = p->from; t <= p->to; t++) {
-        if (p->tensors[t].used) {
+        if (stands(p, t)) {
             place_tensor(p, t);
         }
     }
     place_scratch(p);
-    if (p->size < too_large) {
-        p->size += CAE_ALIGN; /* that a product may read beyond the last */
+}
+
+void cae_plan_make(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region region,
+                   size_t images, bool training, cae_team *team)
+{
+    begin(p, part, shapes, region, images);
+    p->training = training;
+    p->team = team;
+    find_regions(p, region);
+    if (training) {
+        find_gradients(p);
     }
+    place_all(p);
+}
+
+/* ---- Bands ----------------------------------------------------------------------------------- */
+
+/* The regions of the band that begins with row p->next. */
+static void find_band(cae_plan *p)
+{
+    cae_region r = p->piece;
+    r.y0 = p->next;
+    r.y1 = cae_region_height(&r) > p->band ? r.y0 + (ptrdiff_t)p->band : r.y1;
+    find_regions(p, r);
+    cae_planned *to = &p->tensors[p->to];
+    to->outer.y0 -= r.y0 % (ptrdiff_t)p->cell;
+    to->region.y0 = to->outer.y0;
+    p->next = r.y1;
+}
+
+void cae_plan_bands(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region piece,
+                    size_t band, size_t cell)
+{
+    begin(p, part, shapes, piece, 1);
+    p->cell = cell;
+    if (band >= p->band) {
+        find_regions(p, piece);
+        place_all(p);
+        return;
+    }
+    p->band = band;
+    while (p->next < piece.y1) {
+        find_band(p);
+        for (size_t t = p->from; t <= p->to; t++) {
+            cae_planned *tensor = &p->tensors[t];
+            tensor->rows = cae_size_max(tensor->rows, cae_region_height(&tensor->outer));
+        }
+    }
+    p->next = piece.y0;
+    for (size_t t = p->from; t <= p->to; t++) {
+        cae_planned *tensor = &p->tensors[t];
+        /* As the largest band has it, for the layers' scratch. */
+        tensor->region.y1 = tensor->region.y0 + (ptrdiff_t)tensor->rows;
+        if (stands(p, t)) {
+            /* Rows are kept from band to band: no place is shared. */
+            tensor->at =
+                place(p, rows_bytes(p, tensor->rows, &tensor->outer, p->shapes[t].c), 0, SIZE_MAX);
+        }
+    }
+    place_scratch(p);
+}
+
+/* Moves the rows that stay to the front. */
+static void keep_rows(const cae_plan *p, size_t t, void *base)
+{
+    const cae_planned *tensor = &p->tensors[t];
+    const cae_region *before = &tensor->before;
+    const cae_region *now = &tensor->outer;
+    const size_t row = cae_region_width(now) * p->shapes[t].c * sizeof(float);
+    char *rows = (char *)base + tensor->at;
+    if (now->y0 < before->y1) {
+        memmove(rows, rows + (size_t)(now->y0 - before->y0) * row,
+                (size_t)(before->y1 - now->y0) * row);
+    }
+}
+
+bool cae_plan_next(cae_plan *p, void *base)
+{
+    const bool first = p->next == p->piece.y0;
+    if (p->next >= p->piece.y1) {
+        return false;
+    }
+    find_band(p);
+    for (size_t t = p->from; t <= p->to && !first; t++) {
+        if (stands(p, t)) {
+            keep_rows(p, t, base);
+        }
+    }
+    return true;
 }
 
 static cae_view view_of(cae_region region, cae_region outer, size_t c, float *data)
@@ -286,6 +406,13 @@ cae_view cae_plan_view(const cae_plan *p, size_t t, void *base)
 {
     const cae_planned *tensor = &p->tensors[t];
     return view_of(tensor->region, tensor->outer, p->shapes[t].c,
+                   (float *)(void *)((char *)base + tensor->at));
+}
+
+cae_view cae_plan_fresh(const cae_plan *p, size_t t, void *base)
+{
+    const cae_planned *tensor = &p->tensors[t];
+    return view_of(fresh_region(tensor), tensor->outer, p->shapes[t].c,
                    (float *)(void *)((char *)base + tensor->at));
 }
 

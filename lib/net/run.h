@@ -1,6 +1,7 @@
 /*
  * Whole calls on a network: images in, images, codes, a loss or a gradient out, spread over threads
- * and, where memory is short, over tiles. What comes out does not depend on either.
+ * and made in pieces that stay in the caches and within the memory limit. What comes out does not
+ * depend on either.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,7 +1,7 @@
 /*
  * The result for an image depends on the image and the model alone, bit for bit: not on the images
- * around it, the number of threads, tiles or the memory limit. From one pixel to a size that 16 MiB
- * force into tiles; decoding what was encoded equals the whole network.
+ * around it, the number of threads, the pieces and bands it is made in or the memory limit. From one
+ * pixel to a size that 16 MiB force into pieces; decoding what was encoded equals the whole network.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -95,8 +95,9 @@ static void check_size(const char *text, size_t h, size_t w)
 
 static void neither_batch_nor_threads_nor_limit_matter(void)
 {
-    static const size_t sizes[][2] = {{1, 1}, {7, 9}, {65, 63}, {1, 5000}, {131, 1}};
-    for (size_t i = 0; i < 5; i++) {
+    static const size_t sizes[][2] = {{1, 1},   {7, 9},    {8, 8},    {9, 65},
+                                      {65, 63}, {1, 5000}, {5000, 1}, {520, 9}};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         check_size(thin_net, sizes[i][0], sizes[i][1]);
         check_size(small_net, sizes[i][0], sizes[i][1]);
         if (sizes[i][0] * sizes[i][1] < 4200 || long_run()) {
@@ -105,16 +106,17 @@ static void neither_batch_nor_threads_nor_limit_matter(void)
     }
 }
 
-static void small_limits_make_many_tiles(void)
+static void small_limits_make_pieces_and_low_bands(void)
 {
-    static const double limits[] = {1 << 19, 1 << 20, 1 << 21, 1 << 22};
+    static const double limits[] = {3 << 17, 1 << 19, 1 << 20, 1 << 21, 1 << 22};
+    static const size_t sizes[][2] = {{301, 203}, {3000, 1}, {2, 4001}, {129, 640}};
     static const char *const texts[] = {thin_net, small_net};
-    for (size_t k = 0; k < 2; k++) {
-        cae_model *m = new_model(texts[k], 5);
-        struct job j = make_job(m, texts[k], 301, 203);
+    for (size_t k = 0; k < 8; k++) {
+        cae_model *m = new_model(texts[k % 2], 5);
+        struct job j = make_job(m, texts[k % 2], sizes[k / 2][0], sizes[k / 2][1]);
         run(m, &j, 1, j.codes, j.clean);
-        for (size_t i = 0; i < 4; i++) {
-            compare(m, &j, 1, (double)(1 + i % 3), limits[i]);
+        for (size_t i = 0; i < 5; i++) {
+            compare(m, &j, i == 4 ? 3 : 1, (double)(1 + i % 3), limits[i]);
         }
         free_job(&j);
         cae_model_free(m);
@@ -126,7 +128,7 @@ static void a_large_image_in_16_mebibytes(void)
     const char *text = long_run() ? "cae-compress" : thin_net;
     cae_model *m = new_model(text, 5);
     struct job j = make_job(m, text, 3001, 2003);
-    OK(cae_model_set(m, "memory_limit", 8e9)); /* whole */
+    OK(cae_model_set(m, "memory_limit", 8e9));
     run(m, &j, 1, j.codes, j.clean);
     compare(m, &j, 1, 1, 1 << 24);
     compare(m, &j, 1, 3, 1 << 24);
@@ -134,7 +136,7 @@ static void a_large_image_in_16_mebibytes(void)
     cae_model_free(m);
 }
 
-/* A pixel's surroundings matter, a pixel far away does not: so tiles could go wrong, and are seen.
+/* A pixel's surroundings matter, a pixel far away does not: so pieces could go wrong, and are seen.
  */
 static void a_changed_pixel_is_seen_nearby_alone(void)
 {
@@ -184,31 +186,43 @@ static void compressing_too(void)
 }
 
 /* The loss is a sum over everything, and still the same. */
-static void the_loss_too(void)
+static void check_loss(const char *text, size_t count, size_t h, size_t w)
 {
-    cae_model *m = new_model(small_net, 5);
-    float *images = noise(5 * 2 * 37 * 29, 1);
-    float *targets = noise(5 * 2 * 37 * 29, 2);
+    cae_model *m = new_model(text, 5);
+    size_t shape[3];
+    OK(cae_model_shape(m, shape));
+    const size_t len = count * shape[0] * h * w;
+    float *images = noise(len, 1);
+    float *targets = noise(len, 2);
     float first = 0;
     float loss = 0;
-    OK(cae_evaluate(m, images, targets, 5, 37, 29, &first));
-    for (double threads = 2; threads <= 7; threads++) {
+    OK(cae_evaluate(m, images, targets, count, h, w, &first));
+    for (int threads = 1; threads <= 7; threads++) {
         OK(cae_model_set(m, "threads", threads));
-        OK(cae_model_set(m, "memory_limit", (double)(1 << (20 + (int)threads % 3))));
-        OK(cae_evaluate(m, images, targets, 5, 37, 29, &loss));
-        EXPECT_SAID(loss == first, "%g threads: loss %a, alone %a", threads, (double)loss,
-                    (double)first);
+        OK(cae_model_set(m, "memory_limit", (double)(1 << (20 + threads % 4))));
+        OK(cae_evaluate(m, images, targets, count, h, w, &loss));
+        EXPECT_SAID(loss == first, "%zu of %zu x %zu, %d threads: loss %a, alone %a", count, h, w,
+                    threads, (double)loss, (double)first);
     }
     free(images);
     free(targets);
     cae_model_free(m);
 }
 
+static void the_loss_too(void)
+{
+    check_loss(small_net, 5, 37, 29);
+    check_loss(small_net, 2, 300, 131);
+    check_loss(small_net, 1, 65, 700);
+    check_loss(thin_net, 3, 64, 1);
+    check_loss(thin_net, 1, 1000, 257);
+}
+
 int main(int argc, char **argv)
 {
     static const struct contract_test tests[] = {
         TEST(neither_batch_nor_threads_nor_limit_matter),
-        TEST(small_limits_make_many_tiles),
+        TEST(small_limits_make_pieces_and_low_bands),
         TEST(a_large_image_in_16_mebibytes),
         TEST(a_changed_pixel_is_seen_nearby_alone),
         TEST(compressing_too),
