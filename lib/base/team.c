@@ -1,6 +1,7 @@
 /*
  * The team: one mutex, three conditions. Jobs are coarse (an image, a slab of a matrix), so a lock
- * per job costs nothing that can be measured.
+ * per job costs nothing that can be measured. To be woken does: whoever has to wait looks out for a
+ * moment before it sleeps, since the next run often begins, or the last job ends, just then.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <unistd.h>
 
@@ -18,6 +20,9 @@
 
 /* Kernels and layers keep their frames small; glibc alone would take the size from `ulimit -s`. */
 enum { STACK_SIZE = 256 * 1024 };
+
+/* Turns of looking out: some tens of microseconds, about what it takes to be woken. */
+enum { LOOKS = 2000 };
 
 struct cae_team {
     const cae_memory *memory;
@@ -30,7 +35,9 @@ struct cae_team {
     size_t jobs;
     size_t next_job;
     size_t next_turn;
-    size_t unfinished;
+    atomic_size_t unfinished; /* changed under the lock, like all of this */
+    atomic_uint begun;        /* counts runs, and the end */
+    unsigned looks;           /* 0 on a single processor, where the others need it */
     bool ending;
     size_t thread_len; /* without the caller */
     struct worker {
@@ -51,6 +58,13 @@ size_t cae_team_processors(void)
     return n > 0 ? (size_t)n : 1;
 }
 
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
 /* Runs jobs until none is left; called and left with the lock held. */
 static void take_jobs(cae_team *team, size_t worker)
 {
@@ -59,9 +73,38 @@ static void take_jobs(cae_team *team, size_t worker)
         pthread_mutex_unlock(&team->lock);
         team->run(team->arg, job, worker);
         pthread_mutex_lock(&team->lock);
-        if (--team->unfinished == 0) {
+        if (atomic_fetch_sub(&team->unfinished, 1) == 1) {
             pthread_cond_signal(&team->done);
         }
+    }
+}
+
+/* Waits for the next run or the end, with the lock held before and after. */
+static void await_work(cae_team *team)
+{
+    const unsigned seen = atomic_load(&team->begun);
+    pthread_mutex_unlock(&team->lock);
+    for (unsigned i = 0; i < team->looks && atomic_load(&team->begun) == seen; i++) {
+        relax();
+    }
+    pthread_mutex_lock(&team->lock);
+    while (atomic_load(&team->begun) == seen) {
+        pthread_cond_wait(&team->work, &team->lock);
+    }
+}
+
+/* Waits until all jobs of the run have ended; likewise. */
+static void await_jobs(cae_team *team)
+{
+    if (atomic_load(&team->unfinished) > 0) {
+        pthread_mutex_unlock(&team->lock);
+        for (unsigned i = 0; i < team->looks && atomic_load(&team->unfinished) > 0; i++) {
+            relax();
+        }
+        pthread_mutex_lock(&team->lock);
+    }
+    while (atomic_load(&team->unfinished) > 0) {
+        pthread_cond_wait(&team->done, &team->lock);
     }
 }
 
@@ -76,7 +119,7 @@ static void *worker_main(void *arg)
     while (!team->ending) {
         take_jobs(team, self->number);
         if (!team->ending) {
-            pthread_cond_wait(&team->work, &team->lock);
+            await_work(team);
         }
     }
     pthread_mutex_unlock(&team->lock);
@@ -116,7 +159,7 @@ cae_team *cae_team_start(const cae_memory *memory, size_t size)
     if (team == NULL) {
         return NULL;
     }
-    *team = (cae_team){.memory = memory};
+    *team = (cae_team){.memory = memory, .looks = cae_team_processors() > 1 ? LOOKS : 0};
     if (pthread_mutex_init(&team->lock, NULL) != 0) {
         goto no_lock;
     }
@@ -150,6 +193,7 @@ void cae_team_stop(cae_team *team)
     }
     pthread_mutex_lock(&team->lock);
     team->ending = true;
+    atomic_fetch_add(&team->begun, 1);
     pthread_cond_broadcast(&team->work);
     pthread_mutex_unlock(&team->lock);
     for (size_t i = 0; i < team->thread_len; i++) {
@@ -184,12 +228,11 @@ void cae_team_run(cae_team *team, size_t jobs, cae_job run, void *arg)
     team->jobs = jobs;
     team->next_job = 0;
     team->next_turn = 0;
-    team->unfinished = jobs;
+    atomic_store(&team->unfinished, jobs);
+    atomic_fetch_add(&team->begun, 1);
     pthread_cond_broadcast(&team->work);
     take_jobs(team, 0);
-    while (team->unfinished > 0) {
-        pthread_cond_wait(&team->done, &team->lock);
-    }
+    await_jobs(team);
     /* Workers that wake late must find nothing to do. */
     team->jobs = 0;
     team->next_turn = 0;
