@@ -19,7 +19,7 @@ enum { BLOCK_FLOATS = 5120, BLOCK_PICKS = 4096 };
 
 /* How many floats of the convolution's output forward makes at a time, if one row of windows is not
  * more: they should stay in the second level of cache. */
-enum { BAND_FLOATS = 32768 };
+enum { BAND_FLOATS = 16384 };
 
 bool cae_picks_apply(const cae_layer *l, const cae_layer *pool)
 {
