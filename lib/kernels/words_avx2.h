@@ -125,26 +125,48 @@ static inline unsigned v_signs(vec a)
 }
 
 /* The first n lanes, 1 <= n <= LANES; the others are 0 and are not stored. */
-typedef __m256i v_part;
+typedef struct v_part {
+    __m256i mask;
+    size_t n;
+} v_part;
 
 static inline v_part v_part_of(size_t n)
 {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return (v_part){_mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane), n};
 }
 
-static inline vec v_load_part(const float *p, const v_part *n)
+static inline vec v_load_part(const float *p, const v_part *part)
 {
-    return _mm256_maskload_ps(p, *n);
+    return _mm256_maskload_ps(p, part->mask);
 }
 
-static inline vec v_load_part_u32(const uint32_t *p, const v_part *n)
+static inline vec v_load_part_u32(const uint32_t *p, const v_part *part)
 {
-    return _mm256_castsi256_ps(_mm256_maskload_epi32((const int *)(const void *)p, *n));
+    return _mm256_castsi256_ps(_mm256_maskload_epi32((const int *)(const void *)p, part->mask));
 }
 
-static inline void v_store_part(float *p, vec v, const v_part *n)
+/* In halves of halves: a masked store is microcode on many processors. One copy of it is enough. */
+static __attribute__((noinline)) void v_store_part(float *p, vec v, const v_part *part)
 {
-    _mm256_maskstore_ps(p, *n, v);
+    if (part->n >= LANES) {
+        v_store(p, v);
+        return;
+    }
+    __m128 x = _mm256_castps256_ps128(v);
+    if (part->n & 4) {
+        _mm_storeu_ps(p, x);
+        x = _mm256_extractf128_ps(v, 1);
+        p += 4;
+    }
+    if (part->n & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, x);
+        x = _mm_movehl_ps(x, x);
+        p += 2;
+    }
+    if (part->n & 1) {
+        _mm_store_ss(p, x);
+    }
 }
 
 /* Rows become columns: pairs of floats, then pairs of pairs, then halves. */
