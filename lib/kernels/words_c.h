@@ -123,33 +123,11 @@ static inline unsigned v_signs(vec a)
     return bits[0] | bits[1] << 1 | bits[2] << 2 | bits[3] << 3;
 }
 
-/* The first n lanes, 1 <= n <= LANES; the others are 0 and are not stored. */
-typedef size_t v_part;
-
-static inline v_part v_part_of(size_t n)
-{
-    return n;
-}
+#include "kernels/words_parts.h"
 
 static inline vec v_load_part(const float *p, const v_part *n)
 {
     return (vec){p[0], *n > 1 ? p[1] : 0, *n > 2 ? p[2] : 0, *n > 3 ? p[3] : 0};
-}
-
-static inline vec v_load_part_u32(const uint32_t *p, const v_part *n)
-{
-    uint32_t lanes[LANES] = {0};
-    for (size_t i = 0; i < *n; i++) {
-        lanes[i] = p[i];
-    }
-    return v_load_u32(lanes);
-}
-
-static inline void v_store_part(float *p, vec v, const v_part *n)
-{
-    for (size_t i = 0; i < *n; i++) {
-        p[i] = v[i];
-    }
 }
 
 /* Rows become columns. */

@@ -119,13 +119,7 @@ static inline unsigned v_signs(vec a)
     return (unsigned)_mm_movemask_ps(a);
 }
 
-/* The first n lanes, 1 <= n <= LANES; the others are 0 and are not stored. */
-typedef size_t v_part;
-
-static inline v_part v_part_of(size_t n)
-{
-    return n;
-}
+#include "kernels/words_parts.h"
 
 static inline vec v_load_part(const float *p, const v_part *n)
 {
@@ -139,24 +133,6 @@ static inline vec v_load_part(const float *p, const v_part *n)
         return _mm_movelh_ps(_mm_unpacklo_ps(x, _mm_load_ss(p + 1)), _mm_load_ss(p + 2));
     default:
         return _mm_loadu_ps(p);
-    }
-}
-
-static inline vec v_load_part_u32(const uint32_t *p, const v_part *n)
-{
-    uint32_t lanes[LANES] = {0};
-    for (size_t i = 0; i < *n; i++) {
-        lanes[i] = p[i];
-    }
-    return v_load_u32(lanes);
-}
-
-static inline void v_store_part(float *p, vec v, const v_part *n)
-{
-    float lanes[LANES];
-    _mm_storeu_ps(lanes, v);
-    for (size_t i = 0; i < *n; i++) {
-        p[i] = lanes[i];
     }
 }
 

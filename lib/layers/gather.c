@@ -174,13 +174,8 @@ static void to_fine_image(const cae_gather_job *g, size_t image, const cae_segme
 /* The activations that a product does not have in its store. */
 static void activate_image(const cae_gather_job *g, size_t image)
 {
-    const cae_region *r = &g->to->region;
-    if (g->activation == CAE_NONE || g->activation == CAE_RELU) {
-        return;
-    }
-    for (ptrdiff_t y = r->y0; y < r->y1; y++) {
-        g->pass->kernels->activate(g->activation, cae_view_at(g->to, image, y, r->x0),
-                                   cae_region_width(r) * g->to->c);
+    if (g->activation != CAE_RELU) {
+        cae_view_activate(g->pass->kernels, g->activation, g->to, image);
     }
 }
 

@@ -94,3 +94,11 @@ void cae_view_add(const cae_kernels *k, const cae_view *to, const cae_view *from
         }
     }
 }
+
+void cae_view_activate(const cae_kernels *k, cae_activation a, const cae_view *v, size_t image)
+{
+    const cae_region *r = &v->region;
+    for (ptrdiff_t y = r->y0; a != CAE_NONE && y < r->y1; y++) {
+        k->activate(a, cae_view_at(v, image, y, r->x0), row_len(v));
+    }
+}

@@ -87,6 +87,9 @@ void cae_view_copy(const cae_view *to, size_t to_c, const cae_view *from, size_t
 /* to += from, for every pixel of the region of `to`; both have the same channels. */
 void cae_view_add(const cae_kernels *k, const cae_view *to, const cae_view *from, size_t images);
 
+/* Applies an activation to every pixel of the region of `v`, in one image. */
+void cae_view_activate(const cae_kernels *k, cae_activation a, const cae_view *v, size_t image);
+
 /* Whole quotients rounded down and up, for any sign of a. */
 ptrdiff_t cae_div_floor(ptrdiff_t a, ptrdiff_t b);
 ptrdiff_t cae_div_ceil(ptrdiff_t a, ptrdiff_t b);

@@ -157,19 +157,12 @@ bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, si
 
 /* ---- Layers ---------------------------------------------------------------------------------- */
 
-/* Whether the layer is a max pool that runs as one with the layer before it. */
-static bool runs_with_layer_before(const cae_plan *plan, size_t layer)
-{
-    const size_t from = plan->net->layers[layer].input[0];
-    return from > plan->from && plan->net->layers[from - 1].picked == layer + 1;
-}
-
 /* What both directions share. */
 static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base, size_t layer)
 {
     const cae_net *net = plan->net;
     const cae_layer *l = &net->layers[layer];
-    const size_t makes = l->picked != 0 ? l->picked : layer + 1;
+    const size_t makes = cae_net_makes(plan->net, layer);
     const cae_planned *made = &plan->tensors[makes];
     cae_pass p = {.layer = l,
                   .kernels = e->kernels,
@@ -177,7 +170,7 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
                   .images = plan->images,
                   .out = plan->shapes[layer + 1],
                   .y = cae_plan_view(plan, makes, base),
-                  .picker = l->picked != 0 ? &net->layers[makes - 1] : NULL,
+                  .picker = cae_net_picker(net, layer),
                   .scratch = (char *)base + plan->scratch_at};
     for (size_t k = 0; k < l->input_len; k++) {
         p.in[k] = plan->shapes[l->input[k]];
@@ -192,19 +185,6 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
         p.arg = (uint32_t *)(void *)((char *)base + made->arg_at);
     }
     return p;
-}
-
-static void activate(const cae_kernels *k, cae_activation a, const cae_view *y, size_t images)
-{
-    const cae_region *r = &y->region;
-    if (a == CAE_NONE) {
-        return;
-    }
-    for (size_t n = 0; n < images; n++) {
-        for (ptrdiff_t row = r->y0; row < r->y1; row++) {
-            k->activate(a, cae_view_at(y, n, row, r->x0), cae_region_width(r) * y->c);
-        }
-    }
 }
 
 static void activate_back(const cae_kernels *k, cae_activation a, const cae_view *y,
@@ -225,16 +205,16 @@ static void activate_back(const cae_kernels *k, cae_activation a, const cae_view
 void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *base, size_t layer)
 {
     const cae_layer *l = &plan->net->layers[layer];
-    if (runs_with_layer_before(plan, layer)) {
+    if (cae_net_runs_before(plan->net, layer, plan->from)) {
         return;
     }
-    const size_t makes = l->picked != 0 ? l->picked : layer + 1;
+    const size_t makes = cae_net_makes(plan->net, layer);
     cae_pass p = make_pass(e, plan, base, layer);
     p.y = cae_plan_fresh(plan, makes, base);
     zero_fresh_margin(plan, makes, &p.y);
     l->type->forward(&p);
-    if (!l->type->activates) {
-        activate(e->kernels, l->activation, &p.y, plan->images);
+    for (size_t n = 0; !l->type->activates && n < plan->images; n++) {
+        cae_view_activate(e->kernels, l->activation, &p.y, n);
     }
 }
 
@@ -275,12 +255,12 @@ static void backward_layer(const cae_engine *e, cae_plan *plan, void *base, size
 {
     const cae_net *net = plan->net;
     const cae_layer *l = &net->layers[layer];
-    if (!plan->tensors[layer + 1].gradient || runs_with_layer_before(plan, layer)) {
+    if (!plan->tensors[layer + 1].gradient || cae_net_runs_before(plan->net, layer, plan->from)) {
         return;
     }
     cae_pass p = make_pass(e, plan, base, layer);
     p.kept = kept;
-    p.dy = cae_plan_gradient(plan, l->picked != 0 ? l->picked : layer + 1, base);
+    p.dy = cae_plan_gradient(plan, cae_net_makes(net, layer), base);
     if (l->type->parameters != NULL) {
         p.weight_back =
             l->type->pack != NULL ? packed_back + net->slots[layer].packed_weight : NULL;

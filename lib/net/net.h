@@ -71,6 +71,29 @@ bool cae_net_keeps(const cae_net *net, bool all);
 /* The first step of cae_net_new: lines to layers, and the canonical text. */
 int cae_net_parse(cae_net *net, const char *text);
 
+/* The tensor that running layer `layer` makes: its own, or that of the max pool that runs as one with
+ * it. */
+static inline size_t cae_net_makes(const cae_net *net, size_t layer)
+{
+    const size_t picked = net->layers[layer].picked;
+    return picked != 0 ? picked : layer + 1;
+}
+
+/* The max pool that runs as one with layer `layer`, or NULL. */
+static inline const cae_layer *cae_net_picker(const cae_net *net, size_t layer)
+{
+    const size_t picked = net->layers[layer].picked;
+    return picked != 0 ? &net->layers[picked - 1] : NULL;
+}
+
+/* Whether `layer`, in a run that begins with tensor `from`, is a max pool that runs as one with the
+ * layer before it. */
+static inline bool cae_net_runs_before(const cae_net *net, size_t layer, size_t from)
+{
+    const size_t in = net->layers[layer].input[0];
+    return in > from && net->layers[in - 1].picked == layer + 1;
+}
+
 /* Presets; NULL past the end, or when there is none of that name. */
 const char *cae_net_preset_name(size_t index);
 const char *cae_net_preset_text(const char *name);

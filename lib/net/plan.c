@@ -227,8 +227,7 @@ static void place_tensor(cae_plan *p, size_t t)
     const cae_layer *maker = t > p->from ? &p->net->layers[t - 1] : NULL;
     size_t first = t;
     size_t last = p->training ? backward - t : last_use(p, t);
-    if (maker != NULL && maker->input[0] > p->from &&
-        p->net->layers[maker->input[0] - 1].picked == t) {
+    if (maker != NULL && cae_net_runs_before(p->net, t - 1, p->from)) {
         /* A max pool, made and read in the steps of the layer before it. */
         first = t - 1;
         last += p->training ? 1 : 0;
@@ -254,14 +253,13 @@ static void place_scratch(cae_plan *p)
     size_t most = 0;
     for (size_t i = p->from; i < p->to; i++) {
         const cae_layer *l = &p->net->layers[i];
-        const size_t makes = l->picked != 0 ? l->picked : i + 1;
         const cae_pass pass = {.layer = l,
                                .team = p->team,
                                .images = p->images,
                                .in = {p->shapes[l->input[0]], p->shapes[l->input[1]]},
                                .out = p->shapes[i + 1],
-                               .y.region = p->tensors[makes].region,
-                               .picker = l->picked != 0 ? &p->net->layers[makes - 1] : NULL};
+                               .y.region = p->tensors[cae_net_makes(p->net, i)].region,
+                               .picker = cae_net_picker(p->net, i)};
         if (l->type->scratch != NULL && p->tensors[i + 1].used) {
             most = cae_size_max(most, l->type->scratch(l, &pass, p->training));
         }
