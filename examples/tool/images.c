@@ -297,6 +297,38 @@ done:
     return result;
 }
 
+static int copy_image(struct image *image, const struct image *from, const char *path)
+{
+    if (image_new(image, from->channels, from->height, from->width, path) != DONE) {
+        return FAILED;
+    }
+    memcpy(image->pixels, from->pixels, image_len(from));
+    image->changes = from->changes;
+    return DONE;
+}
+
+int image_set_pick(struct image_set *set, const struct image_set *from, const size_t *numbers,
+                   size_t len)
+{
+    *set = (struct image_set){.folder = strdup(from->folder),
+                              .names = calloc(len, sizeof *set->names),
+                              .images = calloc(len, sizeof *set->images)};
+    int result = set->folder != NULL && set->names != NULL && set->images != NULL
+                     ? DONE
+                     : fail("%s: out of memory", from->folder);
+    for (size_t i = 0; i < len && result == DONE; i++) {
+        set->names[i] = strdup(from->names[numbers[i]]);
+        set->len = i + 1;
+        result = set->names[i] != NULL
+                     ? copy_image(&set->images[i], &from->images[numbers[i]], set->names[i])
+                     : fail("%s: out of memory", from->folder);
+    }
+    if (result != DONE) {
+        image_set_free(set);
+    }
+    return result;
+}
+
 void image_set_free(struct image_set *set)
 {
     for (size_t i = 0; i < set->len; i++) {

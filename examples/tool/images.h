@@ -53,6 +53,10 @@ struct image_set {
 /* Loads the first `limit` files (0: all) of a folder whose names end in .png, .pgm, .ppm or .pnm,
  * with the given number of channels. None at all is a failure. */
 int image_set_load(struct image_set *set, const char *folder, size_t limit, size_t channels);
+
+/* A set of its own of the images with these numbers, in this order. */
+int image_set_pick(struct image_set *set, const struct image_set *from, const size_t *numbers,
+                   size_t len);
 void image_set_free(struct image_set *set);
 
 #endif

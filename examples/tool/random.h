@@ -16,6 +16,7 @@ enum random_stream {
     RANDOM_TRAIN_NOISE = 3, /* seeds for cae_add_noise */
     RANDOM_EVAL_NOISE = 4,
     RANDOM_FACE = 5, /* the parameters of face number a */
+    RANDOM_DRAW = 6, /* which faces a study trains on */
 };
 
 /* 64 well-mixed bits for number (a, b) of a stream. */

@@ -60,19 +60,26 @@ static void release(struct scorer *s)
     s->clean = s->noisy = s->output = NULL;
 }
 
+int score_input(const struct image_set *set, size_t index, double sigma, uint64_t seed,
+                float *values)
+{
+    const uint64_t name = random_from_name(set->names[index]);
+    image_to_floats(&set->images[index], values);
+    if (sigma > 0 && cae_add_noise(values, image_len(&set->images[index]), (float)(sigma / 255),
+                                   random_bits(seed, RANDOM_EVAL_NOISE, name, 0)) != CAE_OK) {
+        return fail("%s/%s: %s", set->folder, set->names[index], cae_last_error());
+    }
+    return DONE;
+}
+
 static int fill_batch(struct scorer *s, size_t first, size_t count)
 {
     const size_t len = image_len(&s->set->images[first]);
     for (size_t i = 0; i < count; i++) {
-        image_to_floats(&s->set->images[first + i], s->clean + i * len);
-        if (s->sigma <= 0) {
-            continue;
-        }
-        const uint64_t name = random_from_name(s->set->names[first + i]);
-        image_to_floats(&s->set->images[first + i], s->noisy + i * len);
-        if (cae_add_noise(s->noisy + i * len, len, (float)(s->sigma / 255),
-                          random_bits(s->seed, RANDOM_EVAL_NOISE, name, 0)) != CAE_OK) {
-            return fail_at(s, first + i, cae_last_error());
+        if (score_input(s->set, first + i, 0, s->seed, s->clean + i * len) != DONE ||
+            (s->sigma > 0 &&
+             score_input(s->set, first + i, s->sigma, s->seed, s->noisy + i * len) != DONE)) {
+            return FAILED;
         }
     }
     return DONE;

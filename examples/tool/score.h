@@ -29,6 +29,10 @@ enum score_depth { SCORE_MSE, SCORE_ALL };
 int score_images(const cae_model *model, const struct image_set *set, double sigma, uint64_t seed,
                  enum score_depth depth, struct scores *scores);
 
+/* Image `index` as the network's input: floats with Gaussian noise of `sigma`, as above. */
+int score_input(const struct image_set *set, size_t index, double sigma, uint64_t seed,
+                float *values);
+
 /* Fails, naming the file, when the model cannot take an image's size. */
 int score_check_sizes(const cae_model *model, const struct image_set *set);
 

@@ -10,13 +10,13 @@
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "file.h"
+#include "interrupt.h"
 #include "message.h"
 #include "model.h"
 #include "options.h"
@@ -96,60 +96,6 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
         return false;
     }
     return true;
-}
-
-/* ---- Ctrl-C ---------------------------------------------------------------------------------- */
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-/* Lets the first signal end the training in good order; a second one ends the program. */
-static void catch_signals(void)
-{
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-        struct sigaction old, action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-        sigemptyset(&action.sa_mask);
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
-            sigaction(signals[i], &action, NULL);
-        }
-    }
-}
-
-/* Prints a word so that a shell reads it as it was. */
-static void print_quoted(const char *word)
-{
-    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=+,:@%";
-    if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
-        fprintf(stderr, " %s", word);
-        return;
-    }
-    fputs(" '", stderr);
-    for (; *word != '\0'; word++) {
-        if (*word == '\'') {
-            fputs("'\\''", stderr);
-        } else {
-            fputc(*word, stderr);
-        }
-    }
-    fputc('\'', stderr);
-}
-
-static int say_how_to_resume(const struct training *t, int argc, char **argv)
-{
-    fail("interrupted: saved %s after step %llu of %llu; to go on:", t->options->out,
-         (unsigned long long)t->step, (unsigned long long)t->last_step);
-    fputs("  cae train", stderr);
-    for (int i = 0; i < argc; i++) {
-        print_quoted(argv[i]);
-    }
-    fputs(t->options->resume ? "\n" : " --resume\n", stderr);
-    return FAILED;
 }
 
 /* ---- Before the first step ------------------------------------------------------------------- */
@@ -334,6 +280,16 @@ static int advance(struct training *t)
     return DONE;
 }
 
+static int say_how_to_resume(const struct training *t, int argc, char **argv)
+{
+    fail("interrupted: saved %s after step %llu of %llu; to go on:", t->options->out,
+         (unsigned long long)t->step, (unsigned long long)t->last_step);
+    fputs("  cae train", stderr);
+    interrupt_print_words(stderr, argc, argv);
+    fputs(t->options->resume ? "\n" : " --resume\n", stderr);
+    return FAILED;
+}
+
 static void say_summary(const struct training *t)
 {
     const double seconds = seconds_now() - t->start;
@@ -353,9 +309,9 @@ static int train(struct training *t, int argc, char **argv)
              (unsigned long long)t->step);
         return DONE;
     }
-    catch_signals();
+    interrupt_catch();
     t->start = seconds_now();
-    while (t->step < t->last_step && !interrupted) {
+    while (t->step < t->last_step && !interrupt_came()) {
         if (advance(t) != DONE) {
             return FAILED;
         }

@@ -26,6 +26,10 @@ struct train_data {
  * a failure when none is left. */
 int train_data_load(struct train_data *data, const char *folder, size_t limit,
                     const size_t shape[3]);
+
+/* The same for images that are in data->set already. */
+int train_data_begin(struct train_data *data, const size_t shape[3]);
+
 void train_data_free(struct train_data *data);
 
 /* Steps per epoch: every image once, the last batch may be short. */

@@ -1,0 +1,236 @@
+/*
+ * The faces of a study and the record of its settings: see study.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "study.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "message.h"
+#include "random.h"
+
+const struct network networks[NETWORKS] = {
+    [SAE_COMPRESS] = {"sae-compress", "SAE", false},
+    [CAE_COMPRESS] = {"cae-compress", "CAE", false},
+    [SAE_DENOISE] = {"sae-denoise", "SAE", true},
+    [CAE_DENOISE] = {"cae-denoise", "CAE", true},
+    [VAE] = {"vae", "VAE", false},
+};
+
+char *study_path(const struct study *study, const char *name, const char *ending)
+{
+    char *path = NULL;
+    char *file = malloc(strlen(name) + strlen(ending) + 1);
+    if (file != NULL) {
+        strcpy(file, name);
+        strcat(file, ending);
+        path = file_join(study->out, file);
+    }
+    free(file);
+    return path;
+}
+
+/* ---- Faces ----------------------------------------------------------------------------------- */
+
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* The numbers from 0 to len - 1, the first `drawn` of them drawn by the seed; NULL without memory. */
+static size_t *draw(uint64_t seed, size_t len, size_t drawn)
+{
+    size_t *numbers = malloc(len * sizeof *numbers);
+    for (size_t i = 0; numbers != NULL && i < len; i++) {
+        numbers[i] = i;
+    }
+    for (size_t i = 0; numbers != NULL && i < drawn; i++) {
+        const size_t j = i + (size_t)(random_bits(seed, RANDOM_DRAW, i, 0) % (len - i));
+        const size_t other = numbers[j];
+        numbers[j] = numbers[i];
+        numbers[i] = other;
+    }
+    return numbers;
+}
+
+static int check_sizes(const struct image_set *set)
+{
+    for (size_t i = 0; i < set->len; i++) {
+        const struct image *image = &set->images[i];
+        if (image->height != SIDE || image->width != SIDE) {
+            return fail("%s/%s: %zu x %zu pixels; the networks take %d x %d: see --crop and --size",
+                        set->folder, set->names[i], image->width, image->height, SIDE, SIDE);
+        }
+    }
+    return DONE;
+}
+
+/* Loads the folders data/train and data/val. */
+static int load_two(struct study *study, const char *train, const char *test)
+{
+    return image_set_load(&study->all, train, 0, 1) == DONE &&
+                   image_set_load(&study->test, test, study->test_len, 1) == DONE
+               ? DONE
+               : FAILED;
+}
+
+static int check_enough(const struct study *study)
+{
+    if (study->all.len < study->train_len) {
+        return fail("%s: %zu usable faces to train on, and --train asks for %zu", study->all.folder,
+                    study->all.len, study->train_len);
+    }
+    if (study->test.len < study->test_len) {
+        return fail("%s: %zu usable faces to measure on, and --test asks for %zu",
+                    study->test.folder, study->test.len, study->test_len);
+    }
+    return check_sizes(&study->all) == DONE ? check_sizes(&study->test) : FAILED;
+}
+
+static int pick_train(struct study *study)
+{
+    size_t *numbers = draw(study->seed, study->all.len, study->train_len);
+    const int result = numbers != NULL
+                           ? image_set_pick(&study->train, &study->all, numbers, study->train_len)
+                           : fail("%s: out of memory", study->data);
+    free(numbers);
+    return result;
+}
+
+int study_load(struct study *study)
+{
+    char *train = file_join(study->data, "train"), *test = file_join(study->data, "val");
+    int result = train != NULL && test != NULL ? DONE : fail("%s: out of memory", study->data);
+    if (result == DONE) {
+        result = is_folder(train) && is_folder(test)
+                     ? load_two(study, train, test)
+                     : fail("%s: no folders train and val", study->data);
+    }
+    if (result == DONE) {
+        result = check_enough(study);
+    }
+    if (result == DONE) {
+        result = pick_train(study);
+    }
+    free(train);
+    free(test);
+    return result;
+}
+
+void study_free(struct study *study)
+{
+    image_set_free(&study->all);
+    image_set_free(&study->train);
+    image_set_free(&study->test);
+}
+
+/* ---- Settings -------------------------------------------------------------------------------- */
+
+/* FNV-1a over the names and pixels of a set, in order. */
+static uint64_t fingerprint(const struct image_set *set)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < set->len; i++) {
+        const size_t len = image_len(&set->images[i]);
+        hash ^= random_from_name(set->names[i]);
+        for (size_t p = 0; p < len; p++) {
+            hash = (hash ^ set->images[i].pixels[p]) * 0x100000001b3u;
+        }
+    }
+    return hash;
+}
+
+/* One setting a line, in a fixed order: what the results depend on, and nothing else. */
+static void write_settings(const struct study *study, FILE *file)
+{
+    fprintf(file, "epochs %zu\n", study->epochs);
+    fprintf(file, "train %zu\n", study->train_len);
+    fprintf(file, "test %zu\n", study->test_len);
+    fprintf(file, "batch %zu\n", study->batch);
+    fprintf(file, "seed %" PRIu64 "\n", study->seed);
+    fprintf(file, "sigma %.17g\n", study->sigma);
+    fprintf(file, "reproducible %d\n", study->reproducible);
+    fprintf(file, "training faces %016" PRIx64 "\n", fingerprint(&study->train));
+    fprintf(file, "unseen faces %016" PRIx64 "\n", fingerprint(&study->test));
+}
+
+/* The settings as a string that the caller frees; NULL when there is no memory. */
+static char *settings_text(const struct study *study)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (file == NULL) {
+        return NULL;
+    }
+    write_settings(study, file);
+    if (fclose(file) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* Says where two texts of settings part. */
+static int fail_difference(const char *path, const char *old, const char *new)
+{
+    while (*old != '\0' && strcspn(old, "\n") == strcspn(new, "\n") &&
+           strncmp(old, new, strcspn(old, "\n")) == 0) {
+        old += strcspn(old, "\n") + (old[strcspn(old, "\n")] == '\n');
+        new += strcspn(new, "\n") + (new[strcspn(new, "\n")] == '\n');
+    }
+    return fail(
+        "%s: the study in this folder has \"%.*s\", this run \"%.*s\"; choose another --out", path,
+        (int)strcspn(old, "\n"), old, (int)strcspn(new, "\n"), new);
+}
+
+static int write_text(const char *path, const char *text)
+{
+    struct output output;
+    if (output_open(&output, path) != DONE) {
+        return FAILED;
+    }
+    fputs(text, output.file);
+    return output_commit(&output);
+}
+
+static int make_folder(const char *path)
+{
+    if (mkdir(path, 0777) != 0 && (errno != EEXIST || !is_folder(path))) {
+        return fail("%s: cannot make this folder: %s", path, strerror(errno));
+    }
+    return access(path, W_OK | X_OK) == 0 ? DONE
+                                          : fail("%s: cannot write: %s", path, strerror(errno));
+}
+
+int study_settle(const struct study *study)
+{
+    if (make_folder(study->out) != DONE) {
+        return FAILED;
+    }
+    uint8_t *old = NULL;
+    size_t size = 0;
+    char *path = study_path(study, "settings", ".txt"), *text = settings_text(study);
+    int result = FAILED;
+    if (path == NULL || text == NULL) {
+        fail("%s: out of memory", study->out);
+    } else if (access(path, F_OK) != 0) {
+        result = write_text(path, text);
+    } else if (file_read(path, 65536, FILE_REFUSE_MORE, &old, &size) == DONE) {
+        result = strcmp((const char *)old, text) == 0
+                     ? DONE
+                     : fail_difference(path, (const char *)old, text);
+    }
+    free(old);
+    free(text);
+    free(path);
+    return result;
+}

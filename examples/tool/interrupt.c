@@ -1,0 +1,59 @@
+/*
+ * Signals to a flag, words to a shell's line: see interrupt.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "interrupt.h"
+
+#include <signal.h>
+#include <string.h>
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+void interrupt_catch(void)
+{
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction old, action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+        sigemptyset(&action.sa_mask);
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+            sigaction(signals[i], &action, NULL);
+        }
+    }
+}
+
+bool interrupt_came(void)
+{
+    return interrupted != 0;
+}
+
+static void print_quoted(FILE *file, const char *word)
+{
+    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=+,:@%";
+    if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
+        fprintf(file, " %s", word);
+        return;
+    }
+    fputs(" '", file);
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            fputs("'\\''", file);
+        } else {
+            fputc(*word, file);
+        }
+    }
+    fputc('\'', file);
+}
+
+void interrupt_print_words(FILE *file, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        print_quoted(file, argv[i]);
+    }
+}
