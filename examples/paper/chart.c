@@ -1,0 +1,186 @@
+/*
+ * Lines on logarithmic axes: see chart.h. A long line is thinned out to means over equal parts of the
+ * x axis, as many as can be seen.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "chart.h"
+
+#include <math.h>
+
+enum {
+    WIDTH = 480,
+    HEIGHT = 330,
+    LEFT = 72,
+    RIGHT = 18,
+    TOP = 14,
+    BOTTOM = 48,
+    PARTS = 200 /* of one drawn line */
+};
+
+struct scale {
+    double low, high; /* values at the ends */
+    double at_low, at_high; /* places of the ends */
+};
+
+static double place(const struct scale *s, double value)
+{
+    return s->at_low + log(value / s->low) / log(s->high / s->low) * (s->at_high - s->at_low);
+}
+
+/* ---- Range ----------------------------------------------------------------------------------- */
+
+static void widen(struct scale *s, double value)
+{
+    s->low = fmin(s->low, value);
+    s->high = fmax(s->high, value);
+}
+
+static bool has_point(const struct chart_line *line, size_t i)
+{
+    return line->x[i] > 0 && line->y[i] > 0 && isfinite(line->y[i]);
+}
+
+static bool find_range(const struct chart *chart, struct scale *x, struct scale *y)
+{
+    *x = (struct scale){INFINITY, 0, LEFT, WIDTH - RIGHT};
+    *y = (struct scale){INFINITY, 0, HEIGHT - BOTTOM, TOP};
+    for (size_t l = 0; l < chart->line_len; l++) {
+        const struct chart_line *line = &chart->lines[l];
+        for (size_t i = 0; i < line->len; i++) {
+            if (has_point(line, i)) {
+                widen(x, line->x[i]);
+                widen(y, line->y[i]);
+            }
+        }
+    }
+    if (x->high <= 0) {
+        return false;
+    }
+    if (chart->level_name != NULL) {
+        widen(y, chart->level);
+    }
+    /* A single point gets some room around it, too. */
+    x->high = fmax(x->high, 1.1 * x->low);
+    y->low *= 0.9;
+    y->high *= 1.1;
+    return true;
+}
+
+/* ---- Axes ------------------------------------------------------------------------------------ */
+
+/* Calls `draw` with round numbers within the scale: the fewer powers of ten, the more of each. */
+static void for_ticks(const struct scale *s, FILE *file,
+                      void (*draw)(const struct scale *s, double value, FILE *file))
+{
+    static const double digits[] = {1, 2, 5, 1.5, 3, 4, 6, 8};
+    const double range = s->high / s->low;
+    const size_t digit_len = range < 12 ? 8 : range < 300 ? 3 : 1;
+    for (double power = floor(log10(s->low)); power <= ceil(log10(s->high)); power++) {
+        for (size_t d = 0; d < digit_len; d++) {
+            const double value = digits[d] * pow(10, power);
+            if (value >= s->low && value <= s->high) {
+                draw(s, value, file);
+            }
+        }
+    }
+}
+
+static void draw_x_tick(const struct scale *s, double value, FILE *file)
+{
+    const double x = place(s, value);
+    fprintf(file, "<path class=\"axis\" d=\"M%.1f %dv5\"/>", x, HEIGHT - BOTTOM);
+    fprintf(file, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.7g</text>", x,
+            HEIGHT - BOTTOM + 19, value);
+}
+
+static void draw_y_tick(const struct scale *s, double value, FILE *file)
+{
+    const double y = place(s, value);
+    fprintf(file, "<path class=\"rule\" d=\"M%d %.1fH%d\"/>", LEFT, y, WIDTH - RIGHT);
+    fprintf(file, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>", LEFT - 6, y + 4,
+            value);
+}
+
+static void draw_axes(const struct chart *chart, const struct scale *x, const struct scale *y,
+                      FILE *file)
+{
+    for_ticks(y, file, draw_y_tick);
+    for_ticks(x, file, draw_x_tick);
+    fprintf(file, "<path class=\"axis\" d=\"M%d %dV%dH%d\"/>", LEFT, TOP, HEIGHT - BOTTOM,
+            WIDTH - RIGHT);
+    fprintf(file, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>",
+            (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, chart->x_label);
+    fprintf(file,
+            "<text transform=\"translate(14 %d) rotate(-90)\" text-anchor=\"middle\">%s</text>",
+            (TOP + HEIGHT - BOTTOM) / 2, chart->y_label);
+}
+
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+static void draw_line(const struct chart_line *line, const struct scale *x, const struct scale *y,
+                      FILE *file)
+{
+    const double width = (x->at_high - x->at_low) / PARTS;
+    const char *command = "M";
+    fprintf(file, "<path class=\"line%s\" style=\"stroke:var(%s)\" d=\"",
+            line->dashed ? " dashed" : "", line->colour);
+    for (size_t i = 0; i < line->len;) {
+        /* The points of one part of the axis; means of logarithms, as they are drawn. */
+        double at = 0, height = 0, count = 0;
+        const double end = i < line->len && line->x[i] > 0 ? place(x, line->x[i]) + width : 0;
+        for (; i < line->len && (line->x[i] <= 0 || place(x, line->x[i]) < end || count == 0); i++) {
+            if (has_point(line, i)) {
+                at += place(x, line->x[i]);
+                height += place(y, line->y[i]);
+                count++;
+            }
+        }
+        if (count > 0) {
+            fprintf(file, "%s%.1f %.1f", command, at / count, height / count);
+            command = "L";
+        }
+    }
+    fputs("\"/>", file);
+}
+
+static void draw_level(const struct chart *chart, const struct scale *y, FILE *file)
+{
+    const double at = place(y, chart->level);
+    fprintf(file, "<path class=\"level\" d=\"M%d %.1fH%d\"/>", LEFT, at, WIDTH - RIGHT);
+    fprintf(file, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>", WIDTH - RIGHT - 4,
+            at - 5, chart->level_name);
+}
+
+static void write_legend(const struct chart *chart, FILE *file)
+{
+    fputs("<p class=\"legend\">", file);
+    for (size_t l = 0; l < chart->line_len; l++) {
+        const struct chart_line *line = &chart->lines[l];
+        fprintf(file,
+                "<span><svg viewBox=\"0 0 28 12\" width=\"28\" height=\"12\" aria-hidden=\"true\">"
+                "<path class=\"line%s\" style=\"stroke:var(%s)\" d=\"M1 6H27\"/></svg> %s</span>",
+                line->dashed ? " dashed" : "", line->colour, line->name);
+    }
+    fputs("</p>\n", file);
+}
+
+void chart_write(const struct chart *chart, FILE *file)
+{
+    struct scale x, y;
+    if (!find_range(chart, &x, &y)) {
+        fprintf(file, "<p class=\"quiet\">No points yet: %s.</p>\n", chart->title);
+        return;
+    }
+    fprintf(file, "<svg class=\"curves\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">",
+            WIDTH, HEIGHT, chart->title);
+    draw_axes(chart, &x, &y, file);
+    if (chart->level_name != NULL) {
+        draw_level(chart, &y, file);
+    }
+    for (size_t l = 0; l < chart->line_len; l++) {
+        draw_line(&chart->lines[l], &x, &y, file);
+    }
+    fputs("</svg>", file);
+    write_legend(chart, file);
+}

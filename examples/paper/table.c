@@ -1,0 +1,262 @@
+/*
+ * Tables: a column for each way to restore faces, a row for each measure. See table.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "table.h"
+
+#include <math.h>
+
+struct column {
+    const char *name;
+    const struct outcome *outcome; /* [SIDES] */
+    const struct network_result *network, *goal; /* NULL: not a network; the SAE of its task */
+    double code_len;
+};
+
+struct table {
+    FILE *file;
+    const struct column *columns;
+    size_t len;
+};
+
+/* ---- Cells ----------------------------------------------------------------------------------- */
+
+/* The value of a row for a column; NaN where there is none. */
+typedef double cell(const struct column *column);
+
+static double pick(const struct column *c, enum side side, double value)
+{
+    return c->outcome[side].have ? value : (double)NAN;
+}
+
+static double train_mse(const struct column *c)
+{
+    return pick(c, TRAIN, c->outcome[TRAIN].mse);
+}
+
+static double train_psnr(const struct column *c)
+{
+    return pick(c, TRAIN, c->outcome[TRAIN].psnr);
+}
+
+static double train_ssim(const struct column *c)
+{
+    return pick(c, TRAIN, c->outcome[TRAIN].ssim);
+}
+
+static double unseen_mse(const struct column *c)
+{
+    return pick(c, UNSEEN, c->outcome[UNSEEN].mse);
+}
+
+static double unseen_psnr(const struct column *c)
+{
+    return pick(c, UNSEEN, c->outcome[UNSEEN].psnr);
+}
+
+static double unseen_ssim(const struct column *c)
+{
+    return pick(c, UNSEEN, c->outcome[UNSEEN].ssim);
+}
+
+static bool is_trained(const struct column *c)
+{
+    return c->network != NULL && c->network->have;
+}
+
+static double parameters(const struct column *c)
+{
+    return is_trained(c) ? c->network->parameters : (double)NAN;
+}
+
+static double code_len(const struct column *c)
+{
+    return c->code_len;
+}
+
+static double train_bytes(const struct column *c)
+{
+    return is_trained(c) ? c->network->bytes[TRAIN] : (double)NAN;
+}
+
+static double unseen_bytes(const struct column *c)
+{
+    return is_trained(c) ? c->network->bytes[UNSEEN] : (double)NAN;
+}
+
+static double epoch_seconds(const struct column *c)
+{
+    const struct curve *curve = is_trained(c) ? &c->network->curve : NULL;
+    return curve != NULL ? curve->points[curve->len - 1].seconds / (double)curve->len : (double)NAN;
+}
+
+static double epoch_cpu_seconds(const struct column *c)
+{
+    const struct curve *curve = is_trained(c) ? &c->network->curve : NULL;
+    return curve != NULL ? curve->points[curve->len - 1].cpu_seconds / (double)curve->len
+                         : (double)NAN;
+}
+
+static double reach(const struct column *c, bool test)
+{
+    if (!is_trained(c) || !c->goal->have) {
+        return NAN;
+    }
+    const size_t epoch =
+        results_reach(&c->network->curve, test, results_last(&c->goal->curve, test));
+    return epoch > 0 ? c->network->curve.points[epoch - 1].cpu_seconds : INFINITY;
+}
+
+static double train_reach(const struct column *c)
+{
+    return reach(c, false);
+}
+
+static double unseen_reach(const struct column *c)
+{
+    return reach(c, true);
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------ */
+
+static void begin_table(const struct table *t)
+{
+    fputs("<table><thead><tr><th></th>", t->file);
+    for (size_t i = 0; i < t->len; i++) {
+        fprintf(t->file, "<th scope=\"col\">%s</th>", t->columns[i].name);
+    }
+    fputs("</tr></thead><tbody>\n", t->file);
+}
+
+static void write_row(const struct table *t, const char *name, int decimals, cell *value)
+{
+    fprintf(t->file, "<tr><th scope=\"row\">%s</th>", name);
+    for (size_t i = 0; i < t->len; i++) {
+        const double v = value(&t->columns[i]);
+        if (isnan(v)) {
+            fputs("<td></td>", t->file);
+        } else if (isinf(v)) {
+            fputs("<td>never</td>", t->file);
+        } else {
+            fprintf(t->file, "<td>%.*f</td>", decimals, v);
+        }
+    }
+    fputs("</tr>\n", t->file);
+}
+
+static void write_quality(const struct table *t)
+{
+    write_row(t, "MSE, training faces", 5, train_mse);
+    write_row(t, "PSNR, dB", 2, train_psnr);
+    write_row(t, "SSIM", 3, train_ssim);
+    write_row(t, "MSE, unseen people", 5, unseen_mse);
+    write_row(t, "PSNR, dB", 2, unseen_psnr);
+    write_row(t, "SSIM", 3, unseen_ssim);
+}
+
+static void write_cost(const struct table *t)
+{
+    write_row(t, "Seconds per epoch", 3, epoch_seconds);
+    write_row(t, "of the processor", 3, epoch_cpu_seconds);
+    write_row(t, "Seconds to the SAE's last loss", 0, train_reach);
+    write_row(t, "on unseen people", 0, unseen_reach);
+}
+
+static void end_table(const struct table *t)
+{
+    fputs("</tbody></table>\n", t->file);
+}
+
+/* ---- Tables ---------------------------------------------------------------------------------- */
+
+static struct column network_column(const struct results *r, const char *name, size_t n,
+                                    size_t goal)
+{
+    const struct network_result *network = &r->networks[n];
+    return (struct column){name, network->outcome, network, &r->networks[goal],
+                           network->have ? network->code_len : (double)NAN};
+}
+
+static struct column pca_column(const char *name, const struct pca_result *pca)
+{
+    return (struct column){name, pca->outcome, NULL, NULL,
+                           pca->outcome[TRAIN].have ? (double)pca->components : (double)NAN};
+}
+
+void table_compress(const struct results *results, FILE *file)
+{
+    char names[FITS][64];
+    for (enum fit f = FIT_TRAIN; f < FITS; f++) {
+        snprintf(names[f], sizeof names[f], "PCA of %zu faces", results->pca[f].faces);
+    }
+    const struct column columns[] = {
+        network_column(results, "CAE", CAE_COMPRESS, SAE_COMPRESS),
+        network_column(results, "SAE", SAE_COMPRESS, SAE_COMPRESS),
+        pca_column(names[FIT_TRAIN], &results->pca[FIT_TRAIN]),
+        pca_column(names[FIT_ALL], &results->pca[FIT_ALL]),
+    };
+    /* PCA's columns are left out where there is none. */
+    const size_t len = results->pca[FIT_TRAIN].outcome[TRAIN].have ? 4 : 2;
+    const struct table t = {file, columns, len};
+    begin_table(&t);
+    write_row(&t, "Parameters", 0, parameters);
+    write_row(&t, "Numbers in the code", 0, code_len);
+    write_row(&t, "Compressed file, bytes", 0, unseen_bytes);
+    write_row(&t, "of training faces", 0, train_bytes);
+    write_quality(&t);
+    write_cost(&t);
+    end_table(&t);
+}
+
+void table_denoise(const struct results *results, FILE *file)
+{
+    struct column columns[2 + FILTERS] = {
+        network_column(results, "CAE", CAE_DENOISE, SAE_DENOISE),
+        network_column(results, "SAE", SAE_DENOISE, SAE_DENOISE),
+    };
+    for (size_t f = 0; f < FILTERS; f++) {
+        columns[2 + f] = (struct column){results->filters[f].name, results->filters[f].outcome,
+                                         NULL, NULL, NAN};
+    }
+    const struct table t = {file, columns, 2 + FILTERS};
+    begin_table(&t);
+    write_row(&t, "Parameters", 0, parameters);
+    write_row(&t, "Numbers in the code", 0, code_len);
+    write_quality(&t);
+    write_cost(&t);
+    end_table(&t);
+}
+
+void table_vae(const struct results *results, FILE *file)
+{
+    if (!results->networks[VAE].have) {
+        return;
+    }
+    const struct column column = network_column(results, "VAE", VAE, VAE);
+    const struct table t = {file, &column, 1};
+    const struct bound *b = results->vae.bound;
+    begin_table(&t);
+    write_row(&t, "Parameters", 0, parameters);
+    write_row(&t, "Numbers in the code", 0, code_len);
+    write_quality(&t);
+    write_row(&t, "Seconds per epoch", 3, epoch_seconds);
+    write_row(&t, "of the processor", 3, epoch_cpu_seconds);
+    end_table(&t);
+    fputs("</div>\n<div class=\"wide\"><table><thead><tr><th>Evidence lower bound, nats per "
+          "face</th><th scope=\"col\">training faces</th><th scope=\"col\">unseen people</th></tr>"
+          "</thead><tbody>\n",
+          file);
+    fprintf(file, "<tr><th scope=\"row\">Reconstruction, log p(x|z)</th><td>%.0f</td><td>%.0f</td></tr>\n",
+            b[TRAIN].reconstruction, b[UNSEEN].reconstruction);
+    fprintf(file,
+            "<tr><th scope=\"row\">Divergence of the code, KL</th><td>%.1f</td><td>%.1f</td></tr>\n",
+            b[TRAIN].divergence, b[UNSEEN].divergence);
+    fprintf(file, "<tr><th scope=\"row\">Bound: their difference</th><td>%.0f</td><td>%.0f</td></tr>\n",
+            b[TRAIN].reconstruction - b[TRAIN].divergence,
+            b[UNSEEN].reconstruction - b[UNSEEN].divergence);
+    fprintf(file,
+            "<tr><th scope=\"row\">MSE with a sampled code</th><td>%.5f</td><td>%.5f</td></tr>\n"
+            "</tbody></table>\n",
+            b[TRAIN].squared_error, b[UNSEEN].squared_error);
+}
