@@ -10,7 +10,7 @@
 
 #include <cae/cae.h>
 
-#include "images.h"
+#include "image_set.h"
 
 /* PSNR is infinite where an image came back unchanged; NaN stands for what there is not: sizes of a
  * model that cannot compress, scores of the input without noise. */

@@ -70,16 +70,12 @@ static void shuffle(struct train_data *data, uint64_t epoch)
     data->order_epoch = epoch;
 }
 
-int train_data_load(struct train_data *data, const char *folder, size_t limit,
-                    const size_t shape[3])
+int train_data_start(struct train_data *data, const size_t shape[3])
 {
     data->channels = shape[0];
     data->height = shape[1];
     data->width = shape[2];
-    int result = image_set_load(&data->set, folder, limit, shape[0]);
-    if (result == DONE) {
-        result = drop_small_images(data);
-    }
+    int result = drop_small_images(data);
     if (result == DONE) {
         result = allocate(data);
     }
