@@ -19,7 +19,7 @@ enum {
 };
 
 struct scale {
-    double low, high; /* values at the ends */
+    double low, high;       /* values at the ends */
     double at_low, at_high; /* places of the ends */
 };
 
@@ -129,7 +129,8 @@ static void draw_line(const struct chart_line *line, const struct scale *x, cons
         /* The points of one part of the axis; means of logarithms, as they are drawn. */
         double at = 0, height = 0, count = 0;
         const double end = i < line->len && line->x[i] > 0 ? place(x, line->x[i]) + width : 0;
-        for (; i < line->len && (line->x[i] <= 0 || place(x, line->x[i]) < end || count == 0); i++) {
+        for (; i < line->len && (line->x[i] <= 0 || place(x, line->x[i]) < end || count == 0);
+             i++) {
             if (has_point(line, i)) {
                 at += place(x, line->x[i]);
                 height += place(y, line->y[i]);

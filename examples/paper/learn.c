@@ -158,7 +158,7 @@ static int begin_data(struct learner *l)
     int result = all != NULL ? image_set_pick(&l->data.set, &s->train, all, s->train.len)
                              : fail("%s: out of memory", l->network->name);
     if (result == DONE) {
-        result = train_data_begin(&l->data, shape);
+        result = train_data_start(&l->data, shape);
     }
     free(all);
     return result;

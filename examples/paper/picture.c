@@ -20,7 +20,8 @@ static void write_base64(const uint8_t *data, size_t size, FILE *file)
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < size; i += 3) {
         const size_t left = size - i;
-        const uint32_t bits = (uint32_t)data[i] << 16 | (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) |
+        const uint32_t bits = (uint32_t)data[i] << 16 |
+                              (left > 1 ? (uint32_t)data[i + 1] << 8 : 0) |
                               (left > 2 ? data[i + 2] : 0);
         fputc(digits[bits >> 18], file);
         fputc(digits[bits >> 12 & 63], file);
@@ -70,8 +71,8 @@ int picture_write(const float *faces, size_t len, const char *words, FILE *file)
     for (size_t i = 0; i < len; i++) {
         place_face(&grid, i, faces + i * PIXELS, &face);
     }
-    fprintf(file, "<img alt=\"%s\" width=\"%zu\" height=\"%zu\" src=\"data:image/png;base64,", words,
-            grid.width, grid.height);
+    fprintf(file, "<img alt=\"%s\" width=\"%zu\" height=\"%zu\" src=\"data:image/png;base64,",
+            words, grid.width, grid.height);
     result = write_png(&grid, file);
     fputs("\">", file);
 done:

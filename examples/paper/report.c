@@ -65,9 +65,12 @@ static void write_setting(struct page *page, const struct field *field)
 {
     const struct study *s = page->results->study;
     const double values[] = {
-        [EPOCHS] = (double)s->epochs,    [TRAIN_LEN] = (double)s->train_len,
-        [TEST_LEN] = (double)s->test_len, [BATCH] = (double)s->batch,
-        [SEED] = (double)s->seed,        [SIGMA] = s->sigma,
+        [EPOCHS] = (double)s->epochs,
+        [TRAIN_LEN] = (double)s->train_len,
+        [TEST_LEN] = (double)s->test_len,
+        [BATCH] = (double)s->batch,
+        [SEED] = (double)s->seed,
+        [SIGMA] = s->sigma,
         [RAW] = PIXELS,
     };
     fprintf(page->file, "%.15g", values[field->what]);
@@ -113,11 +116,12 @@ static void write_pca_words(struct page *page, const struct field *field)
               page->file);
         return;
     }
-    fprintf(page->file,
-            "PCA is the best linear code: from the %zu training faces there are only %zu components, "
-            "which restore those faces without loss; from all %zu faces that might have been trained "
-            "on, it has as many components as the code has numbers.",
-            p[FIT_TRAIN].faces, p[FIT_TRAIN].components, p[FIT_ALL].faces);
+    fprintf(
+        page->file,
+        "PCA is the best linear code: from the %zu training faces there are only %zu components, "
+        "which restore those faces without loss; from all %zu faces that might have been trained "
+        "on, it has as many components as the code has numbers.",
+        p[FIT_TRAIN].faces, p[FIT_TRAIN].components, p[FIT_ALL].faces);
 }
 
 static void write_vae_words(struct page *page, const struct field *field)
@@ -126,11 +130,12 @@ static void write_vae_words(struct page *page, const struct field *field)
     if (!page->results->networks[VAE].have) {
         return;
     }
-    fprintf(page->file,
-            "This one has a code of %.0f numbers and a KL weight of %g, which stands for a decoder of "
-            "standard deviation %.3f.",
-            page->results->networks[VAE].code_len, page->results->vae.kl_weight,
-            sqrt(page->results->vae.kl_weight / 2));
+    fprintf(
+        page->file,
+        "This one has a code of %.0f numbers and a KL weight of %g, which stands for a decoder of "
+        "standard deviation %.3f.",
+        page->results->networks[VAE].code_len, page->results->vae.kl_weight,
+        sqrt(page->results->vae.kl_weight / 2));
 }
 
 /* ---- Pictures -------------------------------------------------------------------------------- */
@@ -186,18 +191,18 @@ static void write_network_db(struct page *page, const struct field *field)
 
 static void write_filter(struct page *page, const struct field *field)
 {
-    const struct filter_result *f = &page->results->filters[field->what];
+    const struct baseline_result *f = &page->results->baselines[field->what];
     write_outcome(page, &f->outcome[field->side], f->name);
 }
 
 static void write_filter_db(struct page *page, const struct field *field)
 {
-    write_db(page, &page->results->filters[field->what].outcome[field->side]);
+    write_db(page, &page->results->baselines[field->what].outcome[field->side]);
 }
 
 static void write_filter_name(struct page *page, const struct field *field)
 {
-    const char *name = page->results->filters[field->what].name;
+    const char *name = page->results->baselines[field->what].name;
     fprintf(page->file, "%c%s", name[0] >= 'a' && name[0] <= 'z' ? name[0] - 'a' + 'A' : name[0],
             name + 1);
 }
@@ -332,21 +337,20 @@ static void write_vae_table(struct page *page, const struct field *field)
 
 /* ---- The page -------------------------------------------------------------------------------- */
 
-#define NETWORK_FIELDS(name, number)                           \
-    {name "_train", write_network, number, TRAIN},             \
-        {name "_unseen", write_network, number, UNSEEN},       \
-        {name "_train_db", write_network_db, number, TRAIN},   \
-    {                                                          \
-        name "_unseen_db", write_network_db, number, UNSEEN    \
+#define NETWORK_FIELDS(name, number)                         \
+    {name "_train", write_network, number, TRAIN},           \
+        {name "_unseen", write_network, number, UNSEEN},     \
+        {name "_train_db", write_network_db, number, TRAIN}, \
+    {                                                        \
+        name "_unseen_db", write_network_db, number, UNSEEN  \
     }
 
-#define FILTER_FIELDS(name, number)                            \
-    {name "_train", write_filter, number, TRAIN},              \
-        {name "_unseen", write_filter, number, UNSEEN},        \
-        {name "_train_db", write_filter_db, number, TRAIN},    \
-        {name "_unseen_db", write_filter_db, number, UNSEEN},  \
-    {                                                          \
-        name "_name", write_filter_name, number, UNSEEN        \
+#define FILTER_FIELDS(name, number)                                                               \
+    {name "_train", write_filter, number, TRAIN}, {name "_unseen", write_filter, number, UNSEEN}, \
+        {name "_train_db", write_filter_db, number, TRAIN},                                       \
+        {name "_unseen_db", write_filter_db, number, UNSEEN},                                     \
+    {                                                                                             \
+        name "_name", write_filter_name, number, UNSEEN                                           \
     }
 
 static const struct field fields[] = {

@@ -87,8 +87,8 @@ static int measure_bound(struct bound *b, const struct study *study, cae_model *
     const double variance = kl_weight / 2;
     b->squared_error = (double)sampled;
     b->divergence = ((double)with_divergence - (double)plain) * PIXELS;
-    b->reconstruction = -PIXELS / 2.0 *
-                        (b->squared_error / variance + log(2 * 3.14159265358979323846 * variance));
+    b->reconstruction =
+        -PIXELS / 2.0 * (b->squared_error / variance + log(2 * 3.14159265358979323846 * variance));
     return result;
 }
 
@@ -97,8 +97,8 @@ static int draw_samples(struct results *results, const cae_model *model)
     const size_t len = SHOWN * (size_t)results->networks[VAE].code_len;
     float *codes = calloc(len, sizeof *codes);
     results->vae.samples = calloc(SHOWN, PIXELS * sizeof(float));
-    int result = codes != NULL && results->vae.samples != NULL ? DONE
-                                                               : out_of_memory(results->study);
+    int result =
+        codes != NULL && results->vae.samples != NULL ? DONE : out_of_memory(results->study);
     if (result == DONE &&
         (cae_add_noise(codes, len, 1, results->study->seed) != CAE_OK ||
          cae_decode(model, codes, SHOWN, SIDE, SIDE, results->vae.samples) != CAE_OK)) {
@@ -128,8 +128,8 @@ static int collect_network(struct results *results, size_t n)
     cae_model *model = NULL;
     char *path = study_path(study, networks[n].name, ".safetensors");
     char *curve = study_path(study, networks[n].name, ".csv");
-    int result = path != NULL && curve != NULL ? curve_read(&r->curve, curve)
-                                               : out_of_memory(study);
+    int result =
+        path != NULL && curve != NULL ? curve_read(&r->curve, curve) : out_of_memory(study);
     if (result != DONE || access(path, F_OK) != 0) {
         goto done;
     }
@@ -156,14 +156,20 @@ done:
 
 enum { CHOSEN_ON = 64 }; /* training faces that filters' settings are chosen on, at most */
 
-static const struct {
-    enum filter_kind kind;
-    const char *name; /* with the setting */
-} filter_kinds[FILTERS] = {
-    [BLUR] = {FILTER_BLUR, "Gaussian blur, sigma %.4g pixels"},
-    [MEDIAN] = {FILTER_MEDIAN, "median of %.4g rows and columns"},
-    [NON_LOCAL] = {FILTER_NLM, "non-local means, h = %.4g sigma"},
-};
+static void name_filter(struct baseline_result *r, const struct filter *f)
+{
+    switch (f->kind) {
+    case FILTER_BLUR:
+        snprintf(r->name, sizeof r->name, "Gaussian blur, sigma %.2f pixels", f->strength);
+        break;
+    case FILTER_MEDIAN:
+        snprintf(r->name, sizeof r->name, "median of %zu x %zu", f->side, f->side);
+        break;
+    case FILTER_NLM:
+        snprintf(r->name, sizeof r->name, "non-local means, h = %.2f sigma", f->strength);
+        break;
+    }
+}
 
 /* The faces of a set and their noisy versions, as filters take them. */
 static int noisy_faces(const struct study *study, enum side side, struct filter_images *images)
@@ -183,13 +189,12 @@ static int choose_filter(const struct study *study, struct filter_images images,
     double psnr = 0;
     float *clean = outcome_input(&study->train, 0, study->seed);
     images.count = images.count < CHOSEN_ON ? images.count : CHOSEN_ON;
-    const bool chosen =
-        clean != NULL && filter_choose(kind, &images, clean, filter, &psnr);
+    const bool chosen = clean != NULL && filter_choose(kind, &images, clean, filter, &psnr);
     free(clean);
     return chosen ? DONE : out_of_memory(study);
 }
 
-static int judge_filter(struct filter_result *r, const struct study *study,
+static int judge_filter(struct baseline_result *r, const struct study *study,
                         const struct filter *filter, const struct filter_images *images,
                         enum side side)
 {
@@ -202,11 +207,11 @@ static int judge_filter(struct filter_result *r, const struct study *study,
     return result;
 }
 
-static int collect_filter(struct results *results, enum filter f,
-                          const struct filter_images images[SIDES])
+static int collect_baseline(struct results *results, enum baseline f,
+                            const struct filter_images images[SIDES])
 {
     const struct study *study = results->study;
-    struct filter_result *r = &results->filters[f];
+    struct baseline_result *r = &results->baselines[f];
     struct filter filter;
     if (f == NOISY) {
         snprintf(r->name, sizeof r->name, "noisy input");
@@ -214,27 +219,29 @@ static int collect_filter(struct results *results, enum filter f,
                    ? outcome_judge(&r->outcome[UNSEEN], &study->test, images[UNSEEN].noisy)
                    : FAILED;
     }
-    if (choose_filter(study, images[TRAIN], filter_kinds[f].kind, &filter) != DONE) {
+    static const enum filter_kind kinds[BASELINES] = {
+        [BLUR] = FILTER_BLUR, [MEDIAN] = FILTER_MEDIAN, [NON_LOCAL] = FILTER_NLM};
+    if (choose_filter(study, images[TRAIN], kinds[f], &filter) != DONE) {
         return FAILED;
     }
-    snprintf(r->name, sizeof r->name, filter_kinds[f].name, filter.setting);
+    name_filter(r, &filter);
     return judge_filter(r, study, &filter, &images[TRAIN], TRAIN) == DONE
                ? judge_filter(r, study, &filter, &images[UNSEEN], UNSEEN)
                : FAILED;
 }
 
-static int collect_filters(struct results *results)
+static int collect_baselines(struct results *results)
 {
     struct filter_images images[SIDES] = {{0}};
     int result = noisy_faces(results->study, TRAIN, &images[TRAIN]);
     if (result == DONE) {
         result = noisy_faces(results->study, UNSEEN, &images[UNSEEN]);
     }
-    for (enum filter f = NOISY; f < FILTERS && result == DONE; f++) {
+    for (enum baseline f = NOISY; f < BASELINES && result == DONE; f++) {
         if (progress_is_due()) {
             progress("report: filters");
         }
-        result = collect_filter(results, f, images);
+        result = collect_baseline(results, f, images);
     }
     free((void *)(uintptr_t)images[TRAIN].noisy);
     free((void *)(uintptr_t)images[UNSEEN].noisy);
@@ -303,7 +310,7 @@ int results_collect(struct results *results, const struct study *study)
         result = collect_network(results, n);
     }
     if (result == DONE) {
-        result = collect_filters(results);
+        result = collect_baselines(results);
     }
     for (enum fit fit = FIT_TRAIN; fit < FITS && result == DONE && pca_available(); fit++) {
         result = collect_pca(results, fit);
@@ -318,8 +325,8 @@ void results_free(struct results *results)
         for (size_t n = 0; n < NETWORKS; n++) {
             outcome_free(&results->networks[n].outcome[side]);
         }
-        for (size_t f = 0; f < FILTERS; f++) {
-            outcome_free(&results->filters[f].outcome[side]);
+        for (size_t f = 0; f < BASELINES; f++) {
+            outcome_free(&results->baselines[f].outcome[side]);
         }
         for (size_t f = 0; f < FITS; f++) {
             outcome_free(&results->pca[f].outcome[side]);

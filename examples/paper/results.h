@@ -18,7 +18,7 @@ enum side { TRAIN, UNSEEN, SIDES };
 /* The evidence lower bound of a variational autoencoder, in nats per face (Kingma and Welling 2014,
  * equations 3 and 10), for a Gaussian decoder whose variance the KL weight stands for. */
 struct bound {
-    double squared_error; /* with a sampled code: mean over pixels */
+    double squared_error;              /* with a sampled code: mean over pixels */
     double reconstruction, divergence; /* log p(x|z); KL of the code to the standard normal */
 };
 
@@ -26,14 +26,14 @@ struct network_result {
     bool have; /* it has been trained to the end */
     struct curve curve;
     double parameters, code_len, code_floats_bytes;
-    char kernels[8];      /* the tier it runs on here */
-    double bytes[SIDES];  /* of the compressed file; NaN where there is none */
+    char kernels[8];     /* the tier it runs on here */
+    double bytes[SIDES]; /* of the compressed file; NaN where there is none */
     struct outcome outcome[SIDES];
 };
 
-enum filter { NOISY, BLUR, MEDIAN, NON_LOCAL, FILTERS };
+enum baseline { NOISY, BLUR, MEDIAN, NON_LOCAL, BASELINES };
 
-struct filter_result {
+struct baseline_result {
     char name[64]; /* with its parameter */
     struct outcome outcome[SIDES];
 };
@@ -48,7 +48,7 @@ struct pca_result {
 struct results {
     const struct study *study;
     struct network_result networks[NETWORKS];
-    struct filter_result filters[FILTERS];
+    struct baseline_result baselines[BASELINES];
     struct pca_result pca[FITS];
     struct {
         double kl_weight;

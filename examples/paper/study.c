@@ -14,6 +14,7 @@
 
 #include "file.h"
 #include "message.h"
+#include "people.h"
 #include "random.h"
 
 const struct network networks[NETWORKS] = {
@@ -73,28 +74,92 @@ static int check_sizes(const struct image_set *set)
     return DONE;
 }
 
-/* Loads the folders data/train and data/val. */
+static int load(const struct study *study, const char *folder, struct image_set *set)
+{
+    return image_set_load(set, folder, 0, 1, &study->preparation) == DONE ? check_sizes(set)
+                                                                          : FAILED;
+}
+
+/* Leaves the first `wanted` images of a set. */
+static int keep_first(struct image_set *set, size_t wanted)
+{
+    struct image_set first;
+    bool *moves = calloc(set->len, sizeof *moves);
+    for (size_t i = 0; moves != NULL && i < wanted; i++) {
+        moves[i] = true;
+    }
+    const int result =
+        moves != NULL ? image_set_part(set, moves, &first) : fail("%s: out of memory", set->folder);
+    free(moves);
+    if (result == DONE) {
+        image_set_free(set);
+        *set = first;
+    }
+    return result;
+}
+
+/* Sets people aside until there are enough of their faces to measure on, as few as that takes. */
+static int set_apart(struct study *study)
+{
+    struct people_split split = {0};
+    const size_t len = study->all.len;
+    int result = FAILED;
+    for (size_t wanted = study->test_len; wanted < len; wanted++) {
+        people_split_free(&split);
+        result = people_split(&split, study->all.names, len, ((double)wanted + 0.5) / (double)len,
+                              study->seed, study->data);
+        if (result != DONE || split.images_apart >= study->test_len) {
+            break;
+        }
+    }
+    if (result == DONE) {
+        result = image_set_part(&study->all, split.apart, &study->test);
+    }
+    people_split_free(&split);
+    return result;
+}
+
+static int check_enough(const char *folder, size_t len, size_t wanted, const char *option)
+{
+    return len >= wanted
+               ? DONE
+               : fail("%s: %zu usable faces, and %s asks for %zu", folder, len, option, wanted);
+}
+
+/* Loads data/train and data/val. */
 static int load_two(struct study *study, const char *train, const char *test)
 {
-    return image_set_load(&study->all, train, 0, 1) == DONE &&
-                   image_set_load(&study->test, test, study->test_len, 1) == DONE
-               ? DONE
-               : FAILED;
+    return load(study, train, &study->all) == DONE ? load(study, test, &study->test) : FAILED;
 }
 
-static int check_enough(const struct study *study)
+/* Loads everyone's faces and sets some people aside. */
+static int load_one(struct study *study)
 {
-    if (study->all.len < study->train_len) {
-        return fail("%s: %zu usable faces to train on, and --train asks for %zu", study->all.folder,
-                    study->all.len, study->train_len);
+    if (load(study, study->data, &study->all) != DONE ||
+        check_enough(study->data, study->all.len, study->train_len + study->test_len,
+                     "--train with --test") != DONE) {
+        return FAILED;
     }
-    if (study->test.len < study->test_len) {
-        return fail("%s: %zu usable faces to measure on, and --test asks for %zu",
-                    study->test.folder, study->test.len, study->test_len);
-    }
-    return check_sizes(&study->all) == DONE ? check_sizes(&study->test) : FAILED;
+    return set_apart(study);
 }
 
+static int load_both(struct study *study)
+{
+    char *train = file_join(study->data, "train"), *test = file_join(study->data, "val");
+    int result = FAILED;
+    if (train == NULL || test == NULL) {
+        fail("%s: out of memory", study->data);
+    } else if (is_folder(train) && is_folder(test)) {
+        result = load_two(study, train, test);
+    } else {
+        result = load_one(study);
+    }
+    free(train);
+    free(test);
+    return result;
+}
+
+/* Draws the faces to train on. */
 static int pick_train(struct study *study)
 {
     size_t *numbers = draw(study->seed, study->all.len, study->train_len);
@@ -107,22 +172,13 @@ static int pick_train(struct study *study)
 
 int study_load(struct study *study)
 {
-    char *train = file_join(study->data, "train"), *test = file_join(study->data, "val");
-    int result = train != NULL && test != NULL ? DONE : fail("%s: out of memory", study->data);
-    if (result == DONE) {
-        result = is_folder(train) && is_folder(test)
-                     ? load_two(study, train, test)
-                     : fail("%s: no folders train and val", study->data);
+    if (load_both(study) != DONE ||
+        check_enough(study->all.folder, study->all.len, study->train_len, "--train") != DONE ||
+        check_enough(study->test.folder, study->test.len, study->test_len, "--test") != DONE ||
+        keep_first(&study->test, study->test_len) != DONE) {
+        return FAILED;
     }
-    if (result == DONE) {
-        result = check_enough(study);
-    }
-    if (result == DONE) {
-        result = pick_train(study);
-    }
-    free(train);
-    free(test);
-    return result;
+    return pick_train(study);
 }
 
 void study_free(struct study *study)

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "images.h"
+#include "image_set.h"
 
 enum { SIDE = 64, PIXELS = SIDE * SIDE }; /* the faces of the paper: grey, 64 x 64 */
 enum { TEST_EVERY = 10 };                 /* epochs from one look at the unseen faces to the next */
@@ -35,13 +35,13 @@ struct study {
     double sigma; /* of the noise, on the 0-255 scale */
     uint64_t seed;
     bool reproducible, resume;
-    bool chosen[NETWORKS]; /* to be trained by this run */
+    struct preparation preparation; /* of each image, before it is looked at */
+    bool chosen[NETWORKS];          /* to be trained by this run */
 
     /* Faces, all SIDE x SIDE. */
     struct image_set all;   /* everyone that may be trained on */
     struct image_set train; /* drawn from them by the seed */
     struct image_set test;  /* other people */
-    size_t skipped;         /* files that could not be used */
 };
 
 /* Loads the faces: from data/train and data/val where there are such folders, else from `data`

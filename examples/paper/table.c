@@ -9,7 +9,7 @@
 
 struct column {
     const char *name;
-    const struct outcome *outcome; /* [SIDES] */
+    const struct outcome *outcome;               /* [SIDES] */
     const struct network_result *network, *goal; /* NULL: not a network; the SAE of its task */
     double code_len;
 };
@@ -211,15 +211,15 @@ void table_compress(const struct results *results, FILE *file)
 
 void table_denoise(const struct results *results, FILE *file)
 {
-    struct column columns[2 + FILTERS] = {
+    struct column columns[2 + BASELINES] = {
         network_column(results, "CAE", CAE_DENOISE, SAE_DENOISE),
         network_column(results, "SAE", SAE_DENOISE, SAE_DENOISE),
     };
-    for (size_t f = 0; f < FILTERS; f++) {
-        columns[2 + f] = (struct column){results->filters[f].name, results->filters[f].outcome,
+    for (size_t f = 0; f < BASELINES; f++) {
+        columns[2 + f] = (struct column){results->baselines[f].name, results->baselines[f].outcome,
                                          NULL, NULL, NAN};
     }
-    const struct table t = {file, columns, 2 + FILTERS};
+    const struct table t = {file, columns, 2 + BASELINES};
     begin_table(&t);
     write_row(&t, "Parameters", 0, parameters);
     write_row(&t, "Numbers in the code", 0, code_len);
@@ -247,12 +247,16 @@ void table_vae(const struct results *results, FILE *file)
           "face</th><th scope=\"col\">training faces</th><th scope=\"col\">unseen people</th></tr>"
           "</thead><tbody>\n",
           file);
-    fprintf(file, "<tr><th scope=\"row\">Reconstruction, log p(x|z)</th><td>%.0f</td><td>%.0f</td></tr>\n",
-            b[TRAIN].reconstruction, b[UNSEEN].reconstruction);
+    fprintf(
+        file,
+        "<tr><th scope=\"row\">Reconstruction, log p(x|z)</th><td>%.0f</td><td>%.0f</td></tr>\n",
+        b[TRAIN].reconstruction, b[UNSEEN].reconstruction);
+    fprintf(
+        file,
+        "<tr><th scope=\"row\">Divergence of the code, KL</th><td>%.1f</td><td>%.1f</td></tr>\n",
+        b[TRAIN].divergence, b[UNSEEN].divergence);
     fprintf(file,
-            "<tr><th scope=\"row\">Divergence of the code, KL</th><td>%.1f</td><td>%.1f</td></tr>\n",
-            b[TRAIN].divergence, b[UNSEEN].divergence);
-    fprintf(file, "<tr><th scope=\"row\">Bound: their difference</th><td>%.0f</td><td>%.0f</td></tr>\n",
+            "<tr><th scope=\"row\">Bound: their difference</th><td>%.0f</td><td>%.0f</td></tr>\n",
             b[TRAIN].reconstruction - b[TRAIN].divergence,
             b[UNSEEN].reconstruction - b[UNSEEN].divergence);
     fprintf(file,

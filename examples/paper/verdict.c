@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ADD(v, ...) \
-    snprintf((v)->evidence + strlen((v)->evidence), \
-             sizeof (v)->evidence - strlen((v)->evidence), __VA_ARGS__)
+#define ADD(v, ...)                                                                              \
+    snprintf((v)->evidence + strlen((v)->evidence), sizeof(v)->evidence - strlen((v)->evidence), \
+             __VA_ARGS__)
 
 const char *verdict_word(enum ruling ruling)
 {
@@ -56,8 +56,7 @@ static void judge_parameters(const struct results *r, struct verdict *v)
     if (!have(r, SAE_COMPRESS, CAE_COMPRESS)) {
         return;
     }
-    const double s = r->networks[SAE_COMPRESS].parameters,
-                 c = r->networks[CAE_COMPRESS].parameters;
+    const double s = r->networks[SAE_COMPRESS].parameters, c = r->networks[CAE_COMPRESS].parameters;
     v->ruling = c < s ? HELD : NOT_HELD;
     ADD(v, "%.0f parameters against %.0f: %.0f times fewer.", c, s, s / c);
 }
@@ -100,18 +99,19 @@ static void judge_filters(const struct results *r, struct verdict *v)
     }
     bool beats[SIDES] = {true, true};
     for (enum side side = TRAIN; side < SIDES; side++) {
-        for (enum filter f = BLUR; f < FILTERS; f++) {
-            beats[side] = beats[side] && c[side].mse < r->filters[f].outcome[side].mse;
+        for (enum baseline f = BLUR; f < BASELINES; f++) {
+            beats[side] = beats[side] && c[side].mse < r->baselines[f].outcome[side].mse;
         }
     }
     v->ruling = rule(beats[TRAIN], beats[UNSEEN]);
     ADD(v, "On unseen people: CAE %.2f dB", c[UNSEEN].psnr);
-    for (enum filter f = NOISY; f < FILTERS; f++) {
-        ADD(v, "; %s %.2f dB", r->filters[f].name, r->filters[f].outcome[UNSEEN].psnr);
+    for (enum baseline f = NOISY; f < BASELINES; f++) {
+        ADD(v, "; %s %.2f dB", r->baselines[f].name, r->baselines[f].outcome[UNSEEN].psnr);
     }
-    const bool blur = r->filters[BLUR].outcome[UNSEEN].mse < c[UNSEEN].mse;
-    ADD(v, ". %s", blur ? "A plain Gaussian blur beats the network on people it has not seen."
-                        : "The network beats a plain Gaussian blur.");
+    const bool blur = r->baselines[BLUR].outcome[UNSEEN].mse < c[UNSEEN].mse;
+    ADD(v, ". %s",
+        blur ? "A plain Gaussian blur beats the network on people it has not seen."
+             : "The network beats a plain Gaussian blur.");
 }
 
 void verdicts_find(const struct results *results, struct verdict verdicts[VERDICTS])

@@ -14,7 +14,8 @@
 #include "score.h"
 
 struct eval_options {
-    const char *model, *folder;
+    const char *model, *folder, *crop, *size;
+    struct preparation preparation;
     size_t limit;
     double sigma;
     uint64_t seed;
@@ -26,6 +27,8 @@ static bool parse(struct eval_options *o, int argc, char **argv, int *exit_code)
     const struct operand operands[] = {{"MODEL", &o->model}, {"DIR", &o->folder}, {NULL, NULL}};
     const struct option options[] = {
         COUNT_OPTION("limit", &o->limit, 1, 1e9, "N", "only the first N files by name"),
+        TEXT_OPTION("crop", &o->crop, "X,Y,WxH", CROP_HELP),
+        TEXT_OPTION("size", &o->size, "WxH", SIZE_HELP),
         REAL_OPTION("noise", &o->sigma, 0, 255, "SIGMA", "noise on the input, of 255"),
         SEED_OPTION("seed", &o->seed, "S", "which noise"),
         SWITCH_OPTION("json", &o->json, "print one line of JSON"),
@@ -44,7 +47,11 @@ static bool parse(struct eval_options *o, int argc, char **argv, int *exit_code)
             "file's name. With noise, input_psnr and input_ssim are those of the noisy input.\n"
             "In JSON, null stands for the PSNR of identical images and for what there is not.\n",
     };
-    return options_parse(&line, argc, argv, exit_code);
+    if (!options_parse(&line, argc, argv, exit_code)) {
+        return false;
+    }
+    *exit_code = preparation_parse(&o->preparation, line.command, o->crop, o->size);
+    return *exit_code == DONE;
 }
 
 static void print_json_number(const char *name, double value)
@@ -108,7 +115,7 @@ int eval_main(int argc, char **argv)
     size_t shape[3];
     int result = FAILED;
     if (model_load(&model, o.model) != DONE || model_shape(model, o.model, shape) != DONE ||
-        image_set_load(&set, o.folder, o.limit, shape[0]) != DONE) {
+        image_set_load(&set, o.folder, o.limit, shape[0], &o.preparation) != DONE) {
         goto done;
     }
     if (o.sigma < 0) {

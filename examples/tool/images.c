@@ -1,21 +1,19 @@
 /*
- * Images, folders of images, channels and floats: see images.h. The file formats themselves are in
- * pngio.c and pnmio.c.
+ * Images, their channels and their floats: see images.h. The file formats themselves are in pngio.c,
+ * jpegio.c and pnmio.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "images.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "file.h"
+#include "jpegio.h"
 #include "message.h"
 #include "pngio.h"
 #include "pnmio.h"
@@ -62,10 +60,12 @@ int image_load(struct image *image, const char *path)
     }
     if (pngio_recognise(data, size)) {
         result = pngio_read(image, data, size, path);
+    } else if (jpegio_recognise(data, size)) {
+        result = jpegio_read(image, data, size, path);
     } else if (pnmio_recognise(data, size)) {
         result = pnmio_read(image, data, size, path);
     } else {
-        result = fail("%s: not a PNG, PGM or PPM image", path);
+        result = fail("%s: not a PNG, JPEG, PGM or PPM image", path);
     }
     if (result != DONE) {
         image_free(image);
@@ -74,7 +74,7 @@ int image_load(struct image *image, const char *path)
     return result;
 }
 
-static bool ends_with(const char *name, const char *ending)
+bool image_name_ends(const char *name, const char *ending)
 {
     const size_t name_len = strlen(name), ending_len = strlen(ending);
     return name_len > ending_len && strcasecmp(name + name_len - ending_len, ending) == 0;
@@ -82,13 +82,14 @@ static bool ends_with(const char *name, const char *ending)
 
 static int write_image(const struct image *image, FILE *file, const char *path)
 {
-    if (ends_with(path, ".pgm") && image->channels != 1) {
+    if (image_name_ends(path, ".pgm") && image->channels != 1) {
         return fail("%s: a PGM has no colour; name it .ppm or .png", path);
     }
-    if (ends_with(path, ".ppm") && image->channels != 3) {
+    if (image_name_ends(path, ".ppm") && image->channels != 3) {
         return fail("%s: a PPM has three channels; name it .pgm or .png", path);
     }
-    if (ends_with(path, ".pgm") || ends_with(path, ".ppm") || ends_with(path, ".pnm")) {
+    if (image_name_ends(path, ".pgm") || image_name_ends(path, ".ppm") ||
+        image_name_ends(path, ".pnm")) {
         return pnmio_write(image, file, path);
     }
     return pngio_write(image, file, path, PNGIO_COMPRESSED);
@@ -189,156 +190,4 @@ void image_from_floats(struct image *image, const float *values)
             image->pixels[i * channels + c] = pixel_from_float(*values++);
         }
     }
-}
-
-/* ---- Folders --------------------------------------------------------------------------------- */
-
-static bool is_image_name(const char *name)
-{
-    return name[0] != '.' && (ends_with(name, ".png") || ends_with(name, ".pgm") ||
-                              ends_with(name, ".ppm") || ends_with(name, ".pnm"));
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Appends a copy of `name`; the array grows by doubling at powers of two. */
-static int add_name(struct image_set *set, const char *name)
-{
-    if ((set->len & (set->len - 1)) == 0) {
-        const size_t capacity = set->len == 0 ? 1 : 2 * set->len;
-        char **names = realloc(set->names, capacity * sizeof *names);
-        if (names == NULL) {
-            return FAILED;
-        }
-        set->names = names;
-    }
-    set->names[set->len] = strdup(name);
-    return set->names[set->len++] != NULL ? DONE : FAILED;
-}
-
-static int list_names(struct image_set *set, const char *folder)
-{
-    DIR *directory = opendir(folder);
-    if (directory == NULL) {
-        return fail("%s: %s", folder, strerror(errno));
-    }
-    int result = DONE;
-    errno = 0;
-    for (struct dirent *entry; result == DONE && (entry = readdir(directory)) != NULL; errno = 0) {
-        if (is_image_name(entry->d_name) && add_name(set, entry->d_name) != DONE) {
-            result = fail("%s: out of memory", folder);
-        }
-    }
-    if (result == DONE && errno != 0) {
-        result = fail("%s: %s", folder, strerror(errno));
-    }
-    closedir(directory);
-    if (result == DONE && set->len == 0) {
-        result = fail("%s: no .png, .pgm, .ppm or .pnm files in this folder", folder);
-    }
-    return result;
-}
-
-static void drop_names_beyond(struct image_set *set, size_t limit)
-{
-    while (limit != 0 && set->len > limit) {
-        free(set->names[--set->len]);
-    }
-}
-
-static int load_one(struct image_set *set, size_t index, size_t channels, unsigned *said)
-{
-    char *path = file_join(set->folder, set->names[index]);
-    if (path == NULL) {
-        return fail("%s: out of memory", set->folder);
-    }
-    struct image *image = &set->images[index];
-    int result = image_load(image, path);
-    if (result == DONE) {
-        result = image_set_channels(image, channels, path);
-    }
-    if (result == DONE) {
-        image_note_changes(image, path, said);
-    }
-    free(path);
-    return result;
-}
-
-int image_set_load(struct image_set *set, const char *folder, size_t limit, size_t channels)
-{
-    *set = (struct image_set){0};
-    int result = list_names(set, folder);
-    if (result != DONE) {
-        goto done;
-    }
-    qsort(set->names, set->len, sizeof *set->names, by_bytes);
-    drop_names_beyond(set, limit);
-    set->folder = strdup(folder);
-    set->images = calloc(set->len, sizeof *set->images);
-    if (set->folder == NULL || set->images == NULL) {
-        result = fail("%s: out of memory", folder);
-        goto done;
-    }
-    unsigned said = 0;
-    for (size_t i = 0; i < set->len && result == DONE; i++) {
-        result = load_one(set, i, channels, &said);
-        if (progress_is_due()) {
-            progress("%s: %zu of %zu images read", folder, i + 1, set->len);
-        }
-    }
-    progress_end();
-done:
-    if (result != DONE) {
-        image_set_free(set);
-    }
-    return result;
-}
-
-static int copy_image(struct image *image, const struct image *from, const char *path)
-{
-    if (image_new(image, from->channels, from->height, from->width, path) != DONE) {
-        return FAILED;
-    }
-    memcpy(image->pixels, from->pixels, image_len(from));
-    image->changes = from->changes;
-    return DONE;
-}
-
-int image_set_pick(struct image_set *set, const struct image_set *from, const size_t *numbers,
-                   size_t len)
-{
-    *set = (struct image_set){.folder = strdup(from->folder),
-                              .names = calloc(len, sizeof *set->names),
-                              .images = calloc(len, sizeof *set->images)};
-    int result = set->folder != NULL && set->names != NULL && set->images != NULL
-                     ? DONE
-                     : fail("%s: out of memory", from->folder);
-    for (size_t i = 0; i < len && result == DONE; i++) {
-        set->names[i] = strdup(from->names[numbers[i]]);
-        set->len = i + 1;
-        result = set->names[i] != NULL
-                     ? copy_image(&set->images[i], &from->images[numbers[i]], set->names[i])
-                     : fail("%s: out of memory", from->folder);
-    }
-    if (result != DONE) {
-        image_set_free(set);
-    }
-    return result;
-}
-
-void image_set_free(struct image_set *set)
-{
-    for (size_t i = 0; i < set->len; i++) {
-        free(set->names[i]);
-        if (set->images != NULL) {
-            image_free(&set->images[i]);
-        }
-    }
-    free(set->names);
-    free(set->images);
-    free(set->folder);
-    *set = (struct image_set){0};
 }

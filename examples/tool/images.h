@@ -1,13 +1,14 @@
 /*
  * Images as the tool holds them: 8 bits, 1 or 3 interleaved channels, rows without gaps. Loading by
- * content (PNG, PGM, PPM), saving by the name's ending, whole folders, and the way to and from the
- * library's planar floats.
+ * content (PNG, JPEG, PGM, PPM), saving by the name's ending, and the way to and from the library's
+ * planar floats.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef CAE_TOOL_IMAGES_H
 #define CAE_TOOL_IMAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ size_t image_len(const struct image *image);
 
 int image_load(struct image *image, const char *path);
 
+/* Whether a name ends so, in either case, with something in front. */
+bool image_name_ends(const char *name, const char *ending);
+
 /* .pgm, .ppm and .pnm make a PGM or PPM, every other ending makes a PNG. */
 int image_save(const struct image *image, const char *path);
 
@@ -41,22 +45,5 @@ void image_note_changes(const struct image *image, const char *path, unsigned *s
 /* Pixels to planar floats v / 255, and back: times 255, rounded, clipped. */
 void image_to_floats(const struct image *image, float *values);
 void image_from_floats(struct image *image, const float *values);
-
-/* All images of a folder, in byte order of their names. */
-struct image_set {
-    struct image *images;
-    char **names; /* without the folder */
-    char *folder;
-    size_t len;
-};
-
-/* Loads the first `limit` files (0: all) of a folder whose names end in .png, .pgm, .ppm or .pnm,
- * with the given number of channels. None at all is a failure. */
-int image_set_load(struct image_set *set, const char *folder, size_t limit, size_t channels);
-
-/* A set of its own of the images with these numbers, in this order. */
-int image_set_pick(struct image_set *set, const struct image_set *from, const size_t *numbers,
-                   size_t len);
-void image_set_free(struct image_set *set);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * Errors, notes and the progress line: see message.h. Keeps the only state that the tool's files
- * share: whether to be quiet, and whether a progress line stands on the terminal.
+ * share: the program's name, whether to be quiet, and whether a progress line stands on the terminal.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -11,21 +11,32 @@
 #include <time.h>
 #include <unistd.h>
 
+static const char *program = "cae";
 static bool quiet;
 static bool line_stands;
 static double line_time;
+
+void message_set_program(const char *name)
+{
+    program = name;
+}
+
+const char *message_program(void)
+{
+    return program;
+}
 
 void message_be_quiet(void)
 {
     quiet = true;
 }
 
-/* Prints one line, clear of the progress line. */
+/* Prints one line, clear of the progress line; `kind` stands behind the program's name. */
 PRINTF_LIKE(2, 0)
-static void print_line(const char *prefix, const char *format, va_list values)
+static void print_line(const char *kind, const char *format, va_list values)
 {
     progress_end();
-    fputs(prefix, stderr);
+    fprintf(stderr, "%s: %s", program, kind);
     vfprintf(stderr, format, values);
     fputc('\n', stderr);
 }
@@ -34,7 +45,7 @@ int fail(const char *format, ...)
 {
     va_list values;
     va_start(values, format);
-    print_line("cae: ", format, values);
+    print_line("", format, values);
     va_end(values);
     return FAILED;
 }
@@ -44,7 +55,7 @@ void note(const char *format, ...)
     va_list values;
     va_start(values, format);
     if (!quiet) {
-        print_line("cae: note: ", format, values);
+        print_line("note: ", format, values);
     }
     va_end(values);
 }
@@ -54,7 +65,7 @@ void tell(const char *format, ...)
     va_list values;
     va_start(values, format);
     if (!quiet) {
-        print_line("cae: ", format, values);
+        print_line("", format, values);
     }
     va_end(values);
 }

@@ -1,5 +1,5 @@
 /*
- * What the tool says on standard error: errors, notes and the progress line.
+ * What a program says on standard error, after its name: errors, notes and the progress line.
  *
  * Whoever finds an error says it, once, with the file's name in front; its callers only pass FAILED
  * on. The progress line is drawn on a terminal alone and never mixes with other lines.
@@ -20,13 +20,18 @@
 /* The exit codes of the tool, and what its functions return. */
 enum { DONE = 0, FAILED = 1, USAGE = 2 };
 
+/* The program's name, which every message begins with: "cae" until it is set. The string must last.
+ */
+void message_set_program(const char *name);
+const char *message_program(void);
+
 /* From here on only errors are said (the option --quiet). */
 void message_be_quiet(void);
 
-/* Says "cae: ...". Returns FAILED, so that `return fail(...)` reads well. */
+/* Says "PROGRAM: ...". Returns FAILED, so that `return fail(...)` reads well. */
 int fail(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* Says "cae: note: ...", unless quiet. */
+/* Says "PROGRAM: note: ...", unless quiet. */
 void note(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* Says a line about work that is done, unless quiet. */

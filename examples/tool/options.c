@@ -13,13 +13,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What stands between the program's name and that of its subcommand, if it has one. */
+static const char *gap(const char *command)
+{
+    return command != NULL ? " " : "";
+}
+
+static const char *name_of(const char *command)
+{
+    return command != NULL ? command : "";
+}
+
 int usage_error(const char *command, const char *format, ...)
 {
     va_list values;
     va_start(values, format);
-    fprintf(stderr, "cae %s: ", command);
+    fprintf(stderr, "%s%s%s: ", message_program(), gap(command), name_of(command));
     vfprintf(stderr, format, values);
-    fprintf(stderr, "\nTry `cae %s --help`.\n", command);
+    fprintf(stderr, "\nTry `%s%s%s --help`.\n", message_program(), gap(command), name_of(command));
     va_end(values);
     return USAGE;
 }
@@ -41,7 +52,8 @@ static void print_wrapped(size_t *column, size_t indent, const char *word)
 static void print_usage(const struct command_line *line)
 {
     char word[128];
-    size_t column = (size_t)printf("usage: cae %s", line->command);
+    size_t column = (size_t)printf("usage: %s%s%s", message_program(), gap(line->command),
+                                   name_of(line->command));
     const size_t indent = column;
     for (const struct option *o = line->options; o->name != NULL; o++) {
         const bool argument = o->argument != NULL;

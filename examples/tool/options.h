@@ -1,5 +1,5 @@
 /*
- * The command line: one table per subcommand drives the parser, the usage line and --help.
+ * The command line: one table per program or subcommand drives the parser, the usage line and --help.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -77,7 +77,7 @@ struct operand {
 };
 
 struct command_line {
-    const char *command;
+    const char *command; /* the subcommand; NULL for a program that has none */
     const char *summary; /* one sentence */
     const struct operand *operands;
     const struct option *options; /* without --quiet and --help, which every command has */
@@ -88,7 +88,7 @@ struct command_line {
  * with *exit_code, after --help (0) or an error that has been said (2). */
 bool options_parse(const struct command_line *line, int argc, char **argv, int *exit_code);
 
-/* Says "cae COMMAND: ..." and where help is to be had. Returns USAGE. */
+/* Says "PROGRAM COMMAND: ..." and where help is to be had. Returns USAGE. */
 int usage_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -5,6 +5,8 @@
  */
 #include "random.h"
 
+#include <string.h>
+
 /* The finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection of 64 bits in which each
  * input bit changes about half of the output's. */
 static uint64_t mix(uint64_t x)
@@ -25,11 +27,16 @@ double random_unit(uint64_t seed, enum random_stream stream, uint64_t a, uint64_
     return (double)(random_bits(seed, stream, a, b) >> 11) * 0x1p-53;
 }
 
-uint64_t random_from_name(const char *name)
+uint64_t random_from_bytes(const char *bytes, size_t len)
 {
     uint64_t hash = 0xcbf29ce484222325u;
-    for (; *name != '\0'; name++) {
-        hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
     }
     return hash;
+}
+
+uint64_t random_from_name(const char *name)
+{
+    return random_from_bytes(name, strlen(name));
 }

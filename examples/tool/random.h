@@ -7,6 +7,7 @@
 #ifndef CAE_TOOL_RANDOM_H
 #define CAE_TOOL_RANDOM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* What numbers are for. The values are part of the tool's results: they never change. */
@@ -15,8 +16,9 @@ enum random_stream {
     RANDOM_CROP = 2,        /* where a larger image is cut */
     RANDOM_TRAIN_NOISE = 3, /* seeds for cae_add_noise */
     RANDOM_EVAL_NOISE = 4,
-    RANDOM_FACE = 5, /* the parameters of face number a */
-    RANDOM_DRAW = 6, /* which faces a study trains on */
+    RANDOM_FACE = 5,   /* the parameters of face number a */
+    RANDOM_DRAW = 6,   /* which faces a study trains on */
+    RANDOM_PEOPLE = 7, /* the order of people in a split */
 };
 
 /* 64 well-mixed bits for number (a, b) of a stream. */
@@ -25,7 +27,8 @@ uint64_t random_bits(uint64_t seed, enum random_stream stream, uint64_t a, uint6
 /* The same as a number in [0, 1), a multiple of 2^-53. */
 double random_unit(uint64_t seed, enum random_stream stream, uint64_t a, uint64_t b);
 
-/* FNV-1a over a string's bytes: a number for a name. */
+/* FNV-1a over a string's bytes: a number for a name, or for the first `len` bytes of one. */
 uint64_t random_from_name(const char *name);
+uint64_t random_from_bytes(const char *bytes, size_t len);
 
 #endif

@@ -211,6 +211,19 @@ int score_images(const cae_model *model, const struct image_set *set, double sig
     return DONE;
 }
 
+int score_bytes(const cae_model *model, const struct image_set *set, double *bytes)
+{
+    struct scores sum = {0};
+    const struct scorer s = {.model = model, .set = set, .sum = &sum};
+    for (size_t i = 0; i < set->len; i++) {
+        if (add_bytes(&s, i) != DONE) {
+            return FAILED;
+        }
+    }
+    *bytes = sum.bytes / (double)set->len;
+    return DONE;
+}
+
 int score_check_sizes(const cae_model *model, const struct image_set *set)
 {
     for (size_t i = 0; i < set->len; i++) {

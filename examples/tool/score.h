@@ -10,7 +10,7 @@
 
 #include <cae/cae.h>
 
-#include "images.h"
+#include "image_set.h"
 
 /* PSNR is infinite where an image came back unchanged; NaN stands for what there is not: sizes of a
  * model that cannot compress, scores of the input without noise. */
@@ -32,6 +32,10 @@ int score_images(const cae_model *model, const struct image_set *set, double sig
 /* Image `index` as the network's input: floats with Gaussian noise of `sigma`, as above. */
 int score_input(const struct image_set *set, size_t index, double sigma, uint64_t seed,
                 float *values);
+
+/* The mean size of what cae_compress makes of the images at default quality; NaN when the model
+ * cannot compress. */
+int score_bytes(const cae_model *model, const struct image_set *set, double *bytes);
 
 /* Fails, naming the file, when the model cannot take an image's size. */
 int score_check_sizes(const cae_model *model, const struct image_set *set);

@@ -20,23 +20,25 @@
 #include "message.h"
 #include "model.h"
 #include "options.h"
+#include "people.h"
 #include "score.h"
 #include "train_data.h"
 #include "train_log.h"
 
 struct train_options {
-    const char *model, *data, *validation, *log, *out;
+    const char *model, *data, *validation, *crop, *size, *log, *out;
+    struct preparation preparation;
     size_t limit, epochs, steps, batch, threads, save_every;
-    double learning_rate, sigma;
+    double learning_rate, sigma, validation_fraction;
     uint64_t seed;
-    bool reproducible, resume;
+    bool split_by_person, reproducible, resume;
 };
 
 struct training {
     const struct train_options *options;
     cae_model *model;
     struct train_data data;
-    struct image_set validation; /* empty without --val */
+    struct image_set validation; /* empty if there is nothing to measure on */
     struct train_log log;
     uint64_t step, first_step, last_step; /* done so far, before this run, in the end */
     uint64_t epoch_steps;                 /* steps per epoch */
@@ -50,6 +52,10 @@ struct training {
 /* ---- Options --------------------------------------------------------------------------------- */
 
 static const char details[] =
+    "DIR holds images, or a folder of images for each person; files that cannot be read are named\n"
+    "and left out. --crop 83,92,84x84 --size 64x64 makes of the LFW faces those of LFWcrop.\n"
+    "A person is the image's folder or, without one, its name up to a last _ before a number;\n"
+    "which people --split-by-person sets aside depends on the seed.\n"
     "Larger images are cut at random to the training size, smaller ones are left out. SIGMA is 25\n"
     "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
     "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and tells how to\n"
@@ -58,14 +64,37 @@ static const char details[] =
     "as costs at most one image measured for four trained on. The log has one row per step:\n"
     "epoch,step,loss,val_mse,seconds.\n";
 
+static int check(struct train_options *o)
+{
+    if ((o->epochs == 0) == (o->steps == 0)) {
+        return usage_error("train", "give either --epochs or --steps");
+    }
+    if (o->split_by_person && o->validation != NULL) {
+        return usage_error("train", "--split-by-person and --val: give one of the two");
+    }
+    if (!o->split_by_person && o->validation_fraction > 0) {
+        return usage_error("train", "--val-fraction goes with --split-by-person");
+    }
+    if (o->validation_fraction <= 0) {
+        o->validation_fraction = 0.1;
+    }
+    return preparation_parse(&o->preparation, "train", o->crop, o->size);
+}
+
 static bool parse(struct train_options *o, int argc, char **argv, int *exit_code)
 {
     const struct operand operands[] = {{NULL, NULL}};
     const struct option options[] = {
         REQUIRED_TEXT_OPTION("model", &o->model, "PRESET|FILE", "a preset or an architecture text"),
-        REQUIRED_TEXT_OPTION("data", &o->data, "DIR", "images to train on (PNG, PGM, PPM)"),
+        REQUIRED_TEXT_OPTION("data", &o->data, "DIR", "images to train on (PNG, JPEG, PGM, PPM)"),
         TEXT_OPTION("val", &o->validation, "DIR", "images to measure on"),
+        SWITCH_OPTION("split-by-person", &o->split_by_person,
+                      "measure on images of people who are not trained on"),
+        REAL_OPTION("val-fraction", &o->validation_fraction, 0.001, 0.999, "F",
+                    "about so many of the images; 0.1 unless given"),
         COUNT_OPTION("limit", &o->limit, 1, 1e9, "N", "only the first N files of --data by name"),
+        TEXT_OPTION("crop", &o->crop, "X,Y,WxH", CROP_HELP),
+        TEXT_OPTION("size", &o->size, "WxH", SIZE_HELP),
         COUNT_OPTION("epochs", &o->epochs, 1, 1e9, "N", "train until every image was seen N times"),
         COUNT_OPTION("steps", &o->steps, 1, 1e15, "N",
                      "train until N steps in all; one of the two"),
@@ -91,11 +120,8 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
     if (!options_parse(&line, argc, argv, exit_code)) {
         return false;
     }
-    if ((o->epochs == 0) == (o->steps == 0)) {
-        *exit_code = usage_error("train", "give either --epochs or --steps");
-        return false;
-    }
-    return true;
+    *exit_code = check(o);
+    return *exit_code == DONE;
 }
 
 /* ---- Before the first step ------------------------------------------------------------------- */
@@ -143,20 +169,31 @@ static int prepare_model(struct training *t, size_t shape[3])
     return model_set(t->model, "reproducible", o->reproducible);
 }
 
+static int load_images(struct training *t, size_t channels)
+{
+    const struct train_options *o = t->options;
+    if (image_set_load(&t->data.set, o->data, o->limit, channels, &o->preparation) != DONE) {
+        return FAILED;
+    }
+    if (o->split_by_person) {
+        return people_split_set(&t->data.set, o->validation_fraction, o->seed, &t->validation);
+    }
+    return o->validation == NULL
+               ? DONE
+               : image_set_load(&t->validation, o->validation, 0, channels, &o->preparation);
+}
+
 static int prepare_data(struct training *t, const size_t shape[3])
 {
     const struct train_options *o = t->options;
     t->data.batch = o->batch;
     t->data.seed = o->seed;
     t->data.sigma = o->sigma >= 0 ? o->sigma : model_default_sigma(t->model);
-    if (train_data_load(&t->data, o->data, o->limit, shape) != DONE) {
+    if (load_images(t, shape[0]) != DONE || train_data_start(&t->data, shape) != DONE) {
         return FAILED;
     }
-    if (o->validation == NULL) {
+    if (t->validation.len == 0) {
         return DONE;
-    }
-    if (image_set_load(&t->validation, o->validation, 0, shape[0]) != DONE) {
-        return FAILED;
     }
     /* So often that at most one image is measured for four that are trained on. */
     t->validation_epochs = (4 * t->validation.len - 1) / t->data.set.len + 1;
@@ -280,16 +317,6 @@ static int advance(struct training *t)
     return DONE;
 }
 
-static int say_how_to_resume(const struct training *t, int argc, char **argv)
-{
-    fail("interrupted: saved %s after step %llu of %llu; to go on:", t->options->out,
-         (unsigned long long)t->step, (unsigned long long)t->last_step);
-    fputs("  cae train", stderr);
-    interrupt_print_words(stderr, argc, argv);
-    fputs(t->options->resume ? "\n" : " --resume\n", stderr);
-    return FAILED;
-}
-
 static void say_summary(const struct training *t)
 {
     const double seconds = seconds_now() - t->start;
@@ -300,6 +327,16 @@ static void say_summary(const struct training *t)
     tell("%s: step %llu, last loss %.6f%s, %.1f s, %.0f images/s", t->options->out,
          (unsigned long long)t->step, (double)t->loss, validation, seconds,
          (double)t->images / seconds);
+}
+
+static int say_how_to_resume(const struct training *t, int argc, char **argv)
+{
+    fail("interrupted: saved %s after step %llu of %llu; to go on:", t->options->out,
+         (unsigned long long)t->step, (unsigned long long)t->last_step);
+    fputs("  cae train", stderr);
+    interrupt_print_words(stderr, argc, argv);
+    fputs(t->options->resume ? "\n" : " --resume\n", stderr);
+    return FAILED;
 }
 
 static int train(struct training *t, int argc, char **argv)
@@ -329,7 +366,8 @@ static int train(struct training *t, int argc, char **argv)
 
 int train_main(int argc, char **argv)
 {
-    struct train_options options = {.batch = 50, .learning_rate = 1e-3, .sigma = -1, .seed = 1};
+    struct train_options options = {
+        .batch = 50, .learning_rate = 1e-3, .sigma = -1, .validation_fraction = -1, .seed = 1};
     int exit_code = DONE;
     if (!parse(&options, argc, argv, &exit_code)) {
         return exit_code;

@@ -70,23 +70,19 @@ static void shuffle(struct train_data *data, uint64_t epoch)
     data->order_epoch = epoch;
 }
 
-int train_data_begin(struct train_data *data, const size_t shape[3])
+int train_data_start(struct train_data *data, const size_t shape[3])
 {
     data->channels = shape[0];
     data->height = shape[1];
     data->width = shape[2];
-    if (drop_small_images(data) != DONE || allocate(data) != DONE) {
-        return FAILED;
+    int result = drop_small_images(data);
+    if (result == DONE) {
+        result = allocate(data);
     }
-    shuffle(data, 0);
-    return DONE;
-}
-
-int train_data_load(struct train_data *data, const char *folder, size_t limit,
-                    const size_t shape[3])
-{
-    const int result = image_set_load(&data->set, folder, limit, shape[0]);
-    return result == DONE ? train_data_begin(data, shape) : result;
+    if (result == DONE) {
+        shuffle(data, 0);
+    }
+    return result;
 }
 
 void train_data_free(struct train_data *data)

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "images.h"
+#include "image_set.h"
 
 struct train_data {
     struct image_set set; /* only images that are large enough */
@@ -21,15 +21,10 @@ struct train_data {
     uint64_t order_epoch;
 };
 
-/* Loads a folder for training at the given shape (channels, height, width); the settings batch,
- * sigma and seed are in *data already. Images smaller than the shape are named and left out; it is
- * a failure when none is left. */
-int train_data_load(struct train_data *data, const char *folder, size_t limit,
-                    const size_t shape[3]);
-
-/* The same for images that are in data->set already. */
-int train_data_begin(struct train_data *data, const size_t shape[3]);
-
+/* Gets ready for training at the given shape (channels, height, width); the set and the settings
+ * batch, sigma and seed are in *data already. Images smaller than the shape are named and left out;
+ * it is a failure when none is left. */
+int train_data_start(struct train_data *data, const size_t shape[3]);
 void train_data_free(struct train_data *data);
 
 /* Steps per epoch: every image once, the last batch may be short. */

@@ -196,8 +196,10 @@ static void remove_folder(const char *folder)
 static void load(struct train_data *data, const char *folder, double sigma, uint64_t seed)
 {
     static const size_t shape[3] = {1, SIDE, SIDE};
+    static const struct preparation none;
     *data = (struct train_data){.batch = BATCH, .sigma = sigma, .seed = seed};
-    ck_assert_int_eq(train_data_load(data, folder, 0, shape), DONE);
+    ck_assert_int_eq(image_set_load(&data->set, folder, 0, 1, &none), DONE);
+    ck_assert_int_eq(train_data_start(data, shape), DONE);
     ck_assert_uint_eq(train_data_steps(data), 3);
 }
 

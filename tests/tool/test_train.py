@@ -169,7 +169,9 @@ class Train(tool.Case):
             tool.write("data/" + name, b"junk")
         self.ok(*self.command("m", "--epochs", 1, "--limit", 10))
         self.assertEqual(len(rows("m.csv")), 1 + 3)
-        self.fails(*self.command("m", "--epochs", 1, "--limit", 11), naming="data/999.png")
+        done = self.ok(*self.command("m", "--epochs", 1, "--limit", 11)) # one of them is no image
+        self.assertIn("cae: data/999.png: not a PNG", done.stderr)
+        self.assertIn("data: 1 of 11 images are left out", done.stderr)
 
     def test_colour_becomes_grey_once_said(self):
         tool.make_images("rgb", 3, 16, 16, 3)

@@ -1,0 +1,210 @@
+/*
+ * results.json: every number of the report for other programs. See results.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "results.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cae/cae.h>
+
+#include "file.h"
+#include "message.h"
+#include "verdict.h"
+
+/* What is being written, and whether the next member needs a comma. */
+struct json {
+    FILE *file;
+    bool follows;
+};
+
+static void put_name(struct json *j, const char *name)
+{
+    fprintf(j->file, "%s\"%s\": ", j->follows ? ", " : "", name);
+    j->follows = true;
+}
+
+static void put_number(struct json *j, const char *name, double value)
+{
+    put_name(j, name);
+    if (isfinite(value)) {
+        fprintf(j->file, "%.15g", value);
+    } else {
+        fputs("null", j->file);
+    }
+}
+
+static void put_text(struct json *j, const char *name, const char *text)
+{
+    put_name(j, name);
+    fputc('"', j->file);
+    for (; *text != '\0'; text++) {
+        const unsigned char c = (unsigned char)*text;
+        if (c < 0x20) {
+            fprintf(j->file, "\\u%04x", c);
+        } else {
+            fprintf(j->file, c == '"' || c == '\\' ? "\\%c" : "%c", c);
+        }
+    }
+    fputc('"', j->file);
+}
+
+static void begin(struct json *j, const char *name)
+{
+    if (name != NULL) {
+        put_name(j, name);
+    }
+    fputs("{", j->file);
+    j->follows = false;
+}
+
+static void end(struct json *j)
+{
+    fputs("}\n", j->file);
+    j->follows = true;
+}
+
+static void put_outcome(struct json *j, const char *name, const struct outcome *o)
+{
+    begin(j, name);
+    put_number(j, "mse", o->mse);
+    put_number(j, "psnr", o->psnr);
+    put_number(j, "ssim", o->ssim);
+    end(j);
+}
+
+static void put_outcomes(struct json *j, const struct outcome outcome[SIDES])
+{
+    if (outcome[TRAIN].have) {
+        put_outcome(j, "train", &outcome[TRAIN]);
+    }
+    if (outcome[UNSEEN].have) {
+        put_outcome(j, "unseen", &outcome[UNSEEN]);
+    }
+}
+
+static void put_curve(struct json *j, const struct curve *curve)
+{
+    const struct point *last = &curve->points[curve->len - 1];
+    put_number(j, "epochs", (double)curve->len);
+    put_number(j, "train_loss", results_last(curve, false));
+    put_number(j, "unseen_loss", results_last(curve, true));
+    put_number(j, "seconds", last->seconds);
+    put_number(j, "cpu_seconds", last->cpu_seconds);
+}
+
+static void put_bound(struct json *j, const char *name, const struct bound *b)
+{
+    begin(j, name);
+    put_number(j, "mse_of_sampled_code", b->squared_error);
+    put_number(j, "reconstruction_nats", b->reconstruction);
+    put_number(j, "kl_nats", b->divergence);
+    put_number(j, "elbo_nats", b->reconstruction - b->divergence);
+    end(j);
+}
+
+static void put_network(struct json *j, const struct results *r, size_t n)
+{
+    const struct network_result *network = &r->networks[n];
+    begin(j, networks[n].name);
+    put_number(j, "parameters", network->parameters);
+    put_number(j, "code_floats", network->code_len);
+    put_number(j, "bytes_train", network->bytes[TRAIN]);
+    put_number(j, "bytes_unseen", network->bytes[UNSEEN]);
+    put_text(j, "kernels", network->kernels);
+    put_curve(j, &network->curve);
+    put_outcomes(j, network->outcome);
+    if (n == VAE) {
+        put_number(j, "kl_weight", r->vae.kl_weight);
+        put_bound(j, "bound_train", &r->vae.bound[TRAIN]);
+        put_bound(j, "bound_unseen", &r->vae.bound[UNSEEN]);
+    }
+    end(j);
+}
+
+static void put_study(struct json *j, const struct study *s)
+{
+    begin(j, "study");
+    put_number(j, "epochs", (double)s->epochs);
+    put_number(j, "train", (double)s->train_len);
+    put_number(j, "test", (double)s->test_len);
+    put_number(j, "batch", (double)s->batch);
+    put_number(j, "seed", (double)s->seed);
+    put_number(j, "sigma", s->sigma);
+    put_number(j, "reproducible", s->reproducible);
+    end(j);
+}
+
+static void put_filters(struct json *j, const struct results *r)
+{
+    static const char *const names[BASELINES] = {"noisy", "blur", "median", "nlm"};
+    begin(j, "filters");
+    for (size_t f = 0; f < BASELINES; f++) {
+        begin(j, names[f]);
+        put_text(j, "name", r->baselines[f].name);
+        put_outcomes(j, r->baselines[f].outcome);
+        end(j);
+    }
+    end(j);
+}
+
+static void put_pca(struct json *j, const struct results *r)
+{
+    static const char *const names[FITS] = {"train", "all"};
+    begin(j, "pca");
+    for (size_t f = 0; f < FITS && r->pca[f].outcome[TRAIN].have; f++) {
+        begin(j, names[f]);
+        put_number(j, "faces", (double)r->pca[f].faces);
+        put_number(j, "components", (double)r->pca[f].components);
+        put_outcomes(j, r->pca[f].outcome);
+        end(j);
+    }
+    end(j);
+}
+
+static void put_verdicts(struct json *j, const struct results *r)
+{
+    struct verdict verdicts[VERDICTS];
+    verdicts_find(r, verdicts);
+    begin(j, "verdicts");
+    for (size_t i = 0; i < VERDICTS; i++) {
+        put_text(j, verdicts[i].claim, verdict_word(verdicts[i].ruling));
+    }
+    end(j);
+}
+
+static void put_all(struct json *j, const struct results *r, const char *command)
+{
+    begin(j, NULL);
+    put_text(j, "version", cae_version_string());
+    put_text(j, "command", command);
+    put_study(j, r->study);
+    begin(j, "networks");
+    for (size_t n = 0; n < NETWORKS; n++) {
+        if (r->networks[n].have) {
+            put_network(j, r, n);
+        }
+    }
+    end(j);
+    put_filters(j, r);
+    put_pca(j, r);
+    put_verdicts(j, r);
+    end(j);
+}
+
+int results_save(const struct results *results, const char *command)
+{
+    struct output output;
+    char *path = study_path(results->study, "results", ".json");
+    int result = path != NULL ? output_open(&output, path) : fail("results.json: out of memory");
+    if (result == DONE) {
+        struct json json = {output.file, false};
+        put_all(&json, results, command);
+        result = output_commit(&output);
+    }
+    free(path);
+    return result;
+}

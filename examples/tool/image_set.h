@@ -1,0 +1,40 @@
+/*
+ * The images of a folder, in memory and ready for a network. A folder holds its images itself or,
+ * as the data set LFW does, in one folder for each person; it is never searched deeper.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_TOOL_IMAGE_SET_H
+#define CAE_TOOL_IMAGE_SET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "images.h"
+#include "prepare.h"
+
+struct image_set {
+    struct image *images;
+    char **names; /* below the folder: NAME, or PERSON/NAME; in byte order */
+    char *folder;
+    size_t len;
+    size_t left_out; /* files that could not be taken */
+};
+
+/* Loads the first `limit` files (0: all), in byte order of their names below the folder, whose names
+ * end in .png, .jpg, .jpeg, .pgm, .ppm or .pnm and do not begin with a dot. Folders in it are looked
+ * into only if it holds no such file itself. Each image is prepared as soon as it is read, so that
+ * large ones are in memory one at a time. A file that cannot be read or prepared is named and left
+ * out; it is a failure when none is left. */
+int image_set_load(struct image_set *set, const char *folder, size_t limit, size_t channels,
+                   const struct preparation *preparation);
+void image_set_free(struct image_set *set);
+
+/* A set of its own of the images with these numbers, in this order. */
+int image_set_pick(struct image_set *set, const struct image_set *from, const size_t *numbers,
+                   size_t len);
+
+/* Moves the images whose entry in `moves` is true to a set of their own; both keep their order. */
+int image_set_part(struct image_set *set, const bool *moves, struct image_set *part);
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * JPEG through libjpeg: see jpegio.h. libjpeg would report an error on standard error and end the
+ * program; here it jumps back into `guarded`, and everything that must outlive the jump is kept in
+ * a struct job outside that call. Memory and scans are limited before the first coefficient is read.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "jpegio.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "message.h"
+
+bool jpegio_recognise(const uint8_t *data, size_t size)
+{
+    return size >= 3 && memcmp(data, "\xff\xd8\xff", 3) == 0;
+}
+
+#ifndef HAVE_LIBJPEG
+
+bool jpegio_available(void)
+{
+    return false;
+}
+
+int jpegio_read(struct image *image, const uint8_t *data, size_t size, const char *path)
+{
+    (void)data;
+    (void)size;
+    *image = (struct image){0};
+    return fail("%s: a JPEG: " JPEGIO_MISSING, path);
+}
+
+#else
+
+#include <setjmp.h>
+#include <stdio.h> /* jpeglib.h wants it first */
+
+#include <jpeglib.h>
+
+/* A progressive file may visit every block again with a few bytes: what is drawn in practice comes
+ * in about ten scans. */
+enum { MOST_SCANS = 100 };
+
+struct job {
+    struct jpeg_decompress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf on_error;
+    char message[JMSG_LENGTH_MAX]; /* empty when the error has been said */
+    struct image *image;
+    const uint8_t *data;
+    size_t size;
+    const char *path;
+};
+
+static struct job *job_of(j_common_ptr jpeg)
+{
+    return jpeg->client_data;
+}
+
+static _Noreturn void give_up(j_common_ptr jpeg)
+{
+    struct job *job = job_of(jpeg);
+    jpeg->err->format_message(jpeg, job->message);
+    longjmp(job->on_error, 1);
+}
+
+static _Noreturn void give_up_saying(struct job *job, const char *words)
+{
+    snprintf(job->message, sizeof job->message, "%s", words);
+    longjmp(job->on_error, 1);
+}
+
+/* Levels below zero are warnings: data that is damaged or missing, and made up by libjpeg. */
+static void on_message(j_common_ptr jpeg, int level)
+{
+    if (level < 0) {
+        give_up(jpeg);
+    }
+}
+
+static void count_scans(j_common_ptr jpeg)
+{
+    struct job *job = job_of(jpeg);
+    if (job->jpeg.input_scan_number > MOST_SCANS) {
+        give_up_saying(job, "too many scans");
+    }
+}
+
+/* Runs the work; false when libjpeg jumped out of it. The only setjmp: it has no locals that a jump
+ * could spoil. */
+static bool guarded(struct job *job, void (*work)(struct job *))
+{
+    if (setjmp(job->on_error) != 0) {
+        return false;
+    }
+    work(job);
+    return true;
+}
+
+/* Chooses grey or RGB for what the header tells. */
+static void choose_colour(struct job *job)
+{
+    struct jpeg_decompress_struct *jpeg = &job->jpeg;
+    switch (jpeg->jpeg_color_space) {
+    case JCS_GRAYSCALE:
+        jpeg->out_color_space = JCS_GRAYSCALE;
+        break;
+    case JCS_YCbCr:
+    case JCS_RGB:
+        jpeg->out_color_space = JCS_RGB;
+        break;
+    case JCS_CMYK:
+    case JCS_YCCK:
+        give_up_saying(job, "CMYK is not read; convert it to RGB");
+    default:
+        give_up_saying(job, "neither grey nor RGB");
+    }
+}
+
+static void read_jpeg(struct job *job)
+{
+    struct jpeg_decompress_struct *jpeg = &job->jpeg;
+    struct image *image = job->image;
+    jpeg_create_decompress(jpeg);
+    jpeg->client_data = job;
+    jpeg->progress = &job->progress;
+    jpeg_mem_src(jpeg, job->data, (unsigned long)job->size);
+    jpeg_read_header(jpeg, TRUE);
+    choose_colour(job);
+    const size_t channels = jpeg->out_color_space == JCS_RGB ? 3 : 1;
+    if (image_new(image, channels, jpeg->image_height, jpeg->image_width, job->path) != DONE) {
+        give_up_saying(job, ""); /* already said */
+    }
+    /* The coefficients of a progressive image are 16 bits for each of at most three components;
+     * the rest is for rows, tables, and edges that are filled up to whole blocks. */
+    const uint64_t most = 8 * (uint64_t)image->height * image->width + (16u << 20);
+    jpeg->mem->max_memory_to_use = most < LONG_MAX ? (long)most : LONG_MAX;
+    jpeg->dct_method = JDCT_ISLOW; /* the same on every processor */
+    jpeg_start_decompress(jpeg);
+    while (jpeg->output_scanline < jpeg->output_height) {
+        JSAMPROW row = image->pixels + jpeg->output_scanline * image->width * channels;
+        jpeg_read_scanlines(jpeg, &row, 1);
+    }
+    jpeg_finish_decompress(jpeg); /* reads up to the end marker, which must be there */
+}
+
+bool jpegio_available(void)
+{
+    return true;
+}
+
+int jpegio_read(struct image *image, const uint8_t *data, size_t size, const char *path)
+{
+    struct job job = {.image = image, .data = data, .size = size, .path = path};
+    *image = (struct image){0};
+    job.jpeg.err = jpeg_std_error(&job.errors);
+    job.jpeg.client_data = &job; /* creation may fail */
+    job.errors.error_exit = give_up;
+    job.errors.emit_message = on_message;
+    job.progress.progress_monitor = count_scans;
+    const bool ok = guarded(&job, read_jpeg);
+    if (!ok && job.message[0] != '\0') {
+        fail("%s: cannot read this JPEG: %s", path, job.message);
+    }
+    jpeg_destroy_decompress(&job.jpeg);
+    return ok ? DONE : FAILED;
+}
+
+#endif
