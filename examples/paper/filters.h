@@ -25,8 +25,8 @@ bool filter_blur(const float *image, size_t height, size_t width, double sigma, 
 /* The median of a square window; side 3, 5 or 7. */
 bool filter_median(const float *image, size_t height, size_t width, size_t side, float *restored);
 
-/* Non-local means, pixel by pixel, as in Buades, Coll, Morel, "Non-Local Means Denoising", IPOL 1
- * (2011), section 3: each pixel p becomes the mean of the pixels q of a search window around it,
+/* Non-local means, pixel by pixel, as in Buades, Coll, Morel, "Non-Local Means Denoising", Image
+ * Processing On Line 1 (2011): each pixel p becomes the mean of the pixels q of a search window around it,
  * weighted by
  *     exp(-max(d^2(p, q) - 2 sigma^2, 0) / h^2),
  * where d^2 is the mean squared difference of the patches around p and q. Noise of sigma alone
@@ -49,9 +49,8 @@ enum filter_kind { FILTER_BLUR, FILTER_MEDIAN, FILTER_NLM };
 /* A filter with its settings; those that a kind does not have are 0. */
 struct filter {
     enum filter_kind kind;
-    double
-        strength; /* blur: sigma in pixels; non-local means: h as a multiple of the noise's sigma */
-    size_t side;  /* of the median's window or of a patch */
+    double strength;    /* blur: sigma in pixels; non-local means: h / sigma of the noise */
+    size_t side;        /* of the median's window, of a patch */
     size_t search_side; /* non-local means */
 };
 

@@ -77,7 +77,7 @@ static int choose(struct study *study, const char *only)
             n++;
         }
         if (n == NETWORKS) {
-            return usage_error("paper",
+            return usage_error(NULL,
                                "--only: \"%.*s\" is none of sae-compress, cae-compress, "
                                "sae-denoise, cae-denoise, vae",
                                (int)len, only);

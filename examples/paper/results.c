@@ -250,24 +250,23 @@ static int collect_baselines(struct results *results)
 
 /* ---- PCA ------------------------------------------------------------------------------------- */
 
+static int fail_pca(const struct study *study, size_t count, int status)
+{
+    return fail("%s: principal components of %zu faces: %s", study->out, count, pca_words(status));
+}
+
 static int judge_pca(struct pca_result *r, const struct study *study, const struct pca *pca,
                      enum side side)
 {
     const struct image_set *set = faces(study, side);
     float *input = outcome_input(set, 0, study->seed);
-    float *restored = calloc(set->len, PIXELS * sizeof *restored);
-    int result = FAILED;
-    if (input == NULL || restored == NULL) {
-        out_of_memory(study);
-        goto done;
+    if (input == NULL) {
+        return FAILED;
     }
-    for (size_t i = 0; i < set->len; i++) {
-        pca_restore(pca, input + i * PIXELS, restored + i * PIXELS);
-    }
-    result = outcome_judge(&r->outcome[side], set, restored);
-done:
+    const int status = pca_restore(pca, input, set->len, input);
+    const int result = status == PCA_OK ? outcome_judge(&r->outcome[side], set, input)
+                                        : fail_pca(study, set->len, status);
     free(input);
-    free(restored);
     return result;
 }
 
@@ -278,25 +277,23 @@ static int collect_pca(struct results *results, enum fit fit)
     const struct study *study = results->study;
     const struct image_set *set = fit == FIT_TRAIN ? &study->train : &study->all;
     struct pca_result *r = &results->pca[fit];
-    struct pca *pca = NULL;
+    struct pca pca = {0};
     float *input = outcome_input(set, 0, study->seed);
-    int result = FAILED;
     if (input == NULL) {
         return FAILED;
     }
     if (progress_is_due()) {
         progress("report: principal components of %zu faces", set->len);
     }
-    if (pca_fit(&pca, input, set->len, PIXELS, CODE) != PCA_OK) {
-        fail("principal components of %zu faces: out of memory", set->len);
-        goto done;
-    }
-    r->faces = set->len;
-    r->components = pca_components(pca);
-    result = judge_pca(r, study, pca, TRAIN) == DONE ? judge_pca(r, study, pca, UNSEEN) : FAILED;
-done:
-    pca_free(pca);
+    const int status = pca_fit(&pca, input, set->len, PIXELS, CODE);
     free(input);
+    int result = status == PCA_OK ? DONE : fail_pca(study, set->len, status);
+    r->faces = set->len;
+    r->components = pca.components;
+    for (enum side side = TRAIN; side < SIDES && result == DONE; side++) {
+        result = judge_pca(r, study, &pca, side);
+    }
+    pca_free(&pca);
     return result;
 }
 
