@@ -16,7 +16,7 @@ STAGES='release cpus emulated clang sanitize threads contract plain quickstart'
 LONG='subproject spaces lto valgrind fuzz s390x aarch64 fresh'
 
 NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev'
-WANTED='g++ clang clang-format check libpng-dev python3-numpy python3-torch git
+WANTED='g++ clang clang-format check libpng-dev libjpeg62-turbo-dev curl python3-numpy python3-torch git
     qemu-user'
 WANTED_LONG='valgrind libc6-dbg debootstrap gcc-s390x-linux-gnu libc6-dev-s390x-cross
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
@@ -226,9 +226,11 @@ stage_threads() { # data races
         TSAN_OPTIONS=halt_on_error=1 run_tests threads threads --suite threads
 }
 
-stage_contract() { # a user's flags do not change the numbers; only the static library
-    CC=gcc CXX=g++ CFLAGS=-ffp-contract=fast build contract -Ddefault_library=static &&
-        run_tests contract contract --suite unit --suite kernels --suite contract
+stage_contract() { # a user's flags do not change the numbers; only the static library; no libjpeg
+    CC=gcc CXX=g++ CFLAGS=-ffp-contract=fast build contract -Ddefault_library=static \
+        -Djpeg=disabled &&
+        run_tests contract contract --suite unit --suite kernels --suite contract &&
+        run_tests contract no-jpeg 'tool jpeg' 'tool faces' 'tool fetch_lfw'
 }
 
 stage_plain() { # without what is optional

@@ -1,13 +1,10 @@
 /*
- * Images, their channels and their floats: see images.h. The file formats themselves are in pngio.c,
- * jpegio.c and pnmio.c.
+ * Images in files: see images.h. The formats themselves are in pngio.c, jpegio.c and pnmio.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "images.h"
 
-#include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,36 +15,7 @@
 #include "pngio.h"
 #include "pnmio.h"
 
-enum { MAX_SIDE = 1 << 24 };                            /* the library's limit of a side */
-static const size_t max_pixels = (size_t)1 << 28;       /* 16384 x 16384 */
 static const size_t max_file_size = (size_t)0x7fffffff; /* what PNG allows one chunk, 2 GiB */
-
-/* ---- One image ------------------------------------------------------------------------------- */
-
-int image_new(struct image *image, size_t channels, size_t height, size_t width, const char *path)
-{
-    *image = (struct image){.channels = channels, .height = height, .width = width};
-    if (height == 0 || width == 0) {
-        return fail("%s: the image is empty (%zu x %zu)", path, width, height);
-    }
-    if (height > MAX_SIDE || width > MAX_SIDE || width > max_pixels / height) {
-        return fail("%s: %zu x %zu is too large: the limit is %zu pixels", path, width, height,
-                    max_pixels);
-    }
-    image->pixels = malloc(image_len(image));
-    return image->pixels != NULL ? DONE : fail("%s: out of memory", path);
-}
-
-void image_free(struct image *image)
-{
-    free(image->pixels);
-    *image = (struct image){0};
-}
-
-size_t image_len(const struct image *image)
-{
-    return image->channels * image->height * image->width;
-}
 
 int image_load(struct image *image, const char *path)
 {
@@ -106,88 +74,4 @@ int image_save(const struct image *image, const char *path)
     }
     output_discard(&output);
     return FAILED;
-}
-
-/* ---- Channels -------------------------------------------------------------------------------- */
-
-static void turn_grey(const struct image *from, struct image *to)
-{
-    const size_t len = image_len(to);
-    for (size_t i = 0; i < len; i++) {
-        const uint8_t *rgb = from->pixels + 3 * i;
-        to->pixels[i] = (uint8_t)((77u * rgb[0] + 150u * rgb[1] + 29u * rgb[2] + 128u) >> 8);
-    }
-    to->changes |= IMAGE_TURNED_GREY;
-}
-
-static void repeat_grey(const struct image *from, struct image *to)
-{
-    const size_t len = image_len(from);
-    for (size_t i = 0; i < len; i++) {
-        memset(to->pixels + 3 * i, from->pixels[i], 3);
-    }
-}
-
-int image_set_channels(struct image *image, size_t channels, const char *path)
-{
-    if (image->channels == channels) {
-        return DONE;
-    }
-    struct image other;
-    if (image_new(&other, channels, image->height, image->width, path) != DONE) {
-        return FAILED;
-    }
-    other.changes = image->changes;
-    if (channels == 1) {
-        turn_grey(image, &other);
-    } else {
-        repeat_grey(image, &other);
-    }
-    image_free(image);
-    *image = other;
-    return DONE;
-}
-
-void image_note_changes(const struct image *image, const char *path, unsigned *said)
-{
-    const unsigned changes = image->changes & ~*said;
-    if (changes & IMAGE_LOST_ALPHA) {
-        note("%s: transparency is dropped", path);
-    }
-    if (changes & IMAGE_WAS_16_BIT) {
-        note("%s: 16 bits are rounded to 8", path);
-    }
-    if (changes & IMAGE_TURNED_GREY) {
-        note("%s: the model has one channel: colour is turned into grey", path);
-    }
-    *said |= changes;
-}
-
-/* ---- Floats ---------------------------------------------------------------------------------- */
-
-void image_to_floats(const struct image *image, float *values)
-{
-    const size_t len = image->height * image->width, channels = image->channels;
-    for (size_t c = 0; c < channels; c++) {
-        for (size_t i = 0; i < len; i++) {
-            *values++ = (float)image->pixels[i * channels + c] / 255.0f;
-        }
-    }
-}
-
-static uint8_t pixel_from_float(float value)
-{
-    /* In double the product is exact, so that only the rounding at .5 rounds. */
-    const double pixel = floor(255.0 * (double)value + 0.5);
-    return pixel > 0 ? (pixel < 255 ? (uint8_t)pixel : 255) : 0;
-}
-
-void image_from_floats(struct image *image, const float *values)
-{
-    const size_t len = image->height * image->width, channels = image->channels;
-    for (size_t c = 0; c < channels; c++) {
-        for (size_t i = 0; i < len; i++) {
-            image->pixels[i * channels + c] = pixel_from_float(*values++);
-        }
-    }
 }

@@ -1,6 +1,6 @@
 /*
  * Parts of the command `cae` from inside: measures against plain formulas, the way between pixels
- * and floats, the batches of training.
+ * and floats, splits by person, the batches of training.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -17,6 +17,7 @@
 #include "images.h"
 #include "measure.h"
 #include "message.h"
+#include "people.h"
 #include "random.h"
 #include "train_data.h"
 
@@ -162,6 +163,127 @@ START_TEST(grey_is_that_of_the_formula)
 }
 END_TEST
 
+/* ---- People ---------------------------------------------------------------------------------- */
+
+START_TEST(a_name_tells_the_person)
+{
+    static const char *const names[][2] = {
+        {"Ann_Lee/Ann_Lee_0001.jpg", "Ann_Lee"},
+        {"Ann_Lee/x.png", "Ann_Lee"},
+        {"Ann_Lee_0001.png", "Ann_Lee"},
+        {"Ann_Lee_1.tar.png", "Ann_Lee_1.tar"},
+        {"Ann_Lee.png", "Ann_Lee"},
+        {"face-000001.png", "face-000001"},
+        {"0001.png", "0001"},
+        {"_0001.png", "_0001"},
+        {"A__7.pgm", "A_"},
+        {"Ann_0001_0002.png", "Ann_0001"},
+        {"Ann_0001", "Ann"},
+        {"Ann_", "Ann_"},
+        {"a.b/c_1.png", "a.b"},
+        {"_1/x_2.png", "_1"},
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        ck_assert_uint_eq(people_person_len(names[i][0]), strlen(names[i][1]));
+        ck_assert_mem_eq(names[i][0], names[i][1], strlen(names[i][1]));
+    }
+}
+END_TEST
+
+enum { FACES = 400 };
+
+/* Names of many people, 1 to 13 images each, in a shuffled order; some names begin like others. */
+static void make_names(char (*names)[24], char **pointers, uint64_t order)
+{
+    static const char *const suffixes[] = {"", "_1", "_b"};
+    size_t len = 0;
+    for (unsigned person = 0; len < FACES; person++) {
+        for (unsigned i = 0; i <= person * person % 13 && len < FACES; i++) {
+            snprintf(names[len++], 24, "P_%u%s_%04u.png", person / 3, suffixes[person % 3], i);
+        }
+    }
+    for (size_t i = 0; i < FACES; i++) {
+        pointers[i] = names[i];
+    }
+    for (size_t i = FACES - 1; order > 0 && i > 0; i--) {
+        const size_t j = (size_t)(random_bits(order, RANDOM_ORDER, 0, i) % (i + 1));
+        char *const other = pointers[j];
+        pointers[j] = pointers[i];
+        pointers[i] = other;
+    }
+}
+
+static bool same_person(const char *a, const char *b)
+{
+    const size_t len = people_person_len(a);
+    return len == people_person_len(b) && memcmp(a, b, len) == 0;
+}
+
+START_TEST(nobody_is_in_both_parts)
+{
+    static const double fractions[] = {0.001, 0.1, 0.25, 0.5, 0.75, 0.9};
+    char names[FACES][24], *pointers[FACES];
+    for (uint64_t seed = 0; seed < 30; seed++) {
+        const double fraction = fractions[seed % 6];
+        struct people_split split;
+        make_names(names, pointers, seed);
+        ck_assert_int_eq(people_split(&split, pointers, FACES, fraction, seed, "d"), DONE);
+        size_t apart = 0;
+        for (size_t i = 0; i < FACES; i++) {
+            apart += split.apart[i];
+            for (size_t j = 0; j < i; j++) {
+                ck_assert(split.apart[i] == split.apart[j] ||
+                          !same_person(pointers[i], pointers[j]));
+            }
+        }
+        ck_assert_uint_eq(split.images_apart, apart);
+        ck_assert(apart > 0 && apart < FACES);
+        ck_assert_double_eq_tol((double)apart, fraction * FACES, 13); /* within one person */
+        people_split_free(&split);
+    }
+}
+END_TEST
+
+START_TEST(a_split_belongs_to_the_seed)
+{
+    char names[FACES][24], *pointers[FACES];
+    char other_names[FACES][24], *other_pointers[FACES];
+    struct people_split first, second;
+    make_names(names, pointers, 0);
+    make_names(other_names, other_pointers, 7);
+    ck_assert_int_eq(people_split(&first, pointers, FACES, 0.3, 5, "d"), DONE);
+    ck_assert_int_eq(people_split(&second, other_pointers, FACES, 0.3, 5, "d"), DONE);
+    for (size_t i = 0; i < FACES; i++) { /* whatever the order of the names */
+        const size_t place = (size_t)(other_pointers[i] - other_names[0]) / sizeof(names[0]);
+        ck_assert(second.apart[i] == first.apart[place]);
+    }
+    people_split_free(&second);
+    ck_assert_int_eq(people_split(&second, pointers, FACES, 0.3, 6, "d"), DONE);
+    ck_assert_mem_ne(first.apart, second.apart, FACES * sizeof(bool));
+    people_split_free(&second);
+    people_split_free(&first);
+}
+END_TEST
+
+START_TEST(a_split_sets_at_least_one_person_aside_and_not_all)
+{
+    char a1[] = "A/1", a2[] = "A/2", a3[] = "A/3", b1[] = "B/1", b2[] = "B/2";
+    char *names[] = {a1, a2, a3, b1, b2};
+    struct people_split split;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        ck_assert_int_eq(people_split(&split, names, 5, 0.001, seed, "d"), DONE);
+        ck_assert_uint_eq(split.people_apart, 1);
+        ck_assert(!split.apart[0] && split.apart[3] && split.apart[4]); /* B has fewer */
+        people_split_free(&split);
+        ck_assert_int_eq(people_split(&split, names, 5, 0.999, seed, "d"), DONE);
+        ck_assert_uint_eq(split.people_apart, 1);
+        people_split_free(&split);
+    }
+    ck_assert_int_eq(people_split(&split, names, 3, 0.5, 1, "d"), FAILED);
+    ck_assert_ptr_null(split.apart);
+}
+END_TEST
+
 /* ---- Batches --------------------------------------------------------------------------------- */
 
 enum { IMAGES = 7, BATCH = 3, SIDE = 4 };
@@ -289,6 +411,10 @@ int main(void)
         pixels_survive_the_way_through_floats,
         floats_are_rounded_and_clipped,
         grey_is_that_of_the_formula,
+        a_name_tells_the_person,
+        nobody_is_in_both_parts,
+        a_split_belongs_to_the_seed,
+        a_split_sets_at_least_one_person_aside_and_not_all,
         an_epoch_sees_every_image_once,
         a_batch_is_a_function_of_its_step,
         random_numbers_never_change,

@@ -2,7 +2,8 @@
 """What the tests of the command share: running it, and images written and read by plain Python, so
 that the command's own reader and writer are not judged by themselves.
 
-CAE_TOOL names the command under test.
+CAE_TOOL names the command under test; CAE_TEST_JPEG the program write_jpeg, if the command reads
+JPEG; CAE_TEST_PREPARE the program prepare_image.
 """
 
 import json
@@ -14,6 +15,10 @@ import unittest
 import zlib
 
 TOOL = os.environ.get("CAE_TOOL", "cae")
+WRITE_JPEG = os.environ.get("CAE_TEST_JPEG", "")
+READS_JPEG = WRITE_JPEG != ""
+PREPARE = os.environ.get("CAE_TEST_PREPARE", "prepare_image")
+LONG = os.environ.get("CAE_TEST_LONG", "") != ""
 
 # Small networks: a step on a batch of 16 x 16 takes a millisecond or so.
 GREY = """input 1 16 16
@@ -160,3 +165,39 @@ def make_images(folder, count, width, height, channels=1):
         size = width * channels
         rows = [pixels[y * size:(y + 1) * size] for y in range(height)]
         write(f"{folder}/{n:03}.png", png(width, height, 8, 0 if channels == 1 else 2, rows))
+
+
+# ---- JPEG, and faces as LFW comes ----------------------------------------------------------------
+
+def jpeg(width, height, kind, pixels, quality, how=None):
+    """A JPEG by libjpeg; kind and how: see write_jpeg.c."""
+    words = [WRITE_JPEG, str(width), str(height), kind, str(quality)] + ([how] if how else [])
+    return subprocess.run(words, input=pixels, capture_output=True, check=True, timeout=60).stdout
+
+
+def face(number, width, height):
+    """Colour pixels, different for each number."""
+    return bytes((number * 37 + x * (3 + number % 5) + y * (c + 1)) % 200 + 20
+                 for y in range(height) for x in range(width) for c in range(3))
+
+
+def make_people(folder, people, images=2, ending="jpg", width=25, height=25):
+    """One folder a person, PERSON/PERSON_0001.ENDING and on, all in colour; the names in order. In a
+    build that reads no JPEG, these are no more than their first bytes."""
+    names = []
+    for person in range(people):
+        os.makedirs(f"{folder}/P{person:02}", exist_ok=True)
+        for image in range(images):
+            name = f"P{person:02}/P{person:02}_{image + 1:04}.{ending}"
+            pixels = face(person * 100 + image, width, height)
+            size = 3 * width
+            if ending == "png":
+                data = png(width, height, 8, 2,
+                           [pixels[y * size:(y + 1) * size] for y in range(height)])
+            elif READS_JPEG:
+                data = jpeg(width, height, "sub", pixels, 90)
+            else:
+                data = b"\xff\xd8\xff\xe0"
+            write(f"{folder}/{name}", data)
+            names.append(name)
+    return names
