@@ -212,7 +212,9 @@ cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
                         .packed = m->packed,
                         .threads = m->settings.threads > 0 ? (size_t)m->settings.threads
                                                            : cae_team_processors(),
-                        .memory_limit = limit < (double)most ? (size_t)limit : most};
+                        .memory_limit = limit < (double)most ? (size_t)limit : most,
+                        .sampling = {.seed = m->seed, .step = m->optimizer.step},
+                        .kl_weight = m->settings.kl_weight};
 }
 
 /* ---- Training -------------------------------------------------------------------------------- */

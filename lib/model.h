@@ -19,21 +19,29 @@
 /* Every setting is a double; the table in settings.c has their names and ranges. */
 typedef struct cae_settings {
     cae_adam adam;
-    double threads, reproducible, memory_limit, epoch;
+    double threads, reproducible, memory_limit, epoch, kl_weight;
 } cae_settings;
+
+enum {
+    CAE_SETTING_WHOLE = 1,  /* no fractions */
+    CAE_SETTING_SAVED = 2,  /* with the training state, as train.<key>, F64 */
+    CAE_SETTING_SAMPLED = 4 /* of models with a sampled code; saved with theirs alone */
+};
 
 typedef struct cae_setting {
     const char *key;
     size_t offset; /* in cae_settings */
     double min, max, initial;
-    bool whole;    /* no fractions */
-    bool training; /* saved with the training state, as train.<key>, F64 */
+    unsigned traits;
 } cae_setting;
 
 /* NULL past the end; by name: NULL when there is none. */
 const cae_setting *cae_setting_at(size_t index);
 const cae_setting *cae_setting_find(const char *key);
 double *cae_setting_value(cae_settings *settings, const cae_setting *setting);
+
+/* Whether the training state of such a network has it. */
+bool cae_setting_saved(const cae_setting *setting, const cae_net *net);
 
 /* CAE_E_ARGUMENT when the value is out of range, CAE_E_UNSUPPORTED when this machine cannot. */
 int cae_setting_check(const cae_setting *setting, double value);

@@ -60,7 +60,7 @@ static void add_training(struct list *l, const cae_model *m)
     cae_settings settings = m->settings;
     for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
         const cae_setting *s = cae_setting_at(i);
-        if (s->training) {
+        if (cae_setting_saved(s, m->net)) {
             char *name = l->names[l->name_len++];
             double *value = &l->values[l->value_len++];
             *value = *cae_setting_value(&settings, s);
@@ -214,7 +214,7 @@ int cae_model_check_file(const cae_net *net, const cae_model_file *f)
         CAE_TRY(read_weights(net, f, "train.v.", CAE_E_FORMAT, NULL));
         known += COUNTERS + 2 * net->weight_len;
         for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
-            known += cae_setting_at(i)->training ? 1 : 0;
+            known += cae_setting_saved(cae_setting_at(i), net) ? 1 : 0;
         }
     }
     if (cae_model_file_len(f) != known) {
@@ -249,7 +249,7 @@ static int read_settings(cae_model *m, const cae_model_file *f)
         const cae_setting *s = cae_setting_at(i);
         char name[NAME_SIZE];
         double value = 0;
-        if (!s->training) {
+        if (!cae_setting_saved(s, m->net)) {
             continue;
         }
         cae_format(name, sizeof(name), "train.%s", s->key);

@@ -19,16 +19,19 @@
         name, offsetof(cae_settings, member), __VA_ARGS__ \
     }
 
+enum { WHOLE = CAE_SETTING_WHOLE, SAVED = CAE_SETTING_SAVED, SAMPLED = CAE_SETTING_SAMPLED };
+
 static const cae_setting settings[] = {
-    SETTING("learning_rate", adam.learning_rate, 0, 1e6, 1e-3, false, true),
-    SETTING("beta1", adam.beta1, 0, BELOW_ONE, 0.9, false, true),
-    SETTING("beta2", adam.beta2, 0, BELOW_ONE, 0.999, false, true),
-    SETTING("epsilon", adam.epsilon, 1e-30, 1, 1e-8, false, true),
-    SETTING("weight_decay", adam.weight_decay, 0, 1e6, 0, false, true),
-    SETTING("threads", threads, 0, 1024, 1, true, false),
-    SETTING("reproducible", reproducible, 0, 1, 0, true, true),
-    SETTING("memory_limit", memory_limit, 65536, LARGEST_WHOLE, 1073741824.0, true, false),
-    SETTING("epoch", epoch, 0, LARGEST_WHOLE, 0, true, false),
+    SETTING("learning_rate", adam.learning_rate, 0, 1e6, 1e-3, SAVED),
+    SETTING("beta1", adam.beta1, 0, BELOW_ONE, 0.9, SAVED),
+    SETTING("beta2", adam.beta2, 0, BELOW_ONE, 0.999, SAVED),
+    SETTING("epsilon", adam.epsilon, 1e-30, 1, 1e-8, SAVED),
+    SETTING("weight_decay", adam.weight_decay, 0, 1e6, 0, SAVED),
+    SETTING("threads", threads, 0, 1024, 1, WHOLE),
+    SETTING("reproducible", reproducible, 0, 1, 0, WHOLE | SAVED),
+    SETTING("memory_limit", memory_limit, 65536, LARGEST_WHOLE, 1073741824.0, WHOLE),
+    SETTING("epoch", epoch, 0, LARGEST_WHOLE, 0, WHOLE),
+    SETTING("kl_weight", kl_weight, 0, 1e6, 1e-2, SAVED | SAMPLED),
 };
 
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
@@ -48,6 +51,11 @@ const cae_setting *cae_setting_find(const char *key)
     return NULL;
 }
 
+bool cae_setting_saved(const cae_setting *s, const cae_net *net)
+{
+    return (s->traits & CAE_SETTING_SAVED) && (net->sampled || !(s->traits & CAE_SETTING_SAMPLED));
+}
+
 double *cae_setting_value(cae_settings *values, const cae_setting *setting)
 {
     return (double *)(void *)((char *)values + setting->offset);
@@ -60,7 +68,7 @@ int cae_setting_check(const cae_setting *s, double value)
                         s->min, s->max);
     }
     /* In range, so that the conversion is defined. */
-    if (s->whole && (double)(uint64_t)value != value) {
+    if ((s->traits & CAE_SETTING_WHOLE) && (double)(uint64_t)value != value) {
         return cae_fail(CAE_E_ARGUMENT, "setting %s: %g is not a whole number", s->key, value);
     }
 #if FLT_EVAL_METHOD != 0

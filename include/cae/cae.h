@@ -117,7 +117,8 @@ CAE_API const char *cae_last_error(void);
 /* ---- Presets --------------------------------------------------------------------------------- */
 
 /* The name of preset `index`: "sae-compress", "sae-denoise", "cae-compress", "cae-denoise" (the
- * four networks of Zhang, "A Better Autoencoder for Image"); NULL past the end. Since 0.1. */
+ * four networks of Zhang, "A Better Autoencoder for Image"), "vae" (a variational one); NULL past
+ * the end. Since 0.1. */
 CAE_API const char *cae_preset_name(size_t index);
 
 /* The architecture text of a preset; NULL when the name is unknown or NULL. Since 0.1. */
@@ -211,6 +212,8 @@ CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size
  *                                     everything else is refused with CAE_E_LIMIT before anything
  *                                     is allocated
  *   epoch          0      [0, 2^53]   the caller's own count, kept with the training state
+ *   kl_weight      1e-2   [0, 1e6]    of a sampled code's divergence in the loss (below); other
+ *                                     networks have no use for it
  * Read-only, for cae_model_get alone: "parameters" (how many), "step" (updates so far).
  * Returns CAE_OK; CAE_E_ARGUMENT for an unknown key, a value out of range, a fraction where a whole
  * number is needed, or a read-only key; CAE_E_UNSUPPORTED for reproducible 1 where the compiler
@@ -251,9 +254,24 @@ CAE_API int cae_tensor_set(cae_model *m, size_t index, const float *values, size
  * size that the network takes, not only its training size. loss (may be NULL) receives the mean of
  * (output - target)^2 over all count x channels x height x width values, before the update.
  * Each returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _NONFINITE, _LIMIT, _NOMEM.
+ *
+ * A variational autoencoder (Kingma & Welling 2014) has the line `code sampled`: the layer before it
+ * gives the code's means and log variances. Training then draws each code, z = mean +
+ * exp(log variance / 2) eps with normal eps; all else takes the means: encoding, de-noising,
+ * compressing and cae_evaluate. The loss of all functions here is
+ *     mean squared error + kl_weight * divergence / (channels x height x width),
+ * divergence = 1/2 sum(mean^2 + exp(log variance) - log variance - 1) over an image's code, in nats,
+ * mean over images. With pixels of variance s^2 around the output this is the negative of the paper's
+ * lower bound, up to a constant and a factor, for kl_weight = 2 s^2. A step whose exp(log variance)
+ * no float holds is refused with CAE_E_NONFINITE. cae_decode of normal numbers (cae_add_noise on
+ * zeros, sigma 1) gives new images.
+ * eps is a function of the model's seed, its "step" and the value's place in the batch. Machines that
+ * average gradients of models of one seed therefore draw the same numbers for their own images: the
+ * mean is still right, but noisier than need be. A seed for each and the first one's weights in
+ * all, by cae_tensor_set, avoid that.
  */
 
-/* One step: gradient of the mean squared error, then an update by Adam. A step that would make any
+/* One step: gradient of the loss, then an update by Adam. A step that would make any
  * weight or moment non-finite is refused with CAE_E_NONFINITE and changes nothing. Since 0.1. */
 CAE_API int cae_train_step(cae_model *m, const float *input, const float *target, size_t count,
                            size_t height, size_t width, float *loss);
@@ -275,7 +293,7 @@ CAE_API int cae_gradient_set(cae_model *m, const float *values, size_t len);
  * 0.1. */
 CAE_API int cae_train_apply(cae_model *m);
 
-/* The loss of the whole network without training. Since 0.1. */
+/* The loss of the whole network without training; a sampled code is its means. Since 0.1. */
 CAE_API int cae_evaluate(const cae_model *m, const float *input, const float *target, size_t count,
                          size_t height, size_t width, float *loss);
 
@@ -286,8 +304,8 @@ CAE_API int cae_evaluate(const cae_model *m, const float *input, const float *ta
  * _NONFINITE, _LIMIT, _NOMEM; encoding and decoding also _UNSUPPORTED when a skip crosses `code`.
  */
 
-/* images: count x channels x height x width -> codes: count x the shape cae_code_shape gives.
- * Since 0.1. */
+/* images: count x channels x height x width -> codes: count x the shape cae_code_shape gives; of a
+ * sampled code the means. Since 0.1. */
 CAE_API int cae_encode(const cae_model *m, const float *images, size_t count, size_t height,
                        size_t width, float *codes);
 

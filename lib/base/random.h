@@ -20,6 +20,9 @@ enum {
     CAE_STREAM_WEIGHTS = 256 /* initial weights: this plus the number of the tensor in file order */
 };
 
+/* Sampled codes: this plus the number of updates before the step. */
+#define CAE_STREAM_SAMPLE ((uint64_t)1 << 32)
+
 /* 32 random bits. */
 uint32_t cae_random_bits(uint64_t seed, uint64_t stream, uint64_t index);
 

@@ -10,13 +10,8 @@
 #include "layers/types.h"
 
 const cae_layer_type *const cae_layer_types[] = {
-    &cae_layer_conv,
-    &cae_layer_tconv,
-    &cae_layer_maxpool,
-    &cae_layer_dense,
-    &cae_layer_add,
-    &cae_layer_concat,
-    NULL,
+    &cae_layer_conv, &cae_layer_tconv,  &cae_layer_maxpool, &cae_layer_dense,
+    &cae_layer_add,  &cae_layer_concat, &cae_layer_sample,  NULL,
 };
 
 ptrdiff_t cae_div_floor(ptrdiff_t a, ptrdiff_t b)

@@ -130,6 +130,7 @@ typedef struct cae_layer_type {
     bool activates;  /* its forward applies the activation */
     bool picks;      /* keeps in training which input each output took: cae_pass.arg */
     bool whole;      /* needs its training size, all of it at once: no other sizes, no tiles */
+    bool samples;    /* draws in training (sample.c); no module in the names of weights */
 
     /* Output shape for the given input shapes; CAE_E_SHAPE or CAE_E_LIMIT when they do not fit.
      * Sides and channels above the caps are refused by the caller. */
@@ -184,6 +185,14 @@ struct cae_layer {
     size_t picked; /* tensor of the max pool that runs as one with this layer (picks.h), or 0 */
 };
 
+/* What a sampled code needs in training: where its random numbers are taken from, and how much its
+ * divergence weighs. */
+typedef struct cae_sampling {
+    uint64_t seed, step; /* of the model; updates so far */
+    size_t first;        /* the place in the batch of the pass's first image */
+    double pull;         /* the loss has `pull` times the divergence of every image */
+} cae_sampling;
+
 /* One run of a layer over `images` images. */
 struct cae_pass {
     const cae_layer *layer;
@@ -200,6 +209,7 @@ struct cae_pass {
     uint32_t *arg; /* max pool in training: images x h x w x c of the output */
     /* A layer that runs as one with the max pool behind it: that pool. y, dy and arg are its own. */
     const cae_layer *picker;
+    const cae_sampling *sampling; /* NULL: a sampled code is its means */
     void *scratch;
 };
 

@@ -14,5 +14,6 @@ extern const cae_layer_type cae_layer_maxpool;
 extern const cae_layer_type cae_layer_dense;
 extern const cae_layer_type cae_layer_add;
 extern const cae_layer_type cae_layer_concat;
+extern const cae_layer_type cae_layer_sample;
 
 #endif

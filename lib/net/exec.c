@@ -171,6 +171,7 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
                   .out = plan->shapes[layer + 1],
                   .y = cae_plan_view(plan, makes, base),
                   .picker = cae_net_picker(net, layer),
+                  .sampling = plan->training ? &e->sampling : NULL,
                   .scratch = (char *)base + plan->scratch_at};
     for (size_t k = 0; k < l->input_len; k++) {
         p.in[k] = plan->shapes[l->input[k]];

@@ -13,10 +13,12 @@
 typedef struct cae_engine {
     const cae_net *net;
     const cae_kernels *kernels;
-    const float *weights; /* in file order, PyTorch's layouts */
-    const float *packed;  /* those of layers that pack theirs, at their packed offsets */
-    size_t threads;       /* at least 1 */
-    size_t memory_limit;  /* bytes of scratch for one call */
+    const float *weights;  /* in file order, PyTorch's layouts */
+    const float *packed;   /* those of layers that pack theirs, at their packed offsets */
+    size_t threads;        /* at least 1 */
+    size_t memory_limit;   /* bytes of scratch for one call */
+    cae_sampling sampling; /* for training; who trains sets `first` and `pull` */
+    double kl_weight;      /* of the divergence of a sampled code in the loss */
 } cae_engine;
 
 /* Planar images, count x c x h x w. */

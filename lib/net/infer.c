@@ -47,8 +47,8 @@ struct run {
     size_t pieces_y, pieces_x;
     size_t slice;      /* images per job */
     size_t group_from; /* the first image of the group under way */
-    double *cells;
-    size_t cell_len;
+    double *cells;     /* of the squares of every image of a group, then of its divergence */
+    size_t cell_len;   /* of either */
     cae_team *team;
     struct worker *workers;
     size_t worker_len;
@@ -56,6 +56,11 @@ struct run {
 };
 
 /* ---- One job --------------------------------------------------------------------------------- */
+
+static size_t cells_each(const struct run *r)
+{
+    return r->engine->net->sampled ? 2 * r->cell_len : r->cell_len;
+}
 
 static cae_region piece_of(const struct run *r, size_t piece)
 {
@@ -79,20 +84,29 @@ static void plan_piece(const struct run *r, cae_plan *plan, size_t piece, size_t
     }
 }
 
-/* Hands out what a band made: rows, or the sums of cells that are complete. */
+/* The cells of image n of the batch. */
+static double *cells_of(const struct run *r, size_t n)
+{
+    return r->cells + (n - r->group_from) * cells_each(r);
+}
+
+/* Hands out what a band made: rows; or the sums of cells that are complete, and the divergence. */
 static void hand_out(const struct run *r, struct worker *w, size_t first, size_t images)
 {
     if (r->out.write != NULL) {
         w->overflowed = !cae_exec_store(w->plan, w->base, &r->out, first) || w->overflowed;
         return;
     }
+    for (size_t n = 0; r->engine->net->sampled && n < images; n++) {
+        cae_loss_divergence(w->plan, w->base, n, cae_div_up(r->out.w, CAE_LOSS_CELL),
+                            cells_of(r, first + n) + r->cell_len);
+    }
     const cae_view y = cae_plan_view(w->plan, w->plan->to, w->base);
     if (y.region.y1 % CAE_LOSS_CELL != 0 && y.region.y1 != r->whole.y1) {
         return;
     }
     for (size_t n = 0; n < images; n++) {
-        cae_loss_of(&y, n, &r->target, first, r->cells + (first + n - r->group_from) * r->cell_len,
-                    NULL, 0);
+        cae_loss_of(&y, n, &r->target, first, cells_of(r, first + n), NULL, 0);
     }
 }
 
@@ -140,7 +154,7 @@ static size_t piece_size(const struct run *r, cae_plan *plan, size_t limit)
 static size_t share_of(const struct run *r, size_t workers)
 {
     const size_t overhead =
-        cae_plan_overhead(r->engine->net, workers) + r->cell_len * GROUP * sizeof(double);
+        cae_plan_overhead(r->engine->net, workers) + cells_each(r) * GROUP * sizeof(double);
     return overhead < r->engine->memory_limit ? (r->engine->memory_limit - overhead) / workers : 0;
 }
 
@@ -326,7 +340,8 @@ static int start(struct run *r, size_t count)
 {
     const cae_net *net = r->engine->net;
     if (r->cell_len > 0) {
-        r->cells = cae_alloc(net->memory, r->cell_len * cae_size_min(count, GROUP), sizeof(double));
+        r->cells =
+            cae_alloc(net->memory, cells_each(r) * cae_size_min(count, GROUP), sizeof(double));
         if (r->cells == NULL) {
             return CAE_E_NOMEM;
         }
@@ -348,15 +363,27 @@ static void run_group(struct run *r, size_t images)
     }
 }
 
+static double loss_of(const struct run *r, size_t n)
+{
+    const double *cells = cells_of(r, n);
+    const double squares = cae_loss_sum(cells, r->cell_len);
+    return r->engine->net->sampled
+               ? squares + r->engine->kl_weight * cae_loss_sum(cells + r->cell_len, r->cell_len)
+               : squares;
+}
+
 static int infer(struct run *r, size_t count, size_t height, size_t width, double *sum)
 {
     CAE_TRY(prepare(r, count, height, width));
     CAE_TRY(start(r, count));
     for (r->group_from = 0; r->group_from < count; r->group_from += GROUP) {
         const size_t images = cae_size_min(GROUP, count - r->group_from);
+        if (sum != NULL) {
+            memset(r->cells, 0, images * cells_each(r) * sizeof(double));
+        }
         run_group(r, images);
         for (size_t n = 0; sum != NULL && n < images; n++) {
-            *sum += cae_loss_sum(r->cells + n * r->cell_len, r->cell_len);
+            *sum += loss_of(r, r->group_from + n);
         }
     }
     for (size_t i = 0; i < r->worker_len; i++) {

@@ -123,7 +123,7 @@ static void find_picked(cae_net *net)
 /* ---- Weights --------------------------------------------------------------------------------- */
 
 /* Number of the layer's module in the matching nn.Sequential: one per layer, activation, and the
- * Flatten before the first dense; add and concat are no modules, their activations are. */
+ * Flatten before the first dense; add, concat and the code are no modules, activations are. */
 static size_t next_module(const cae_layer *l, bool *flattened, size_t *counter)
 {
     if (l->type->whole && !*flattened) {
@@ -131,7 +131,7 @@ static size_t next_module(const cae_layer *l, bool *flattened, size_t *counter)
         (*counter)++;
     }
     const size_t module = *counter;
-    *counter += l->input_len == 1 ? 1 : 0;
+    *counter += l->input_len == 1 && !l->type->samples ? 1 : 0;
     *counter += l->activation != CAE_NONE ? 1 : 0;
     return module;
 }

@@ -38,6 +38,7 @@ typedef struct cae_net {
     size_t layer_len;
     cae_shape *shapes; /* layer_len + 1, at the training size */
     size_t code;       /* number of the code's tensor */
+    bool sampled;      /* `code sampled`: the tensor before the code has means and log variances */
     size_t unit;
     bool whole;        /* has a dense layer: takes its training size only */
     bool skip_crosses; /* a layer behind `code` reads a tensor from before it */
@@ -92,6 +93,12 @@ static inline bool cae_net_runs_before(const cae_net *net, size_t layer, size_t 
 {
     const size_t in = net->layers[layer].input[0];
     return in > from && net->layers[in - 1].picked == layer + 1;
+}
+
+/* The tensor whose first channels are the means of the code: in inference the code itself. */
+static inline size_t cae_net_means(const cae_net *net)
+{
+    return net->code - (net->sampled ? 1 : 0);
 }
 
 /* Presets; NULL past the end, or when there is none of that name. */

@@ -43,6 +43,7 @@ typedef struct cae_plan {
     cae_team *team; /* that layers may use */
     const cae_shape *shapes;
     cae_region piece; /* of the run's output, made in bands of `band` rows */
+    cae_region codes; /* pixels of a sampled code whose divergence this band counts */
     size_t band;
     size_t cell;    /* rows of the output are kept until a multiple of this many is complete */
     ptrdiff_t next; /* the row that the next band begins with */
@@ -74,6 +75,11 @@ void cae_plan_bands(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_
 /* Goes on to the next band, the first at first, or says that there is none. An inference that
  * cae_plan_make planned is one band. */
 bool cae_plan_next(cae_plan *plan, void *base);
+
+/* The row of the image to which row `at` of a sampled code belongs, of `len` rows; `side` is the padded
+ * image's. Columns likewise. So every pixel of a code belongs to one of the image, and whoever
+ * makes a part of the image counts the part of the code that belongs to it. */
+size_t cae_plan_home(const cae_net *net, size_t at, size_t len, size_t side);
 
 /* Views of a planned tensor in a block of memory at `base`: all that is held of it; the rows that
  * this band makes; its gradient. */

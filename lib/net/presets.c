@@ -1,7 +1,9 @@
 /*
  * The four networks of Zhang, "A Better Autoencoder for Image: Convolutional Autoencoder". The
  * paper gives the layers of Table 1 and the code sizes; its pools must have stride 2 and padding
- * 0 for those sizes to come out. The widths of the hidden layers are our choice.
+ * 0 for those sizes to come out. The widths of the hidden layers are our choice. Behind them the
+ * variational one that its section 5 looks forward to: the same convolutions around a sampled code
+ * of 64 values.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -29,6 +31,22 @@
     "code\n"                  \
     "dense 1 64 64 sigmoid\n"
 
+#define VARIATIONAL                           \
+    "input 1 64 64\n"                         \
+    "conv 32 kernel 3 pad 1 relu\n"           \
+    "maxpool 2\n"                             \
+    "conv 64 kernel 3 pad 1 relu\n"           \
+    "maxpool 2\n"                             \
+    "conv 32 kernel 3 pad 1 relu\n"           \
+    "maxpool 2\n"                             \
+    "dense 128\n"                             \
+    "code sampled\n"                          \
+    "dense 64 8 8 relu\n"                     \
+    "tconv 64 kernel 5 stride 2 pad 1 relu\n" \
+    "tconv 32 kernel 3 stride 2 pad 1 relu\n" \
+    "tconv 16 kernel 2 stride 2 pad 1 relu\n" \
+    "tconv 1 kernel 3 pad 1 sigmoid\n"
+
 static const struct {
     const char *name;
     const char *text;
@@ -37,6 +55,7 @@ static const struct {
     {"sae-denoise", SIMPLE("4096")},
     {"cae-compress", CONVOLUTIONAL("32")},
     {"cae-denoise", CONVOLUTIONAL("64")},
+    {"vae", VARIATIONAL},
 };
 
 enum { PRESETS = sizeof(presets) / sizeof(presets[0]) };

@@ -23,7 +23,8 @@ int cae_net_check(const cae_engine *e, cae_part part, size_t height, size_t widt
 int cae_net_infer_planar(const cae_engine *e, cae_part part, const float *in, size_t count,
                          size_t height, size_t width, float *out);
 
-/* The mean of (output - target)^2 over all values of all images. */
+/* The mean of (output - target)^2 over all values of all images; with a sampled code, and kl_weight
+ * times its divergence divided by the values of an image, mean over images. */
 int cae_net_loss(const cae_engine *e, const float *in, const float *target, size_t count,
                  size_t height, size_t width, float *loss);
 

@@ -9,6 +9,7 @@
 
 #include "base/size.h"
 #include "base/status.h"
+#include "layers/types.h"
 #include "net/net.h"
 
 enum { MAX_WORDS = 16, MAX_NAME = 64, LINE_SIZE = 256 };
@@ -225,8 +226,24 @@ static int parse_input(struct parser *p)
     return CAE_OK;
 }
 
+/* A layer with one input, the tensor before it. */
+static cae_layer *begin_layer(struct parser *p)
+{
+    cae_layer *l = &p->net->layers[p->net->layer_len];
+    *l = (cae_layer){.line = p->line,
+                     .input_len = 1,
+                     .input = {p->net->layer_len, 0},
+                     .stride = 1,
+                     .size = {1, 1, 1}};
+    return l;
+}
+
 static int parse_code(struct parser *p)
 {
+    const struct word *how = next(p);
+    if (how != NULL && !word_is(how, "sampled")) {
+        return complain(p, how, "'sampled' or the end of the line is expected");
+    }
     CAE_TRY(no_more(p));
     if (p->has_code) {
         return complain(p, &p->words[0], "there is one 'code' line already: a layer is expected");
@@ -234,9 +251,14 @@ static int parse_code(struct parser *p)
     if (p->net->layer_len == 0) {
         return complain(p, &p->words[0], "'code' needs a layer before it: a layer is expected");
     }
+    if (how != NULL) {
+        begin_layer(p)->type = &cae_layer_sample;
+        p->net->layer_len++;
+        p->net->sampled = true;
+    }
     p->net->code = p->net->layer_len;
     p->has_code = true;
-    emit(p, "code\n");
+    emit(p, how != NULL ? "code sampled\n" : "code\n");
     return CAE_OK;
 }
 
@@ -330,12 +352,7 @@ static int parse_layer(struct parser *p)
 {
     const struct word *marked = NULL;
     unsigned seen = 0;
-    cae_layer *l = &p->net->layers[p->net->layer_len];
-    *l = (cae_layer){.line = p->line,
-                     .input_len = 1,
-                     .input = {p->net->layer_len, 0},
-                     .stride = 1,
-                     .size = {1, 1, 1}};
+    cae_layer *l = begin_layer(p);
     for (size_t i = 0; cae_layer_types[i] != NULL; i++) {
         if (word_is(&p->words[0], cae_layer_types[i]->word)) {
             l->type = cae_layer_types[i];

@@ -40,7 +40,8 @@ struct run {
     float **kept; /* by layer; NULL: every gradient is stored */
     float *kept_floats;
     double sum;
-    float scale;
+    float scale; /* of the difference in the gradient of the output */
+    double pull; /* of a sampled code: see cae_sampling */
     size_t slice;
     cae_team *team;
     struct worker *workers;
@@ -52,14 +53,16 @@ struct run {
 
 /* ---- One piece ------------------------------------------------------------------------------- */
 
-static void gather_ranges(const struct worker *w, const cae_view *code, size_t images)
+/* Of the means: what a sampled code draws is not what a file will hold. */
+static void gather_ranges(const struct worker *w, const cae_view *means, size_t channels,
+                          size_t images)
 {
-    const cae_region *r = &code->region;
+    const cae_region *r = &means->region;
     for (size_t n = 0; n < images; n++) {
         for (ptrdiff_t y = r->y0; y < r->y1; y++) {
             for (ptrdiff_t x = r->x0; x < r->x1; x++) {
-                const float *v = cae_view_at(code, n, y, x);
-                for (size_t c = 0; c < code->c; c++) {
+                const float *v = cae_view_at(means, n, y, x);
+                for (size_t c = 0; c < channels; c++) {
                     /* Adding +0 turns -0 into it: which zero came first must not matter. */
                     const float value = v[c] + 0.0f;
                     w->low[c] = value < w->low[c] ? value : w->low[c];
@@ -70,30 +73,44 @@ static void gather_ranges(const struct worker *w, const cae_view *code, size_t i
     }
 }
 
-/* Forward, loss and backward of plan->images images; squares[n] receives the sum of image n. */
-static void train_images(struct run *r, struct worker *w, float *sums, size_t first,
-                         double *squares)
+/* The divergence of image n of the pass, as it counts in the loss. */
+static double weighed_divergence(const struct run *r, const struct worker *w, size_t n)
+{
+    if (!r->engine->net->sampled) {
+        return 0;
+    }
+    memset(w->cells, 0, r->cell_len * sizeof(double));
+    cae_loss_divergence(w->plan, w->base, n, cae_div_up(r->target.w, CAE_LOSS_CELL), w->cells);
+    return r->engine->kl_weight * cae_loss_sum(w->cells, r->cell_len);
+}
+
+/* Forward, loss and backward of plan->images images; losses[n] receives the sum of image n. */
+static void train_images(struct run *r, struct worker *w, float *sums, size_t first, double *losses)
 {
     cae_plan *plan = w->plan;
+    const cae_net *net = plan->net;
+    cae_engine engine = *r->engine;
+    engine.sampling.first = first;
+    engine.sampling.pull = r->pull;
     cae_exec_load(plan, w->base, &r->in, first);
-    cae_exec_forward(r->engine, plan, w->base);
-    const cae_view code = cae_plan_view(plan, plan->net->code, w->base);
-    gather_ranges(w, &code, plan->images);
+    cae_exec_forward(&engine, plan, w->base);
+    const cae_view means = cae_plan_view(plan, cae_net_means(net), w->base);
+    gather_ranges(w, &means, r->shapes[net->code].c, plan->images);
     cae_exec_begin_gradient(plan, w->base, plan->to);
     const cae_view y = cae_plan_view(plan, plan->to, w->base);
     const cae_view dy = cae_plan_gradient(plan, plan->to, w->base);
     for (size_t n = 0; n < plan->images; n++) {
         cae_loss_of(&y, n, &r->target, first, w->cells, &dy, r->scale);
-        squares[n] = cae_loss_sum(w->cells, r->cell_len);
+        losses[n] = cae_loss_sum(w->cells, r->cell_len) + weighed_divergence(r, w, n);
     }
-    cae_exec_backward_kept(r->engine, plan, w->base, r->packed_back, sums, r->kept);
+    cae_exec_backward_kept(&engine, plan, w->base, r->packed_back, sums, r->kept);
 }
 
 /* One image after the other, so that the loss does not depend on chunks and slices. */
-static void add_squares(struct run *r, const double *squares, size_t len)
+static void add_losses(struct run *r, const double *losses, size_t len)
 {
     for (size_t n = 0; n < len; n++) {
-        r->sum += squares[n];
+        r->sum += losses[n];
     }
 }
 
@@ -104,14 +121,14 @@ static void chunk_job(void *arg, size_t chunk, size_t worker)
     const size_t len = r->engine->net->packed_len;
     const size_t first = chunk * CHUNK;
     const size_t end = cae_size_min(first + CHUNK, r->count);
-    double squares[CHUNK];
+    double losses[CHUNK];
     memset(w->sums, 0, len * sizeof(float));
     for (size_t n = first; n < end; n++) {
-        train_images(r, w, w->sums, n, &squares[n - first]);
+        train_images(r, w, w->sums, n, &losses[n - first]);
     }
     cae_team_await_turn(r->team, chunk);
     r->engine->kernels->add(r->total, w->sums, len);
-    add_squares(r, squares, end - first);
+    add_losses(r, losses, end - first);
     cae_team_pass_turn(r->team, chunk);
 }
 
@@ -121,10 +138,10 @@ static void run_slices(struct run *r)
     const cae_region whole = cae_region_whole(&r->shapes[r->engine->net->layer_len]);
     for (size_t first = 0; first < r->count; first += r->slice) {
         const size_t images = cae_size_min(r->slice, r->count - first);
-        double squares[SLICE];
+        double losses[SLICE];
         cae_plan_make(w->plan, CAE_WHOLE, r->shapes, whole, images, true, r->team);
-        train_images(r, w, r->total, first, squares);
-        add_squares(r, squares, images);
+        train_images(r, w, r->total, first, losses);
+        add_losses(r, losses, images);
     }
 }
 
@@ -317,13 +334,14 @@ static struct run make_run(const cae_engine *e, const float *in, const float *ta
                            size_t height, size_t width, cae_planar *images)
 {
     const size_t c = e->net->input.c;
+    const double values = (double)count * (double)c * (double)height * (double)width;
     *images = (cae_planar){in, c, height, width};
-    return (struct run){
-        .engine = e,
-        .in = cae_source_planar(images),
-        .target = {target, c, height, width},
-        .count = count,
-        .scale = (float)(2.0 / ((double)count * (double)c * (double)height * (double)width))};
+    return (struct run){.engine = e,
+                        .in = cae_source_planar(images),
+                        .target = {target, c, height, width},
+                        .count = count,
+                        .scale = (float)(2.0 / values),
+                        .pull = e->kl_weight / values};
 }
 
 int cae_net_gradient(const cae_engine *e, const float *in, const float *target, size_t count,

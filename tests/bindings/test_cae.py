@@ -212,7 +212,7 @@ class Errors(unittest.TestCase):
 class Describing(unittest.TestCase):
     def test_presets(self):
         self.assertEqual(set(cae.presets()),
-                         {"sae-compress", "sae-denoise", "cae-compress", "cae-denoise"})
+                         {"sae-compress", "sae-denoise", "cae-compress", "cae-denoise", "vae"})
         for name, text in cae.presets().items():
             with cae.Model(text) as model:
                 self.assertEqual(model.architecture, text, name)

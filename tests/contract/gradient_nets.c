@@ -135,6 +135,26 @@ const struct gradient_net gradient_nets[] = {
      "input 1 4 3\nconv 2 kernel 3 pad 1\nmark a\nmaxpool 3 stride 1 pad 1\nadd a tanh\n"
      "dense 2 4 3 relu\nadd a\ncode\ndense 1 4 3\n",
      2, 4, 3},
+    {"sampled code", "input 1 6 5\nconv 6 kernel 3 pad 1\ncode sampled\nconv 1 kernel 3 pad 1\n", 3,
+     6, 5},
+    {"sampled code behind a pool and before one, padded image",
+     "input 2 8 8\nconv 3 kernel 3 pad 1 tanh\nmaxpool 2\nconv 4 kernel 1\nmaxpool 1\ncode sampled\n"
+     "maxpool 2\ntconv 2 kernel 4 stride 4 sigmoid\n",
+     3, 7, 8},
+    {"sampled code, dense", "input 2 5 3\ndense 6 tanh\ncode sampled\ndense 2 5 3 sigmoid\n", 3, 5,
+     3},
+    {"sampled code of one value between dense layers and convolutions",
+     "input 1 8 8\nconv 3 kernel 3 pad 1 relu\nmaxpool 2\ndense 2\ncode sampled\ndense 3 4 4 leaky\n"
+     "tconv 1 kernel 2 stride 2 sigmoid\n",
+     5, 8, 8},
+    {"sampled code whose statistics are marked and read across it, larger than the image",
+     "input 1 4 4\nconv 2 kernel 1 pad 2 tanh\nmark s\ncode sampled\nconv 2 kernel 1\nadd s\n"
+     "conv 1 kernel 5\n",
+     2, 4, 4},
+    {"sampled code behind no weights, marked itself",
+     "input 2 4 4\nmaxpool 2\ncode sampled\nmark z\nconv 1 kernel 3 pad 1 relu\nconcat z\n"
+     "tconv 2 kernel 2 stride 2\n",
+     2, 4, 3},
     {"a long thin image",
      "input 1 8 8\nconv 3 kernel 3 stride 2 pad 1 relu\ncode\ntconv 1 kernel 4 stride 2 pad 1\n", 1,
      1, 23},

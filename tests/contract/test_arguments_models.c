@@ -53,12 +53,12 @@ static void the_last_error_survives_success(void)
 static void presets(void)
 {
     static const char *const names[] = {"sae-compress", "sae-denoise", "cae-compress",
-                                        "cae-denoise"};
-    for (size_t i = 0; i < 4; i++) {
+                                        "cae-denoise", "vae"};
+    for (size_t i = 0; i < 5; i++) {
         EXPECT(cae_preset_name(i) != NULL && strcmp(cae_preset_name(i), names[i]) == 0);
         EXPECT(cae_preset_text(names[i]) != NULL);
     }
-    EXPECT(cae_preset_name(4) == NULL && cae_preset_name(SIZE_MAX) == NULL);
+    EXPECT(cae_preset_name(5) == NULL && cae_preset_name(SIZE_MAX) == NULL);
     EXPECT(cae_preset_text("cae") == NULL && cae_preset_text("") == NULL);
     EXPECT(cae_preset_text(NULL) == NULL);
 }
@@ -110,6 +110,19 @@ static void wrong_texts_are_refused_by_line_and_column(void)
         {HEAD "conv 1 kernel 1\ncode\n", "line 3", CAE_E_SYNTAX},
         {HEAD "conv 1 kernel 1\ncode now\nconv 1 kernel 1\n", "line 3, column 6", CAE_E_SYNTAX},
         {HEAD "conv 1 kernel 1\ncode\n" TAIL, "line 4", CAE_E_SYNTAX},
+        {HEAD "code sampled\n" TAIL, "line 2", CAE_E_SYNTAX},
+        {HEAD "conv 2 kernel 1\ncode sampled\n", "line 3", CAE_E_SYNTAX},
+        {HEAD "conv 2 kernel 1\ncode Sampled\n" TAIL, "line 3, column 6", CAE_E_SYNTAX},
+        {HEAD "conv 2 kernel 1\ncode sampled sampled\n" TAIL, "line 3, column 14", CAE_E_SYNTAX},
+        {HEAD "conv 2 kernel 1\ncode sampled relu\n" TAIL, "line 3, column 14", CAE_E_SYNTAX},
+        {HEAD "conv 4 kernel 1\ncode sampled\n" TAIL, "line 4", CAE_E_SYNTAX},
+        {HEAD "conv 4 kernel 1\ncode sampled\ncode sampled\n" TAIL, "line 4", CAE_E_SYNTAX},
+        {HEAD "sampled\n" TAIL, "line 2, column 1", CAE_E_SYNTAX},
+        {HEAD "conv 3 kernel 1\ncode sampled\nconv 1 kernel 1\n", "line 3: 'code sampled'",
+         CAE_E_SHAPE},
+        {HEAD "dense 1\ncode sampled\ndense 1 8 8\n", "line 3: 'code sampled'", CAE_E_SHAPE},
+        {HEAD "conv 2 kernel 1\nmark a\ncode sampled\nconv 1 kernel 1\nadd a\n", "line 6",
+         CAE_E_SHAPE},
         {HEAD "conv 1 kernel 9\n" TAIL, "line 2", CAE_E_SHAPE},
         {HEAD "conv 1 kernel 3\n" TAIL, "line 4", CAE_E_SHAPE},
         {HEAD "conv 2 kernel 1\ncode\nconv 2 kernel 1\n", "line 4", CAE_E_SHAPE},

@@ -20,10 +20,22 @@
 
 #include "contract.h"
 
-enum { TIERS = 4, THREADS = 4, NETS = 5, STEPS = 20 };
+enum { TIERS = 4, THREADS = 4, NETS = 7, STEPS = 20 };
 
 static const char *const tiers[TIERS] = {"c", "sse2", "avx2", "fma"};
 static const double threads[THREADS] = {1, 2, 3, 7};
+
+static const char sampled_net[] = "input 2 8 12\n"
+                                  "conv 4 kernel 3 pad 1 leaky\n"
+                                  "maxpool 2\n"
+                                  "conv 6 kernel 3 pad 1\n"
+                                  "code sampled\n"
+                                  "tconv 2 kernel 2 stride 2 sigmoid\n";
+static const char sampled_dense_net[] = "input 1 6 5\n"
+                                        "dense 8 tanh\n"
+                                        "dense 10\n"
+                                        "code sampled\n"
+                                        "dense 1 6 5 sigmoid\n";
 
 static const struct {
     const char *name;
@@ -35,11 +47,13 @@ static const struct {
     {"dense", dense_net, 9, 1, 6, 5},
     {"skip across the code", crossed_net, 5, 1, 8, 8},
     {"cae-compress", "cae-compress", 3, 1, 16, 16},
+    {"sampled code", sampled_net, 5, 2, 9, 12},
+    {"sampled code, dense", sampled_dense_net, 9, 1, 6, 5},
 };
 
-static const uint64_t expected_weights[NETS] = {0x8cb01188633d6084, 0xb1d059f8bd1c8f91,
-                                                0x62900ab8a982374d, 0xef58d2c90f00c6d8,
-                                                0x14ddfd439971baf8};
+static const uint64_t expected_weights[NETS] = {
+    0x8cb01188633d6084, 0xb1d059f8bd1c8f91, 0x62900ab8a982374d, 0xef58d2c90f00c6d8,
+    0x14ddfd439971baf8, 0x905427ad889f5197, 0xdf0755af7ab93523};
 static const uint64_t expected_picture = 0xf2f818c174825868;
 
 /* How many of the numbers of threads are tried. */

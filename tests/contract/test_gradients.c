@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/random.h"
 #include "contract.h"
 #include "gradient_nets.h"
 #include "layers/layer.h"
@@ -28,6 +29,7 @@ struct pair {
     float *gradient;
     float *input, *target;
     size_t image_len;
+    double *eps; /* of a sampled code; NULL: none */
 };
 
 static size_t tensor_len(const cae_model *m, size_t index)
@@ -51,7 +53,7 @@ static void bind_weights(struct pair *p)
             char weight[32], bias[32];
             snprintf(weight, sizeof(weight), "%zu.weight", l->module);
             snprintf(bias, sizeof(bias), "%zu.bias", l->module);
-            const bool has = l->kind != NET_ADD && l->kind != NET_CONCAT && l->kind != NET_MAXPOOL;
+            const bool has = l->kind < NET_ADD && l->kind != NET_MAXPOOL;
             if (has && strcmp(name, weight) == 0) {
                 l->weight = p->weights + offset;
                 found = true;
@@ -87,6 +89,17 @@ static double twin_loss(struct pair *p, net_sides *sides)
                     sides);
 }
 
+/* The numbers that docs/numerics.md gives to a step that `step` others came before. */
+static void draw_eps(struct pair *p, uint64_t seed, uint64_t step)
+{
+    const net_size code = p->twin.sizes[p->twin.code];
+    const size_t len = p->row->count * code.c * code.h * code.w;
+    p->eps = need(len, sizeof(*p->eps));
+    for (size_t i = 0; i < len; i++) {
+        p->eps[i] = cae_random_normal(seed, (UINT64_C(1) << 32) + step, i);
+    }
+}
+
 static void open_pair(struct pair *p, const struct gradient_net *row, uint64_t seed)
 {
     double parameters = 0;
@@ -100,6 +113,14 @@ static void open_pair(struct pair *p, const struct gradient_net *row, uint64_t s
     p->image_len = p->twin.input.c * row->height * row->width;
     p->input = noise(row->count * p->image_len, seed + 1000);
     p->target = noise(row->count * p->image_len, seed + 2000);
+    if (strstr(row->text, "code sampled") != NULL) {
+        p->twin.kl_weight = 0.3;
+        OK(cae_model_set(p->model, "kl_weight", 0.3));
+        OK(cae_train_step(p->model, p->input, p->target, row->count, row->height, row->width,
+                          NULL));
+        draw_eps(p, seed, 1);
+        p->twin.eps = p->eps;
+    }
     fetch_weights(p);
     bind_weights(p);
 }
@@ -112,6 +133,7 @@ static void close_pair(struct pair *p)
     free(p->gradient);
     free(p->input);
     free(p->target);
+    free(p->eps);
 }
 
 /* The first seed whose network is so far from every kink that float and double take the same side.
@@ -189,6 +211,15 @@ static void check_forward(struct pair *p, float loss)
     const double exact = twin_loss(p, &sides);
     EXPECT_SAID(fabs((double)loss - exact) <= 1e-5 * exact, "loss %.9g, exactly %.9g", (double)loss,
                 exact);
+    /* From here on codes are their means. */
+    p->twin.eps = NULL;
+    const double still = twin_loss(p, &sides);
+    float evaluated = 0;
+    OK(cae_evaluate(p->model, p->input, p->target, row->count, row->height, row->width,
+                    &evaluated));
+    EXPECT_SAID(fabs((double)evaluated - still) <= 1e-5 * still, "evaluated %.9g, exactly %.9g",
+                (double)evaluated, still);
+    EXPECT_SAID(p->eps == NULL || fabs(still - exact) > 1e-4 * exact, "the code was not drawn");
     float *output = need(row->count * p->image_len, sizeof(*output));
     OK(cae_denoise(p->model, p->input, row->count, row->height, row->width, 0, output));
     double worst = 0;
@@ -204,6 +235,7 @@ static void check_forward(struct pair *p, float loss)
     }
     EXPECT_SAID(worst <= 1e-5, "the output is off by %.2g", worst);
     free(output);
+    p->twin.eps = p->eps;
 }
 
 static void check_row(const struct gradient_net *row, double threads)
@@ -232,11 +264,13 @@ static void the_table_has_every_layer_and_activation(void)
 {
     static const char *const activations[] = {" none", " relu", " leaky", " tanh", " sigmoid"};
     for (const cae_layer_type *const *type = cae_layer_types; *type != NULL; type++) {
-        char word[32];
+        char words[2][32];
         size_t rows = 0;
-        snprintf(word, sizeof(word), "\n%s ", (*type)->word);
+        snprintf(words[0], sizeof(words[0]), "\n%s ", (*type)->word);
+        snprintf(words[1], sizeof(words[1]), "\n%s\n", (*type)->word);
         for (size_t i = 0; i < gradient_net_len; i++) {
-            rows += strstr(gradient_nets[i].text, word) != NULL;
+            rows += strstr(gradient_nets[i].text, words[0]) != NULL ||
+                    strstr(gradient_nets[i].text, words[1]) != NULL;
         }
         EXPECT_SAID(rows > 0, "no row has the layer %s", (*type)->word);
     }

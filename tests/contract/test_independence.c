@@ -19,6 +19,15 @@ static const char thin_net[] = "input 1 8 8\n"
                                "tconv 2 kernel 4 stride 2 pad 1 tanh\n"
                                "tconv 1 kernel 2 stride 2 sigmoid\n";
 
+/* The same with a sampled code, which makes the loss of two sums. */
+static const char sampled_net[] = "input 1 8 8\n"
+                                  "conv 2 kernel 3 pad 1 relu\n"
+                                  "maxpool 2\n"
+                                  "conv 6 kernel 5 stride 2 pad 2\n"
+                                  "code sampled\n"
+                                  "tconv 2 kernel 4 stride 2 pad 1 tanh\n"
+                                  "tconv 1 kernel 2 stride 2 sigmoid\n";
+
 struct job {
     const char *text;
     size_t c, h, w;
@@ -100,6 +109,7 @@ static void neither_batch_nor_threads_nor_limit_matter(void)
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         check_size(thin_net, sizes[i][0], sizes[i][1]);
         check_size(small_net, sizes[i][0], sizes[i][1]);
+        check_size(sampled_net, sizes[i][0], sizes[i][1]);
         if (sizes[i][0] * sizes[i][1] < 4200 || long_run()) {
             check_size("cae-compress", sizes[i][0], sizes[i][1]);
         }
@@ -110,10 +120,10 @@ static void small_limits_make_pieces_and_low_bands(void)
 {
     static const double limits[] = {3 << 17, 1 << 19, 1 << 20, 1 << 21, 1 << 22};
     static const size_t sizes[][2] = {{301, 203}, {3000, 1}, {2, 4001}, {129, 640}};
-    static const char *const texts[] = {thin_net, small_net};
-    for (size_t k = 0; k < 8; k++) {
-        cae_model *m = new_model(texts[k % 2], 5);
-        struct job j = make_job(m, texts[k % 2], sizes[k / 2][0], sizes[k / 2][1]);
+    static const char *const texts[] = {thin_net, small_net, sampled_net};
+    for (size_t k = 0; k < 12; k++) {
+        cae_model *m = new_model(texts[k % 3], 5);
+        struct job j = make_job(m, texts[k % 3], sizes[k / 3][0], sizes[k / 3][1]);
         run(m, &j, 1, j.codes, j.clean);
         for (size_t i = 0; i < 5; i++) {
             compare(m, &j, i == 4 ? 3 : 1, (double)(1 + i % 3), limits[i]);
@@ -196,6 +206,7 @@ static void check_loss(const char *text, size_t count, size_t h, size_t w)
     float *targets = noise(len, 2);
     float first = 0;
     float loss = 0;
+    OK(cae_model_set(m, "kl_weight", 100));
     OK(cae_evaluate(m, images, targets, count, h, w, &first));
     for (int threads = 1; threads <= 7; threads++) {
         OK(cae_model_set(m, "threads", threads));
@@ -216,6 +227,10 @@ static void the_loss_too(void)
     check_loss(small_net, 1, 65, 700);
     check_loss(thin_net, 3, 64, 1);
     check_loss(thin_net, 1, 1000, 257);
+    check_loss(sampled_net, 5, 37, 29);
+    check_loss(sampled_net, 2, 300, 131);
+    check_loss(sampled_net, 1, 65, 1500);
+    check_loss(sampled_net, 1, 1000, 257);
 }
 
 int main(int argc, char **argv)

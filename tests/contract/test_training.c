@@ -232,15 +232,18 @@ static void settle(cae_model *m)
     OK(cae_model_set(m, "learning_rate", 3e-3));
     OK(cae_model_set(m, "weight_decay", 0.03));
     OK(cae_model_set(m, "beta1", 0.8));
+    OK(cae_model_set(m, "kl_weight", 0.7));
     OK(cae_model_set(m, "epoch", 17));
     OK(cae_model_set(m, "threads", 2));
 }
 
 static void an_interrupted_run_ends_the_same(void)
 {
-    static const char *const texts[] = {small_net,
-                                        "input 2 8 12\ndense 9 leaky\ncode\ndense 2 8 12\n"};
-    for (size_t t = 0; t < 2; t++) {
+    static const char *const texts[] = {
+        small_net, "input 2 8 12\ndense 9 leaky\ncode\ndense 2 8 12\n",
+        "input 2 8 12\nconv 6 kernel 3 pad 1\ncode sampled\nconv 2 kernel 3 pad 1\n",
+        "input 2 8 12\ndense 6 tanh\ncode sampled\ndense 2 8 12\n"};
+    for (size_t t = 0; t < 4; t++) {
         cae_model *whole = new_model(texts[t], 4);
         settle(whole);
         steps(whole, 0, 20);
@@ -251,6 +254,7 @@ static void an_interrupted_run_ends_the_same(void)
             parts = interrupt(parts, (enum how)how);
             EXPECT(setting(parts, "step") == 10 && setting(parts, "epoch") == 17);
             EXPECT(setting(parts, "learning_rate") == 3e-3 && setting(parts, "beta1") == 0.8);
+            EXPECT(setting(parts, "kl_weight") == (t >= 2 || how == COPY ? 0.7 : 0.01));
             steps(parts, 10, 20);
             EXPECT(same_models(whole, parts));
             cae_model_free(parts);

@@ -318,7 +318,7 @@ ARCHITECTURE_WORDS = [
     b"relu", b"leaky", b"tanh", b"sigmoid", b"none", b"kernel", b"stride", b"pad", b"skip", b"0",
     b"1", b"2", b"3", b"4", b"5", b"01", b"65536", b"65537", b"16777216", b"16777217",
     b"99999999999999999999", b"-1", b"1.5", b"#", b"\\t", b"\\r", b"\\n", b"", b" ", b"\xc3\xa9",
-    b"\\u0000", b"\\u0041", b"Conv", b"\\u000a", b"\\u0020"]
+    b"\\u0000", b"\\u0041", b"Conv", b"\\u000a", b"\\u0020", b"sampled"]
 
 
 def change_architecture(rng, parts):

@@ -31,6 +31,7 @@ from model_mutations import Parts, mutate
 ARCHITECTURES = [
     "input 1 4 4\nconv 2 kernel 3 pad 1 relu\nmaxpool 2\ncode\ntconv 1 kernel 2 stride 2 sigmoid\n",
     "input 2 4 3\ndense 3 relu\ncode\ndense 2 4 3 sigmoid\n",
+    "input 2 4 3\nconv 6 kernel 1\ncode sampled\nconv 2 kernel 3 pad 1\n",
     "input 1 5 5\nconv 2 kernel 3 pad 1 leaky\nmark skip\nconv 2 kernel 3 pad 1 tanh\ncode\n"
     "conv 2 kernel 1\nadd skip relu\nconcat skip\nconv 1 kernel 3 pad 1\n",
     "input 1 6 6\nmaxpool 3 stride 1 pad 1\nconv 3 kernel 2 stride 2 relu\ncode\ndense 4 tanh\n"

@@ -24,19 +24,20 @@ PATTERNS = {
     "tconv": re.compile(f"tconv {NUMBER} kernel {NUMBER}{STEPS}{ACTIVATION}"),
     "maxpool": re.compile(f"maxpool {NUMBER}{STEPS}"),
     "dense": re.compile(f"dense {NUMBER}(?: {NUMBER} {NUMBER})?{ACTIVATION}"),
-    "code": re.compile("code"),
+    "code": re.compile("code( sampled)?"),
     "mark": re.compile(f"mark {NAME}"),
     "add": re.compile(f"add {NAME}{ACTIVATION}"),
     "concat": re.compile(f"concat {NAME}{ACTIVATION}"),
 }
 
-SETTINGS = {  # closed ranges; the betas must lie below 1
+SETTINGS = {  # closed ranges; the betas must lie below 1; kl_weight goes with a sampled code
     "learning_rate": (0.0, 1e6),
     "beta1": (0.0, 1.0),
     "beta2": (0.0, 1.0),
     "epsilon": (1e-30, 1.0),
     "weight_decay": (0.0, 1e6),
     "reproducible": (0.0, 1.0),
+    "kl_weight": (0.0, 1e6),
 }
 
 
@@ -59,6 +60,7 @@ class Network:
         self.flat = False  # a dense layer was seen: its Flatten is a module
         self.marks = {}
         self.code = None
+        self.sampled = False
         lines = [self.read(number, line) for number, line in enumerate(text_lines(text), 1)]
         (word, self.shape), *layers = lines
         require(word == "input", "line 1 is not `input`")
@@ -100,7 +102,11 @@ class Network:
         require(0 < channels <= MAX_CHANNELS and 0 < min(sides) and max(sides) <= MAX_SIDE,
                 f"line {self.line}: the shape {self.shape}")
 
-    def add_code(self):
+    def add_code(self, sampled):
+        if sampled:
+            require(self.shape[0] % 2 == 0, f"line {self.line}: {self.shape[0]} channels")
+            self.shape = (self.shape[0] // 2, *self.shape[1:])
+        self.sampled = bool(sampled)
         self.code = self.shape
 
     def add_mark(self, name):
@@ -182,7 +188,8 @@ def expected_tensors(text, training):
         for name in ("step", "epoch", "seed"):
             expected["train." + name] = (b"I64", (1,))
         for name in SETTINGS:
-            expected["train." + name] = (b"F64", (1,))
+            if name != "kl_weight" or network.sampled:
+                expected["train." + name] = (b"F64", (1,))
         for name, entry in network.tensors.items():
             expected["train.m." + name] = expected["train.v." + name] = entry
     return expected
@@ -203,6 +210,8 @@ def check_training(values):
     for name in ("step", "epoch"):
         require(0 <= values[name] <= 1 << 53, f"train.{name} is {values[name]}")
     for name, (low, high) in SETTINGS.items():
+        if name not in values:  # of a model without a sampled code: check_tensors has looked
+            continue
         value = values[name]
         below = value < high if name.startswith("beta") else value <= high
         require(low <= value and below, f"train.{name} is {value}")

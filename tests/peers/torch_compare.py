@@ -38,21 +38,82 @@ LEARNING_RATE = 1e-4
 
 
 def convolutional(code):
-    """Table 1 of the paper; returns the network and how many modules the encoder is."""
-    return nn.Sequential(
+    """Table 1 of the paper; returns the network and its encoder."""
+    net = nn.Sequential(
         nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(64, code, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.ConvTranspose2d(code, 64, 5, stride=2, padding=1), nn.ReLU(),
         nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1), nn.ReLU(),
         nn.ConvTranspose2d(32, 16, 2, stride=2, padding=1), nn.ReLU(),
-        nn.ConvTranspose2d(16, 1, 3, padding=1), nn.Sigmoid()), 9
+        nn.ConvTranspose2d(16, 1, 3, padding=1), nn.Sigmoid())
+    return net, net[:9]
 
 
 def dense(hidden):
-    return nn.Sequential(
+    net = nn.Sequential(
         nn.Flatten(), nn.Linear(SIDE * SIDE, hidden), nn.ReLU(),
-        nn.Linear(hidden, SIDE * SIDE), nn.Sigmoid(), nn.Unflatten(1, (1, SIDE, SIDE))), 3
+        nn.Linear(hidden, SIDE * SIDE), nn.Sigmoid(), nn.Unflatten(1, (1, SIDE, SIDE)))
+    return net, net[:3]
+
+
+def normal_numbers(seed, step, count):
+    """What docs/numerics.md says a sampled code draws: Philox4x32-10 written again, and the inverse
+    of the normal distribution function from PyTorch."""
+    low = np.uint64(0xFFFFFFFF)
+    blocks = np.arange(-(-count // 4), dtype=np.uint64)
+    stream = np.uint64(2**32 + step)
+    c = [blocks & low, blocks >> np.uint64(32), (stream & low) + 0 * blocks,
+         (stream >> np.uint64(32)) + 0 * blocks]
+    for turn in range(10):
+        key = [np.uint64((seed + turn * 0x9E3779B9) % 2**32), np.uint64(turn * 0xBB67AE85 % 2**32)]
+        first, second = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
+        c = [second >> np.uint64(32) ^ c[1] ^ key[0], second & low,
+             first >> np.uint64(32) ^ c[3] ^ key[1], first & low]
+    bits = np.stack(c, axis=1).reshape(-1)[:count].astype(np.float64)
+    return torch.special.ndtri(torch.from_numpy((bits + 0.5) / 2**32)).float()
+
+
+class Variational(nn.Sequential):
+    """The preset `vae`. The code is no module, as in libcae's names of weights."""
+
+    ENCODER, CODE, KL_WEIGHT = 11, 64, 1e-2
+
+    def __init__(self):
+        super().__init__(
+            nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(64, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(32 * 8 * 8, 2 * self.CODE),
+            nn.Linear(self.CODE, 64 * 8 * 8), nn.ReLU(),
+            nn.ConvTranspose2d(64, 64, 5, stride=2, padding=1), nn.ReLU(),
+            nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1), nn.ReLU(),
+            nn.ConvTranspose2d(32, 16, 2, stride=2, padding=1), nn.ReLU(),
+            nn.ConvTranspose2d(16, 1, 3, padding=1), nn.Sigmoid())
+        self.eps = None  # of a batch in training
+
+    def statistics(self, images):
+        for module in list(self)[: self.ENCODER]:
+            images = module(images)
+        return images.chunk(2, dim=1)
+
+    def encode(self, images):
+        return self.statistics(images)[0]
+
+    def forward(self, images):
+        mean, log_variance = self.statistics(images)
+        code = mean if self.eps is None else mean + (log_variance / 2).exp() * self.eps
+        # Kingma & Welling 2014, appendix B
+        self.divergence = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum() / len(mean)
+        images = self[self.ENCODER + 1](self[self.ENCODER](code)).reshape(-1, 64, 8, 8)
+        for module in list(self)[self.ENCODER + 2 :]:
+            images = module(images)
+        return images
+
+
+def variational():
+    net = Variational()
+    return net, net.encode
 
 
 NETWORKS = {
@@ -60,6 +121,7 @@ NETWORKS = {
     "sae-denoise": lambda: dense(4096),
     "cae-compress": lambda: convolutional(32),
     "cae-denoise": lambda: convolutional(64),
+    "vae": variational,
 }
 
 
@@ -81,14 +143,23 @@ def difference(ours, theirs):
     return float(np.abs(ours - theirs).max())
 
 
-def compare_results(model, net, encoder_len, images):
+def loss_of(net, result, clean):
+    loss = ((result - torch.from_numpy(clean)) ** 2).mean()
+    if isinstance(net, Variational):
+        loss = loss + net.KL_WEIGHT * net.divergence / clean[0].size
+    return loss
+
+
+def compare_results(model, net, encoder, images):
     with torch.no_grad():
-        codes = net[:encoder_len](torch.from_numpy(images))
+        codes = encoder(torch.from_numpy(images))
         result = net(torch.from_numpy(images))
-    return max(difference(model.encode(images), codes), difference(model.denoise(images), result))
+        loss = loss_of(net, result, images).item()
+    return max(difference(model.encode(images), codes), difference(model.denoise(images), result),
+               abs(model.evaluate(images, images) - loss))
 
 
-def compare_training(model, net, denoising):
+def compare_training(model, net, denoising, seed):
     """The largest relative difference of the losses of 50 steps on the same batches."""
     model.settings["learning_rate"] = LEARNING_RATE
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
@@ -98,7 +169,9 @@ def compare_training(model, net, denoising):
         noisy = cae.add_noise(clean, 25 / 255 if denoising else 0.0, seed=step)
         ours = model.train_step(noisy, clean)
         optimizer.zero_grad()
-        loss = ((net(torch.from_numpy(noisy)) - torch.from_numpy(clean)) ** 2).mean()
+        if isinstance(net, Variational):
+            net.eps = normal_numbers(seed, step, BATCH * net.CODE).reshape(BATCH, net.CODE)
+        loss = loss_of(net, net(torch.from_numpy(noisy)), clean)
         loss.backward()
         optimizer.step()
         relative = abs(ours - loss.item()) / loss.item()
@@ -109,26 +182,26 @@ def compare_training(model, net, denoising):
 
 def compare(preset, path):
     """(name, figure, tolerance) of each comparison."""
-    net, encoder_len = NETWORKS[preset]()
-    sizes = [(SIDE, SIDE)] if preset.startswith("sae") else [(SIDE, SIDE), (72, 40)]
+    net, encoder = NETWORKS[preset]()
+    sizes = [(SIDE, SIDE), (72, 40)] if preset.startswith("cae") else [(SIDE, SIDE)]
     batches = [pictures(4, 7, *size) for size in sizes]
 
     state = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
     plain_safetensors.write(path, state)
     model = cae.Model(preset, seed=2)
     model.load_weights(path)
-    from_torch = [compare_results(model, net, encoder_len, images) for images in batches]
+    from_torch = [compare_results(model, net, encoder, images) for images in batches]
 
     model = cae.Model(preset, seed=3)
     model.save(path)
     tensors, _ = plain_safetensors.read(path)
     net.load_state_dict({name: torch.tensor(array) for name, array in tensors.items()
                          if not name.startswith("codec.")})
-    to_torch = [compare_results(model, net, encoder_len, images) for images in batches]
+    to_torch = [compare_results(model, net, encoder, images) for images in batches]
     return [("weights of PyTorch in libcae, results differ by", max(from_torch), RESULT_TOLERANCE),
             ("weights of libcae in PyTorch, results differ by", max(to_torch), RESULT_TOLERANCE),
             (f"{STEPS} steps of Adam, losses differ relatively by",
-             compare_training(model, net, preset.endswith("denoise")), LOSS_TOLERANCE)]
+             compare_training(model, net, preset.endswith("denoise"), seed=3), LOSS_TOLERANCE)]
 
 
 def main():

@@ -87,7 +87,7 @@ static void read_layer(struct reader *r, int kind, char **rest)
             give_up("unknown mark", name);
         }
         l->input[1] = r->marked[i];
-    } else {
+    } else if (kind != NET_SAMPLE) {
         l->channels = read_number(rest);
     }
     if (kind == NET_MAXPOOL) {
@@ -102,8 +102,7 @@ static void read_layer(struct reader *r, int kind, char **rest)
     r->module += kind == NET_DENSE && !r->flattened;
     r->flattened = r->flattened || kind == NET_DENSE;
     l->module = r->module;
-    r->module +=
-        (kind != NET_ADD && kind != NET_CONCAT ? 1u : 0u) + (l->activation != NET_NONE ? 1u : 0u);
+    r->module += (kind < NET_ADD ? 1u : 0u) + (l->activation != NET_NONE ? 1u : 0u);
     if (n->code == 0) {
         n->unit *= l->stride;
     }
@@ -123,6 +122,10 @@ static void read_line(struct reader *r, char *line)
         r->n->input.h = read_number(&rest);
         r->n->input.w = read_number(&rest);
     } else if (strcmp(word, "code") == 0) {
+        if (rest != NULL && strcmp(rest, "sampled") == 0) {
+            (void)strtok_r(NULL, " ", &rest);
+            read_layer(r, NET_SAMPLE, &rest);
+        }
         r->n->code = r->n->layer_len;
     } else if (strcmp(word, "mark") == 0) {
         snprintf(r->names[r->mark_len], sizeof(r->names[0]), "%s", strtok_r(NULL, " ", &rest));
@@ -168,6 +171,8 @@ static net_size size_after(const net_layer *l, net_size in, net_size other)
         return l->dense;
     case NET_CONCAT:
         return (net_size){in.c + other.c, in.h, in.w};
+    case NET_SAMPLE:
+        return (net_size){in.c / 2, in.h, in.w};
     default:
         return in;
     }
@@ -302,6 +307,27 @@ static void run_dense(const net_layer *l, net_size in, const double *x, net_size
     }
 }
 
+/* Means and behind them log variances. */
+static void run_sample(const double *x, net_size out, const double *eps, double *z)
+{
+    for (size_t i = 0; i < len_of(out); i++) {
+        z[i] = x[i] + (eps != NULL ? exp(x[len_of(out) + i] / 2) * eps[i] : 0);
+    }
+}
+
+/* Of the code of the last forward pass from the standard normal distribution. */
+static double divergence(const net *n)
+{
+    const net_layer *l = &n->layers[n->code - 1];
+    const size_t len = len_of(n->sizes[n->code]);
+    const double *x = n->tensors[l->input[0]];
+    double sum = 0;
+    for (size_t i = 0; l->kind == NET_SAMPLE && i < len; i++) {
+        sum -= 0.5 * (1 + x[len + i] - x[i] * x[i] - exp(x[len + i]));
+    }
+    return sum;
+}
+
 static double activate(net_activation activation, double x, net_sides *sides)
 {
     switch (activation) {
@@ -342,6 +368,9 @@ static void run_layer(net *n, size_t i, net_sides *sides)
     case NET_DENSE:
         run_dense(l, in, x, out, y);
         break;
+    case NET_SAMPLE:
+        run_sample(x, out, n->image_eps, y);
+        break;
     default:
         for (size_t k = 0; k < len_of(out); k++) {
             const bool current = k < len_of(in);
@@ -371,10 +400,13 @@ double net_loss(net *n, const float *images, const float *targets, size_t count,
 {
     const net_size out = n->sizes[n->layer_len];
     const size_t len = n->input.c * height * width;
+    const size_t code_len = len_of(n->sizes[n->code]);
     double sum = 0;
     *sides = (net_sides){UINT64_C(0xcbf29ce484222325), INFINITY};
     for (size_t k = 0; k < count; k++) {
+        n->image_eps = n->eps != NULL ? n->eps + k * code_len : NULL;
         net_forward(n, images + k * len, height, width, sides);
+        sum += n->kl_weight * divergence(n);
         for (size_t i = 0; i < len; i++) {
             const size_t at =
                 (i / (height * width) * out.h + i / width % height) * out.w + i % width;
@@ -382,5 +414,6 @@ double net_loss(net *n, const float *images, const float *targets, size_t count,
             sum += d * d;
         }
     }
+    n->image_eps = NULL;
     return sum / (double)(count * len);
 }

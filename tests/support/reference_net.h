@@ -14,7 +14,16 @@
 
 enum { NET_LAYERS = 32 };
 
-typedef enum net_kind { NET_CONV, NET_TCONV, NET_MAXPOOL, NET_DENSE, NET_ADD, NET_CONCAT } net_kind;
+/* NET_SAMPLE is the line `code sampled`; the kinds from NET_ADD on are no modules of PyTorch. */
+typedef enum net_kind {
+    NET_CONV,
+    NET_TCONV,
+    NET_MAXPOOL,
+    NET_DENSE,
+    NET_ADD,
+    NET_CONCAT,
+    NET_SAMPLE
+} net_kind;
 typedef enum net_activation { NET_NONE, NET_RELU, NET_LEAKY, NET_TANH, NET_SIGMOID } net_activation;
 
 typedef struct net_size {
@@ -40,6 +49,10 @@ typedef struct net {
     double *tensors[NET_LAYERS + 1];
     size_t code; /* number of the code's tensor */
     size_t unit;
+    /* Of a sampled code: the normal numbers of a batch, planar codes one behind the other, and those of
+     * the image under way; NULL: codes are their means. */
+    const double *eps, *image_eps;
+    double kl_weight;
 } net;
 
 /* How near the last forward pass came to a kink, and on which side of each it went. */
@@ -59,7 +72,8 @@ void net_clear(net *n);
 /* One image, c x height x width, padded by its edge; the output is in the last tensor. */
 void net_forward(net *n, const float *image, size_t height, size_t width, net_sides *sides);
 
-/* The mean squared error over the images' own pixels. */
+/* The mean squared error over the images' own pixels; with a sampled code, and kl_weight times the
+ * divergence of an image's code by its own pixels, mean over images. */
 double net_loss(net *n, const float *images, const float *targets, size_t count, size_t height,
                 size_t width, net_sides *sides);
 
