@@ -15,15 +15,16 @@
 #include "message.h"
 #include "verdict.h"
 
-/* What is being written, and whether the next member needs a comma. */
+/* What is being written: how deep, and whether the next member needs a comma. */
 struct json {
     FILE *file;
+    int depth;
     bool follows;
 };
 
 static void put_name(struct json *j, const char *name)
 {
-    fprintf(j->file, "%s\"%s\": ", j->follows ? ", " : "", name);
+    fprintf(j->file, "%s\n%*s\"%s\": ", j->follows ? "," : "", 2 * j->depth, "", name);
     j->follows = true;
 }
 
@@ -57,13 +58,18 @@ static void begin(struct json *j, const char *name)
     if (name != NULL) {
         put_name(j, name);
     }
-    fputs("{", j->file);
+    fputc('{', j->file);
+    j->depth++;
     j->follows = false;
 }
 
 static void end(struct json *j)
 {
-    fputs("}\n", j->file);
+    j->depth--;
+    if (j->follows) {
+        fprintf(j->file, "\n%*s", 2 * j->depth, "");
+    }
+    fputc('}', j->file);
     j->follows = true;
 }
 
@@ -201,8 +207,9 @@ int results_save(const struct results *results, const char *command)
     char *path = study_path(results->study, "results", ".json");
     int result = path != NULL ? output_open(&output, path) : fail("results.json: out of memory");
     if (result == DONE) {
-        struct json json = {output.file, false};
+        struct json json = {.file = output.file};
         put_all(&json, results, command);
+        fputc('\n', output.file);
         result = output_commit(&output);
     }
     free(path);

@@ -129,6 +129,22 @@ static void begin_table(const struct table *t)
     fputs("</tr></thead><tbody>\n", t->file);
 }
 
+/* A number with a blank after each three digits of its whole part, counted from the end. */
+static void write_number(FILE *file, double value, int decimals)
+{
+    char digits[64];
+    const int len = snprintf(digits, sizeof digits, "%.*f", decimals, value);
+    const int whole = decimals > 0 ? len - decimals - 1 : len;
+    fputs("<td>", file);
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && i < whole && whole > 4 && (whole - i) % 3 == 0) {
+            fputs("&#8239;", file);
+        }
+        fputc(digits[i], file);
+    }
+    fputs("</td>", file);
+}
+
 static void write_row(const struct table *t, const char *name, int decimals, cell *value)
 {
     fprintf(t->file, "<tr><th scope=\"row\">%s</th>", name);
@@ -139,7 +155,7 @@ static void write_row(const struct table *t, const char *name, int decimals, cel
         } else if (isinf(v)) {
             fputs("<td>never</td>", t->file);
         } else {
-            fprintf(t->file, "<td>%.*f</td>", decimals, v);
+            write_number(t->file, v, decimals);
         }
     }
     fputs("</tr>\n", t->file);
@@ -159,8 +175,8 @@ static void write_cost(const struct table *t)
 {
     write_row(t, "Seconds per epoch", 3, epoch_seconds);
     write_row(t, "of the processor", 3, epoch_cpu_seconds);
-    write_row(t, "Seconds to the SAE's last loss", 0, train_reach);
-    write_row(t, "on unseen people", 0, unseen_reach);
+    write_row(t, "Processor's seconds to the SAE's last loss", 1, train_reach);
+    write_row(t, "on unseen people", 1, unseen_reach);
 }
 
 static void end_table(const struct table *t)

@@ -69,12 +69,12 @@ static bool add_reach(struct verdict *v, const struct curve *c, const struct cur
     const size_t epoch = results_reach(c, test, goal);
     ADD(v, "%s %.5f: ", test ? " On unseen faces, loss" : "Loss", goal);
     if (epoch == 0) {
-        ADD(v, "the SAE's after %.0f s, the CAE's never.", all);
+        ADD(v, "the SAE's after %.1f s, the CAE's never.", all);
         return false;
     }
     const size_t first = results_reach(s, test, goal);
     const double seconds = c->points[epoch - 1].cpu_seconds;
-    ADD(v, "the CAE's in epoch %zu after %.0f s, the SAE's first in epoch %zu after %.0f s.", epoch,
+    ADD(v, "the CAE's in epoch %zu after %.1f s, the SAE's first in epoch %zu after %.1f s.", epoch,
         seconds, first, s->points[first - 1].cpu_seconds);
     return seconds < s->points[first - 1].cpu_seconds;
 }
