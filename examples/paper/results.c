@@ -154,7 +154,7 @@ done:
 
 /* ---- Filters --------------------------------------------------------------------------------- */
 
-enum { CHOSEN_ON = 64 }; /* training faces that filters' settings are chosen on, at most */
+enum { CHOSEN_ON = 16 }; /* training faces that filters' settings are chosen on, at most */
 
 static void name_filter(struct baseline_result *r, const struct filter *f)
 {
@@ -166,7 +166,8 @@ static void name_filter(struct baseline_result *r, const struct filter *f)
         snprintf(r->name, sizeof r->name, "median of %zu x %zu", f->side, f->side);
         break;
     case FILTER_NLM:
-        snprintf(r->name, sizeof r->name, "non-local means, h = %.2f sigma", f->strength);
+        snprintf(r->name, sizeof r->name, "non-local means, h %.1f sigma, %zu x %zu in %zu x %zu",
+                 f->strength, f->side, f->side, f->search_side, f->search_side);
         break;
     }
 }
