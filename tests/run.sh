@@ -13,12 +13,12 @@
 set -u
 
 STAGES='release cpus emulated clang sanitize threads contract plain quickstart'
-LONG='subproject spaces lto valgrind fuzz s390x aarch64 fresh'
+LONG='subproject spaces lto valgrind fuzz browser s390x aarch64 fresh'
 
 NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev'
 WANTED='g++ clang clang-format check libpng-dev libjpeg62-turbo-dev curl python3-numpy python3-torch git
     qemu-user'
-WANTED_LONG='valgrind libc6-dbg debootstrap gcc-s390x-linux-gnu libc6-dev-s390x-cross
+WANTED_LONG='valgrind libc6-dbg debootstrap chromium gcc-s390x-linux-gnu libc6-dev-s390x-cross
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
 
 cd "$(dirname "$0")/.." || exit 1
@@ -310,6 +310,20 @@ stage_fuzz() { # more of everything that has a measure
         --timeout-multiplier 20
     has_release && CAE_TEST_LONG=1 run_tests release long --suite kernels --suite contract \
         --no-suite rules --timeout-multiplier 20
+}
+
+stage_browser() { # the report of the study, as a browser shows it
+    have chromium || { leave_out browser 'no chromium'; return; }
+    has_release || return
+    examples=$BUILDS/release/examples
+    if CAE_TOOL=$examples/tool/cae CAE_PAPER=$examples/paper/cae-paper \
+        python3 tests/paper/test_browser.py >"$BUILDS/browser.log" 2>&1; then
+        echo '   the report of the study in Chromium: as it should be'
+        passed=$((passed + 1))
+    else
+        tail -n 20 "$BUILDS/browser.log"
+        fail 'the report of the study in Chromium'
+    fi
 }
 
 # A piece of foreign Debian in a folder: the libraries of that architecture, fetched through an apt
