@@ -16,8 +16,8 @@ STAGES='release cpus emulated clang sanitize threads contract plain quickstart'
 LONG='subproject spaces lto valgrind fuzz browser s390x aarch64 fresh'
 
 NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev'
-WANTED='g++ clang clang-format check libpng-dev libjpeg62-turbo-dev curl python3-numpy python3-torch git
-    qemu-user'
+WANTED='g++ clang clang-format check libpng-dev libjpeg62-turbo-dev liblapacke-dev libopenblas-dev
+    curl python3-numpy python3-torch git qemu-user'
 WANTED_LONG='valgrind libc6-dbg debootstrap chromium gcc-s390x-linux-gnu libc6-dev-s390x-cross
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
 
