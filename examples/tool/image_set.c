@@ -1,6 +1,6 @@
 /*
- * Folders of images: see image_set.h. First the names are listed and sorted, then the files are read
- * in that order, so that nothing depends on the order in which the system lists a folder.
+ * Folders of images: see image_set.h. First the names are listed and sorted, then the files are
+ * read in that order, so that nothing depends on the order in which the system lists a folder.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -32,8 +32,8 @@ static void free_names(struct name_list *list)
     *list = (struct name_list){0};
 }
 
-/* Takes over `name`, which may be NULL when memory ran out; the array grows by doubling at powers of
- * two. */
+/* Takes over `name`, which may be NULL when memory ran out; the array grows by doubling at powers
+ * of two. */
 static int add_name(struct name_list *list, char *name)
 {
     if (name != NULL && (list->len & (list->len - 1)) == 0) {

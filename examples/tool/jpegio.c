@@ -1,7 +1,7 @@
 /*
  * JPEG through libjpeg: see jpegio.h. libjpeg would report an error on standard error and end the
  * program; here it jumps back into `guarded`, and everything that must outlive the jump is kept in
- * a struct job outside that call. Memory and scans are limited before the first coefficient is read.
+ * a struct job outside that call. Memory and scans are limited before a coefficient is read.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,6 +1,7 @@
 /*
  * Errors, notes and the progress line: see message.h. Keeps the only state that the tool's files
- * share: the program's name, whether to be quiet, and whether a progress line stands on the terminal.
+ * share: the program's name, whether to be quiet, and whether a progress line stands on the
+ * terminal.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

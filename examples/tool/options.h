@@ -1,5 +1,6 @@
 /*
- * The command line: one table per program or subcommand drives the parser, the usage line and --help.
+ * The command line: one table per program or subcommand drives the parser, the usage line and
+ * --help.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -33,7 +33,8 @@ int people_split(struct people_split *split, char *const *names, size_t len, dou
                  uint64_t seed, const char *folder);
 void people_split_free(struct people_split *split);
 
-/* The same for a set: those set aside move to `apart`. Says how many images and people there are. */
+/* The same for a set: those set aside move to `apart`. Says how many images and people there are.
+ */
 int people_split_set(struct image_set *set, double fraction, uint64_t seed,
                      struct image_set *apart);
 
