@@ -137,8 +137,8 @@ int sample_main(int argc, char **argv)
     struct sheet sheet = {.count = count, .columns = (size_t)ceil(sqrt((double)count))};
     size_t shape[3];
     result = FAILED;
-    if (model_load(&model, model_path) != DONE ||
-        model_shape(model, model_path, shape) != DONE || check_sampled(model, model_path) != DONE) {
+    if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
+        check_sampled(model, model_path) != DONE) {
         goto done;
     }
     sheet.model = model;
@@ -246,8 +246,7 @@ int interpolate_main(int argc, char **argv)
     size_t shape[3];
     unsigned said = 0;
     result = FAILED;
-    if (model_load(&model, model_path) != DONE ||
-        model_shape(model, model_path, shape) != DONE ||
+    if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
         load_end(&ends[0], shape[0], paths[0], &said) != DONE ||
         load_end(&ends[1], shape[0], paths[1], &said) != DONE) {
         goto done;
