@@ -13,5 +13,7 @@ int denoise_main(int argc, char **argv);
 int noise_main(int argc, char **argv);
 int info_main(int argc, char **argv);
 int synth_main(int argc, char **argv);
+int sample_main(int argc, char **argv);
+int interpolate_main(int argc, char **argv);
 
 #endif

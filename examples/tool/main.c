@@ -27,6 +27,8 @@ static const struct command commands[] = {
     {"noise", noise_main, "add Gaussian noise to an image"},
     {"info", info_main, "describe a model or a compressed image"},
     {"synth", synth_main, "draw parametric faces to train on"},
+    {"sample", sample_main, "draw new images from a variational autoencoder"},
+    {"interpolate", interpolate_main, "walk from one image to another"},
 };
 
 enum { COMMANDS_LEN = sizeof commands / sizeof commands[0] };

@@ -94,6 +94,11 @@ const char *model_preset(const cae_model *model)
     return NULL;
 }
 
+bool model_is_sampled(const cae_model *model)
+{
+    return strstr(cae_model_architecture(model), "\ncode sampled\n") != NULL;
+}
+
 double model_default_sigma(const cae_model *model)
 {
     const char *preset = model_preset(model);

@@ -7,6 +7,7 @@
 #ifndef CAE_TOOL_MODEL_H
 #define CAE_TOOL_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ double model_get(const cae_model *model, const char *key);
 
 /* The preset that has this model's architecture, or NULL. */
 const char *model_preset(const cae_model *model);
+
+/* Whether it is a variational autoencoder: one with the line `code sampled`. */
+bool model_is_sampled(const cae_model *model);
 
 /* The noise that a model is for, on the 0-255 scale: 25 for the presets "*-denoise", else 0. */
 double model_default_sigma(const cae_model *model);

@@ -35,6 +35,12 @@ int usage_error(const char *command, const char *format, ...)
     return USAGE;
 }
 
+/* What stands before an option's name: one dash before a single letter, else two. */
+static const char *dashes(const struct option *o)
+{
+    return o->name[1] == '\0' ? "-" : "--";
+}
+
 /* ---- Help ------------------------------------------------------------------------------------ */
 
 /* Prints ` word`, on a new line where it would pass column 80. */
@@ -57,7 +63,7 @@ static void print_usage(const struct command_line *line)
     const size_t indent = column;
     for (const struct option *o = line->options; o->name != NULL; o++) {
         const bool argument = o->argument != NULL;
-        snprintf(word, sizeof word, "%s--%s%s%s%s", o->required ? "" : "[", o->name,
+        snprintf(word, sizeof word, "%s%s%s%s%s%s", o->required ? "" : "[", dashes(o), o->name,
                  argument ? " " : "", argument ? o->argument : "", o->required ? "" : "]");
         print_wrapped(&column, indent, word);
     }
@@ -85,7 +91,8 @@ static void print_help(const struct command_line *line)
     printf("\n%s\n\n", line->summary);
     for (const struct option *o = line->options; o->name != NULL; o++) {
         char head[64];
-        snprintf(head, sizeof head, "--%s %s", o->name, o->argument != NULL ? o->argument : "");
+        snprintf(head, sizeof head, "%s%s %s", dashes(o), o->name,
+                 o->argument != NULL ? o->argument : "");
         printf("  %-22s %s", head, o->help);
         print_default(o);
         printf("\n");
@@ -149,37 +156,39 @@ static int set_value(const char *command, const struct option *o, const char *te
         return DONE;
     case OPTION_TEXT:
         if (text[0] == '\0') {
-            return usage_error(command, "--%s: the argument is empty", o->name);
+            return usage_error(command, "%s%s: the argument is empty", dashes(o), o->name);
         }
         *(const char **)o->value = text;
         return DONE;
     case OPTION_COUNT:
         return set_count(o, text)
                    ? DONE
-                   : usage_error(command, "--%s: \"%s\" is not a whole number from %.0f to %.0f",
-                                 o->name, text, o->min, o->max);
+                   : usage_error(command, "%s%s: \"%s\" is not a whole number from %.0f to %.0f",
+                                 dashes(o), o->name, text, o->min, o->max);
     case OPTION_REAL:
         return set_real(o, text)
                    ? DONE
-                   : usage_error(command, "--%s: \"%s\" is not a number from %g to %g", o->name,
-                                 text, o->min, o->max);
+                   : usage_error(command, "%s%s: \"%s\" is not a number from %g to %g", dashes(o),
+                                 o->name, text, o->min, o->max);
     case OPTION_SEED:
         return parse_whole(text, o->value)
                    ? DONE
-                   : usage_error(command, "--%s: \"%s\" is not a whole number below 2^64", o->name,
-                                 text);
+                   : usage_error(command, "%s%s: \"%s\" is not a whole number below 2^64",
+                                 dashes(o), o->name, text);
     }
     return USAGE;
 }
 
 /* ---- Parsing --------------------------------------------------------------------------------- */
 
-/* The option that `word` (behind its dashes, up to `=`) names, or NULL. */
+/* The option that `word` (dashes and all, up to `=`) names, or NULL. */
 static const struct option *find_option(const struct option *options, const char *word)
 {
-    const size_t len = strcspn(word, "=");
+    const size_t dash_len = strspn(word, "-");
+    const size_t len = strcspn(word + dash_len, "=");
     for (const struct option *o = options; o->name != NULL; o++) {
-        if (strlen(o->name) == len && memcmp(o->name, word, len) == 0) {
+        if (strlen(dashes(o)) == dash_len && strlen(o->name) == len &&
+            memcmp(o->name, word + dash_len, len) == 0) {
             return o;
         }
     }
@@ -189,26 +198,27 @@ static const struct option *find_option(const struct option *options, const char
 /* Reads the option argv[*at]; moves *at to its argument if that is the next word. */
 static int parse_option(const struct command_line *line, int argc, char **argv, int *at)
 {
-    const char *word = argv[*at] + 2;
-    if (strcmp(word, "quiet") == 0) {
+    const char *word = argv[*at];
+    if (strcmp(word, "--quiet") == 0) {
         message_be_quiet();
         return DONE;
     }
     const struct option *option = find_option(line->options, word);
-    if (option == NULL || argv[*at][1] != '-') {
-        return usage_error(line->command, "unknown option %s", argv[*at]);
+    if (option == NULL) {
+        return usage_error(line->command, "unknown option %s", word);
     }
     const char *equals = strchr(word, '=');
     if (option->type == OPTION_SWITCH) {
         return equals == NULL ? set_value(line->command, option, "")
-                              : usage_error(line->command, "--%s takes no argument", option->name);
+                              : usage_error(line->command, "%s%s takes no argument", dashes(option),
+                                            option->name);
     }
     if (equals != NULL) {
         return set_value(line->command, option, equals + 1);
     }
     if (*at + 1 >= argc) {
-        return usage_error(line->command, "--%s needs an argument: %s", option->name,
-                           option->argument);
+        return usage_error(line->command, "%s%s needs an argument: %s", dashes(option),
+                           option->name, option->argument);
     }
     return set_value(line->command, option, argv[++*at]);
 }
@@ -230,7 +240,8 @@ static int check_complete(const struct command_line *line, const struct operand 
     }
     for (const struct option *o = line->options; o->name != NULL; o++) {
         if (is_missing(o)) {
-            return usage_error(line->command, "--%s %s is missing", o->name, o->argument);
+            return usage_error(line->command, "%s%s %s is missing", dashes(o), o->name,
+                               o->argument);
         }
     }
     return DONE;

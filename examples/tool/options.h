@@ -23,7 +23,8 @@ enum option_type {
 };
 
 struct option {
-    const char *name; /* without the two dashes; NULL ends the table */
+    const char
+        *name; /* without the two dashes, or the one of a single letter; NULL ends the table */
     enum option_type type;
     void *value;          /* holds the default, receives the argument */
     const char *argument; /* its name in the help; NULL for a switch */

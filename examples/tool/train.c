@@ -29,7 +29,7 @@ struct train_options {
     const char *model, *data, *validation, *crop, *size, *log, *out;
     struct preparation preparation;
     size_t limit, epochs, steps, batch, threads, save_every;
-    double learning_rate, sigma, validation_fraction;
+    double learning_rate, sigma, kl_weight, validation_fraction;
     uint64_t seed;
     bool split_by_person, reproducible, resume;
 };
@@ -100,6 +100,8 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
                      "train until N steps in all; one of the two"),
         COUNT_OPTION("batch", &o->batch, 1, 1e6, "N", "images per step"),
         REAL_OPTION("lr", &o->learning_rate, 0, 1e6, "RATE", "Adam's learning rate"),
+        REAL_OPTION("kl-weight", &o->kl_weight, 0, 1e6, "W",
+                    "of a sampled code's divergence in the loss; else 0.01"),
         REAL_OPTION("noise", &o->sigma, 0, 255, "SIGMA", "noise on the input, of 255"),
         SEED_OPTION("seed", &o->seed, "S", "weights, order, crops and noise"),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),
@@ -164,6 +166,12 @@ static int prepare_model(struct training *t, size_t shape[3])
     }
     if (model_set(t->model, "learning_rate", o->learning_rate) != DONE ||
         model_set(t->model, "threads", (double)o->threads) != DONE) {
+        return FAILED;
+    }
+    if (o->kl_weight >= 0 && !model_is_sampled(t->model)) {
+        return fail("%s: --kl-weight is for models with the line \"code sampled\"", o->model);
+    }
+    if (o->kl_weight >= 0 && model_set(t->model, "kl_weight", o->kl_weight) != DONE) {
         return FAILED;
     }
     return model_set(t->model, "reproducible", o->reproducible);
@@ -366,8 +374,12 @@ static int train(struct training *t, int argc, char **argv)
 
 int train_main(int argc, char **argv)
 {
-    struct train_options options = {
-        .batch = 50, .learning_rate = 1e-3, .sigma = -1, .validation_fraction = -1, .seed = 1};
+    struct train_options options = {.batch = 50,
+                                    .learning_rate = 1e-3,
+                                    .sigma = -1,
+                                    .kl_weight = -1,
+                                    .validation_fraction = -1,
+                                    .seed = 1};
     int exit_code = DONE;
     if (!parse(&options, argc, argv, &exit_code)) {
         return exit_code;

@@ -13,6 +13,7 @@
 
 #include "base/size.h"
 #include "base/status.h"
+#include "net/divergence.h"
 #include "net/loss.h"
 #include "net/run.h"
 
@@ -98,8 +99,8 @@ static void hand_out(const struct run *r, struct worker *w, size_t first, size_t
         return;
     }
     for (size_t n = 0; r->engine->net->sampled && n < images; n++) {
-        cae_loss_divergence(w->plan, w->base, n, cae_div_up(r->out.w, CAE_LOSS_CELL),
-                            cells_of(r, first + n) + r->cell_len);
+        cae_divergence_of(w->plan, w->base, n, cae_div_up(r->out.w, CAE_LOSS_CELL),
+                          cells_of(r, first + n) + r->cell_len);
     }
     const cae_view y = cae_plan_view(w->plan, w->plan->to, w->base);
     if (y.region.y1 % CAE_LOSS_CELL != 0 && y.region.y1 != r->whole.y1) {

@@ -8,7 +8,6 @@
 #include "base/bytes.h"
 #include "base/size.h"
 #include "base/status.h"
-#include "layers/sample.h"
 
 size_t cae_loss_cells(size_t h, size_t w)
 {
@@ -64,33 +63,6 @@ void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t f
                 }
             }
             cells[(size_t)(y0 / CAE_LOSS_CELL) * across + (size_t)(x0 / CAE_LOSS_CELL)] = sum;
-        }
-    }
-}
-
-static double divergence_at(const float *pixel, size_t channels)
-{
-    double sum = 0;
-    for (size_t c = 0; c < channels; c++) {
-        const double mean = (double)pixel[c];
-        const float log_variance = pixel[channels + c];
-        sum += mean * mean + cae_variance(log_variance) - (double)log_variance - 1;
-    }
-    return 0.5 * sum;
-}
-
-void cae_loss_divergence(const cae_plan *plan, void *base, size_t n, size_t across, double *cells)
-{
-    const cae_net *net = plan->net;
-    const cae_view v = cae_plan_view(plan, cae_net_means(net), base);
-    const cae_shape *code = &plan->shapes[net->code];
-    const cae_shape *image = &plan->shapes[0];
-    const cae_region *r = &plan->codes;
-    for (ptrdiff_t y = r->y0; y < r->y1; y++) {
-        const size_t row = cae_plan_home(net, (size_t)y, code->h, image->h) / CAE_LOSS_CELL;
-        for (ptrdiff_t x = r->x0; x < r->x1; x++) {
-            const size_t column = cae_plan_home(net, (size_t)x, code->w, image->w) / CAE_LOSS_CELL;
-            cells[row * across + column] += divergence_at(cae_view_at(&v, n, y, x), code->c);
         }
     }
 }

@@ -1,8 +1,7 @@
 /*
- * The mean squared error, and the divergence of a sampled code. Their sums have a fixed shape that
- * pieces and bands cannot change: an image is cut into cells of 64 x 64 pixels; within a cell the
- * squares are added in double, channel by channel, row by row; cells are added in row-major order,
- * then images in order. A pixel of the code belongs to the cell of its home (plan.h).
+ * The mean squared error. Its sum has a fixed shape that pieces and bands cannot change: an image is
+ * cut into cells of 64 x 64 pixels; within a cell the squares are added in double, channel by channel, row
+ * by row; cells are added in row-major order, then images in order.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -21,12 +20,6 @@ size_t cae_loss_cells(size_t h, size_t w);
  * dy = (y - target) * scale, and 0 beyond the image. */
 void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t first, double *cells,
                  const cae_view *dy, float scale);
-
-/* Adds to the cells the divergence of the sampled code of image n from the standard normal
- * distribution, as far as it belongs to the band that has been run: for every pixel in turn, row by
- * row, 1/2 sum(mean^2 + exp(log variance) - log variance - 1) over channels (Kingma & Welling 2014,
- * appendix B), in double, into the cell of its home. `across` is the number of cells in a row. */
-void cae_loss_divergence(const cae_plan *plan, void *base, size_t n, size_t across, double *cells);
 
 /* The sum of cells in order. */
 double cae_loss_sum(const double *cells, size_t len);

@@ -13,6 +13,7 @@
 
 #include "base/size.h"
 #include "base/status.h"
+#include "net/divergence.h"
 
 /* A piece of memory and the steps, both included, in which it lives. */
 struct cae_block {
@@ -90,36 +91,6 @@ static cae_region fresh_region(const cae_planned *t)
     return r;
 }
 
-/* Rows of the image that homes are spread over: some of the padding's are not the image's own. */
-static uint64_t home_rows(const cae_net *net, size_t side)
-{
-    return side - (net->whole ? 0 : net->unit - 1);
-}
-
-size_t cae_plan_home(const cae_net *net, size_t at, size_t len, size_t side)
-{
-    return (size_t)((uint64_t)at * home_rows(net, side) / len);
-}
-
-/* The first row of the code whose home is row y or below it. */
-static ptrdiff_t first_at_home(const cae_net *net, ptrdiff_t y, size_t len, size_t side)
-{
-    const uint64_t rows = home_rows(net, side);
-    const uint64_t first = ((uint64_t)y * len + rows - 1) / rows;
-    return (ptrdiff_t)(first < len ? first : len);
-}
-
-/* The pixels of the code whose homes are `wanted`. */
-static cae_region codes_of(const cae_plan *p, cae_region wanted)
-{
-    const cae_shape *code = &p->shapes[p->net->code];
-    const cae_shape *image = &p->shapes[0];
-    return (cae_region){first_at_home(p->net, wanted.y0, code->h, image->h),
-                        first_at_home(p->net, wanted.y1, code->h, image->h),
-                        first_at_home(p->net, wanted.x0, code->w, image->w),
-                        first_at_home(p->net, wanted.x1, code->w, image->w)};
-}
-
 /* Whether the run may be asked for the divergence of a sampled code. */
 static bool measures(const cae_plan *p)
 {
@@ -134,7 +105,7 @@ static void find_regions(cae_plan *p, cae_region wanted)
     }
     need(&p->tensors[p->to], wanted);
     if (measures(p)) {
-        p->codes = codes_of(p, wanted);
+        p->codes = cae_divergence_codes(p, wanted);
         need(&p->tensors[cae_net_means(p->net)], p->codes);
     }
     for (size_t t = p->to; t > p->from; t--) {

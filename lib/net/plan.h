@@ -76,11 +76,6 @@ void cae_plan_bands(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_
  * cae_plan_make planned is one band. */
 bool cae_plan_next(cae_plan *plan, void *base);
 
-/* The row of the image to which row `at` of a sampled code belongs, of `len` rows; `side` is the padded
- * image's. Columns likewise. So every pixel of a code belongs to one of the image, and whoever
- * makes a part of the image counts the part of the code that belongs to it. */
-size_t cae_plan_home(const cae_net *net, size_t at, size_t len, size_t side);
-
 /* Views of a planned tensor in a block of memory at `base`: all that is held of it; the rows that
  * this band makes; its gradient. */
 cae_view cae_plan_view(const cae_plan *plan, size_t tensor, void *base);

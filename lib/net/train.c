@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "net/divergence.h"
 #include "net/loss.h"
 #include "net/run.h"
 
@@ -80,7 +81,7 @@ static double weighed_divergence(const struct run *r, const struct worker *w, si
         return 0;
     }
     memset(w->cells, 0, r->cell_len * sizeof(double));
-    cae_loss_divergence(w->plan, w->base, n, cae_div_up(r->target.w, CAE_LOSS_CELL), w->cells);
+    cae_divergence_of(w->plan, w->base, n, cae_div_up(r->target.w, CAE_LOSS_CELL), w->cells);
     return r->engine->kl_weight * cae_loss_sum(w->cells, r->cell_len);
 }
 

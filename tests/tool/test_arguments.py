@@ -11,7 +11,8 @@ import unittest
 import tool
 from tool import run
 
-COMMANDS = ["train", "eval", "compress", "decompress", "denoise", "noise", "info", "synth"]
+COMMANDS = ["train", "eval", "compress", "decompress", "denoise", "noise", "info", "synth",
+            "sample", "interpolate"]
 
 # Arguments that are wrong by themselves, whatever the files are.
 WRONG = [
@@ -60,6 +61,21 @@ WRONG = [
     (["noise", "--sigma=", "a.png", "b.png"], "--sigma"),
     (["info"], "FILE"),
     (["info", "a", "b"], "b"),
+    (["sample", "m"], "--out"),
+    (["sample", "--out", "o.png"], "MODEL"),
+    (["sample", "m", "--out", "o.png", "-n"], "-n needs"),
+    (["sample", "m", "--out", "o.png", "-n", "0"], "-n: \"0\""),
+    (["sample", "m", "--out", "o.png", "-n", "65537"], "-n"),
+    (["sample", "m", "--out", "o.png", "-n=x"], "-n: \"x\""),
+    (["sample", "m", "--out", "o.png", "--n", "3"], "--n"),
+    (["sample", "m", "-out", "o.png"], "-out"),
+    (["sample", "m", "---out", "o.png"], "---out"),
+    (["sample", "m", "--out", "o.png", "-xquiet"], "-xquiet"),
+    (["sample", "m", "more", "--out", "o.png"], "more"),
+    (["interpolate", "m", "a.png", "--out", "o.png"], "B.png"),
+    (["interpolate", "m", "a.png", "b.png"], "--out"),
+    (["interpolate", "m", "a.png", "b.png", "--out", "o.png", "--steps", "1"], "--steps"),
+    (["train", "--kl-weight", "-1"], "--kl-weight"),
     (["synth", "--count", "3"], "--out"),
     (["synth", "--out", "d"], "--count"),
     (["synth", "--out", "d", "--count", "1000000"], "--count"),
@@ -99,8 +115,8 @@ class Arguments(tool.Case):
         manual = tool.read(path).decode().replace("\\-", "-")
         for name in COMMANDS:
             self.assertIn(f"cae {name}", manual.replace("\n.Nm ", "\ncae "), name)
-            for option in set(re.findall(r"--[a-z-]+", run(name, "--help").stdout)):
-                self.assertIn(option[2:], manual, f"cae {name} {option}")
+            for option in set(re.findall(r"--?[a-z][a-z-]*", run(name, "--help").stdout)):
+                self.assertIn(option, manual, f"cae {name} {option}")
 
     def test_arguments_may_come_in_any_order(self):
         tool.make_images("d", 1, 8, 8)
@@ -150,6 +166,8 @@ class Arguments(tool.Case):
                         ["decompress", model, "c.cae", "/dev/full"],
                         ["denoise", model, "data/000.png", "/dev/full"],
                         ["noise", "--sigma", 1, "data/000.png", "/dev/full"],
+                        ["interpolate", model, "data/000.png", "data/001.png", "--out",
+                         "/dev/full"],
                         ["train", "--model", "m.txt", "--data", "data", "--steps", 1, "--out", "o",
                          "--log", "/dev/full"]):
             with self.subTest(command):

@@ -29,6 +29,7 @@ tconv 1 kernel 2 stride 2 sigmoid
 """
 COLOUR = GREY.replace("input 1", "input 3").replace("tconv 1", "tconv 3")
 DENSE = "input 1 16 16\ndense 20 relu\ncode\ndense 1 16 16 sigmoid\n"
+SAMPLED = "input 1 16 16\ndense 12\ncode sampled\ndense 1 16 16 sigmoid\n"
 SKIP = """input 1 16 16
 conv 4 kernel 3 pad 1 relu
 mark early
