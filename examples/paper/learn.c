@@ -140,6 +140,7 @@ static int set_model(struct learner *l)
 {
     const struct study *s = l->study;
     return model_set(l->model, "threads", (double)s->threads) == DONE &&
+                   model_set(l->model, "kl_weight", KL_WEIGHT) == DONE &&
                    model_set(l->model, "reproducible", s->reproducible) == DONE
                ? DONE
                : FAILED;

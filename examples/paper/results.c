@@ -110,7 +110,7 @@ static int draw_samples(struct results *results, const cae_model *model)
 
 static int examine_vae(struct results *results, cae_model *model)
 {
-    results->vae.kl_weight = model_get(model, "kl_weight");
+    results->vae.kl_weight = KL_WEIGHT;
     for (enum side side = TRAIN; side < SIDES; side++) {
         if (measure_bound(&results->vae.bound[side], results->study, model, results->vae.kl_weight,
                           side) != DONE) {
