@@ -66,7 +66,7 @@ bool filter_run(const struct filter *filter, const struct filter_images *images,
 
 /* Tries a fixed grid of settings and keeps the first with the highest mean over the images of the
  * PSNR against `clean`, on 8-bit pixels as in measure.h. The grid: blur 0.3, 0.35 ... 3 pixels;
- * median 3, 5, 7; non-local means h / sigma 0.3, 0.4 ... 1.6 with a dozen pairs of windows, the
+ * median 3, 5, 7; non-local means h / sigma 0.2, 0.4 ... 1.4 with seven pairs of windows, the
  * paper's own for noise of 15 to 30 of 255 among them. count > 0. */
 bool filter_choose(enum filter_kind kind, const struct filter_images *images, const float *clean,
                    struct filter *best, double *psnr);

@@ -88,7 +88,7 @@ struct grid {
     size_t strengths, windows;
     struct {
         size_t side, search_side;
-    } window[13];
+    } window[7];
 };
 
 /* The 21 x 21 search window with 5 x 5 patches is the IPOL paper's for noise of 15 to 30 of 255. On
@@ -97,23 +97,7 @@ struct grid {
 static const struct grid grids[] = {
     [FILTER_BLUR] = {0.3, 0.05, 55, 1, {{0, 0}}},
     [FILTER_MEDIAN] = {0, 0, 1, 3, {{3, 0}, {5, 0}, {7, 0}}},
-    [FILTER_NLM] = {0.3,
-                    0.1,
-                    14,
-                    13,
-                    {{5, 21},
-                     {5, 3},
-                     {9, 3},
-                     {13, 3},
-                     {5, 5},
-                     {9, 5},
-                     {13, 5},
-                     {5, 7},
-                     {9, 7},
-                     {13, 7},
-                     {5, 11},
-                     {9, 11},
-                     {13, 11}}},
+    [FILTER_NLM] = {0.2, 0.2, 7, 7, {{5, 21}, {9, 3}, {13, 3}, {9, 5}, {13, 5}, {9, 7}, {13, 7}}},
 };
 
 bool filter_choose(enum filter_kind kind, const struct filter_images *images, const float *clean,

@@ -170,7 +170,9 @@ static void write_outcome(struct page *page, const struct outcome *outcome, cons
 
 static void write_db(struct page *page, const struct outcome *outcome)
 {
-    if (outcome->have) {
+    if (outcome->have && isinf(outcome->psnr)) {
+        fputs("not a pixel differs", page->file);
+    } else if (outcome->have) {
         fprintf(page->file, "%.2f dB", outcome->psnr);
     } else {
         fputs("no figure yet", page->file);

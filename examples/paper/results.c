@@ -154,7 +154,7 @@ done:
 
 /* ---- Filters --------------------------------------------------------------------------------- */
 
-enum { CHOSEN_ON = 16 }; /* training faces that filters' settings are chosen on, at most */
+enum { CHOSEN_ON = 32 }; /* training faces that filters' settings are chosen on, at most */
 
 static void name_filter(struct baseline_result *r, const struct filter *f)
 {

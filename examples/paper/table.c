@@ -22,7 +22,7 @@ struct table {
 
 /* ---- Cells ----------------------------------------------------------------------------------- */
 
-/* The value of a row for a column; NaN where there is none. */
+/* The value of a row for a column; NaN where there is none, less than 0 for never. */
 typedef double cell(const struct column *column);
 
 static double pick(const struct column *c, enum side side, double value)
@@ -105,7 +105,7 @@ static double reach(const struct column *c, bool test)
     }
     const size_t epoch =
         results_reach(&c->network->curve, test, results_last(&c->goal->curve, test));
-    return epoch > 0 ? c->network->curve.points[epoch - 1].cpu_seconds : INFINITY;
+    return epoch > 0 ? c->network->curve.points[epoch - 1].cpu_seconds : -1;
 }
 
 static double train_reach(const struct column *c)
@@ -152,8 +152,10 @@ static void write_row(const struct table *t, const char *name, int decimals, cel
         const double v = value(&t->columns[i]);
         if (isnan(v)) {
             fputs("<td></td>", t->file);
-        } else if (isinf(v)) {
+        } else if (v < 0) {
             fputs("<td>never</td>", t->file);
+        } else if (isinf(v)) {
+            fputs("<td>&infin;</td>", t->file);
         } else {
             write_number(t->file, v, decimals);
         }
