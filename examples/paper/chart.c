@@ -1,6 +1,6 @@
 /*
  * Lines on logarithmic axes: see chart.h. A long line is thinned out to means over equal parts of the
- * x axis, as many as can be seen.
+ * x axis, as many as can be seen. The legend stands below, two lines in a row.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -10,13 +10,17 @@
 
 enum {
     WIDTH = 480,
-    HEIGHT = 330,
+    HEIGHT = 374,
     LEFT = 72,
     RIGHT = 18,
     TOP = 14,
-    BOTTOM = 48,
-    PARTS = 200 /* of one drawn line */
+    BOTTOM = 92, /* with the legend's two rows */
+    PARTS = 200  /* of one drawn line */
 };
+
+/* What the page's style sheet may say otherwise. */
+#define AXIS "fill=\"none\" stroke=\"currentColor\""
+#define RULE "class=\"rule\" stroke=\"#d9dee4\""
 
 struct scale {
     double low, high;       /* values at the ends */
@@ -89,7 +93,7 @@ static void for_ticks(const struct scale *s, FILE *file,
 static void draw_x_tick(const struct scale *s, double value, FILE *file)
 {
     const double x = place(s, value);
-    fprintf(file, "<path class=\"axis\" d=\"M%.1f %dv5\"/>", x, HEIGHT - BOTTOM);
+    fprintf(file, "<path " AXIS " d=\"M%.1f %dv5\"/>", x, HEIGHT - BOTTOM);
     fprintf(file, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.7g</text>", x,
             HEIGHT - BOTTOM + 19, value);
 }
@@ -97,7 +101,7 @@ static void draw_x_tick(const struct scale *s, double value, FILE *file)
 static void draw_y_tick(const struct scale *s, double value, FILE *file)
 {
     const double y = place(s, value);
-    fprintf(file, "<path class=\"rule\" d=\"M%d %.1fH%d\"/>", LEFT, y, WIDTH - RIGHT);
+    fprintf(file, "<path " RULE " d=\"M%d %.1fH%d\"/>", LEFT, y, WIDTH - RIGHT);
     fprintf(file, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>", LEFT - 6, y + 4,
             value);
 }
@@ -107,10 +111,9 @@ static void draw_axes(const struct chart *chart, const struct scale *x, const st
 {
     for_ticks(y, file, draw_y_tick);
     for_ticks(x, file, draw_x_tick);
-    fprintf(file, "<path class=\"axis\" d=\"M%d %dV%dH%d\"/>", LEFT, TOP, HEIGHT - BOTTOM,
-            WIDTH - RIGHT);
+    fprintf(file, "<path " AXIS " d=\"M%d %dV%dH%d\"/>", LEFT, TOP, HEIGHT - BOTTOM, WIDTH - RIGHT);
     fprintf(file, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>",
-            (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, chart->x_label);
+            (LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM + 40, chart->x_label);
     fprintf(file,
             "<text transform=\"translate(14 %d) rotate(-90)\" text-anchor=\"middle\">%s</text>",
             (TOP + HEIGHT - BOTTOM) / 2, chart->y_label);
@@ -118,13 +121,20 @@ static void draw_axes(const struct chart *chart, const struct scale *x, const st
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
 
+static void begin_line(const struct chart_line *line, FILE *file)
+{
+    fprintf(file,
+            "<path class=\"line\" style=\"fill:none;stroke-width:2;stroke-linejoin:round;"
+            "stroke:var(%s,%s)%s\" d=\"",
+            line->variable, line->colour, line->dashed ? ";stroke-dasharray:6 4" : "");
+}
+
 static void draw_line(const struct chart_line *line, const struct scale *x, const struct scale *y,
                       FILE *file)
 {
     const double width = (x->at_high - x->at_low) / PARTS;
     const char *command = "M";
-    fprintf(file, "<path class=\"line%s\" style=\"stroke:var(%s)\" d=\"",
-            line->dashed ? " dashed" : "", line->colour);
+    begin_line(line, file);
     for (size_t i = 0; i < line->len;) {
         /* The points of one part of the axis; means of logarithms, as they are drawn. */
         double at = 0, height = 0, count = 0;
@@ -148,32 +158,33 @@ static void draw_line(const struct chart_line *line, const struct scale *x, cons
 static void draw_level(const struct chart *chart, const struct scale *y, FILE *file)
 {
     const double at = place(y, chart->level);
-    fprintf(file, "<path class=\"level\" d=\"M%d %.1fH%d\"/>", LEFT, at, WIDTH - RIGHT);
-    fprintf(file, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>", WIDTH - RIGHT - 4,
-            at - 5, chart->level_name);
+    fprintf(file, "<path " AXIS " stroke-dasharray=\"2 4\" d=\"M%d %.1fH%d\"/>", LEFT, at,
+            WIDTH - RIGHT);
+    fprintf(file, "<text x=\"%d\" y=\"%.1f\">%s</text>", LEFT + 6, at - 5, chart->level_name);
 }
 
-static void write_legend(const struct chart *chart, FILE *file)
+static void draw_legend(const struct chart *chart, FILE *file)
 {
-    fputs("<p class=\"legend\">", file);
+    enum { ROW = 18, SAMPLE = 26, COLUMN = (WIDTH - LEFT) / 2 };
     for (size_t l = 0; l < chart->line_len; l++) {
-        const struct chart_line *line = &chart->lines[l];
-        fprintf(file,
-                "<span><svg viewBox=\"0 0 28 12\" width=\"28\" height=\"12\" aria-hidden=\"true\">"
-                "<path class=\"line%s\" style=\"stroke:var(%s)\" d=\"M1 6H27\"/></svg> %s</span>",
-                line->dashed ? " dashed" : "", line->colour, line->name);
+        const int left = LEFT + COLUMN * (int)(l % 2);
+        const int y = HEIGHT - 2 * ROW + ROW * (int)(l / 2) + 4;
+        begin_line(&chart->lines[l], file);
+        fprintf(file, "M%d %dh%d\"/>", left, y, SAMPLE);
+        fprintf(file, "<text x=\"%d\" y=\"%d\">%s</text>", left + SAMPLE + 8, y + 4,
+                chart->lines[l].name);
     }
-    fputs("</p>\n", file);
 }
 
-void chart_write(const struct chart *chart, FILE *file)
+bool chart_write(const struct chart *chart, FILE *file)
 {
     struct scale x, y;
     if (!find_range(chart, &x, &y)) {
-        fprintf(file, "<p class=\"quiet\">No points yet: %s.</p>\n", chart->title);
-        return;
+        return false;
     }
-    fprintf(file, "<svg class=\"curves\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">",
+    fprintf(file,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"curves\" viewBox=\"0 0 %d %d\" "
+            "font-family=\"sans-serif\" font-size=\"13\" role=\"img\" aria-label=\"%s\">\n",
             WIDTH, HEIGHT, chart->title);
     draw_axes(chart, &x, &y, file);
     if (chart->level_name != NULL) {
@@ -182,6 +193,7 @@ void chart_write(const struct chart *chart, FILE *file)
     for (size_t l = 0; l < chart->line_len; l++) {
         draw_line(&chart->lines[l], &x, &y, file);
     }
-    fputs("</svg>", file);
-    write_legend(chart, file);
+    draw_legend(chart, file);
+    fputs("</svg>\n", file);
+    return true;
 }

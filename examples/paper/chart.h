@@ -1,6 +1,6 @@
 /*
- * A chart as SVG: lines over two logarithmic axes. Colours and fonts come from the page around it: a
- * line is drawn in the CSS variable that it names, all else in the colour of the text.
+ * A chart as SVG: lines over two logarithmic axes. It stands by itself as a file, and within a page it
+ * follows the page: a line has the colour of the CSS variable that it names, text that of the page.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -12,8 +12,9 @@
 #include <stdio.h>
 
 struct chart_line {
-    const char *name;   /* in the legend */
-    const char *colour; /* a CSS variable: "--cae" */
+    const char *name; /* in the legend */
+    const char *variable,
+        *colour; /* a CSS variable and what stands in for it: "--cae", "#1f5fbf" */
     bool dashed;
     const double *x, *y; /* positive; points where y is NaN are left out */
     size_t len;
@@ -28,7 +29,7 @@ struct chart {
     double level;
 };
 
-/* Writes the SVG and its legend. Charts without a point come out as a sentence that says so. */
-void chart_write(const struct chart *chart, FILE *file);
+/* Writes the SVG. False, and nothing written, when the chart has no point. */
+bool chart_write(const struct chart *chart, FILE *file);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "charts.h"
 #include "interrupt.h"
 #include "learn.h"
 #include "message.h"
@@ -20,10 +21,10 @@ static const char details[] =
     "DIR has folders train and val with different people in them, or the faces of everyone, as\n"
     "files PERSON_0001.png or in one folder for each person (as LFW comes); then some people are set\n"
     "aside. The networks are sae-compress, cae-compress, sae-denoise, cae-denoise and vae. What --out\n"
-    "holds in the end: report.html, results.json, and for each network its model and its losses\n"
-    "(NAME.safetensors, NAME.csv). Ctrl-C saves and tells how to go on; a run that was stopped or\n"
-    "killed and is resumed ends with the same models and losses. Parts run with --only come\n"
-    "together in one report.\n";
+    "holds in the end: report.html, results.json, curves as SVG, and for each network its model and\n"
+    "its losses (NAME.safetensors, NAME.csv). Ctrl-C saves and tells how to go on; a run that was\n"
+    "stopped or killed and is resumed ends with the same models and losses. Parts run with --only\n"
+    "come together in one report.\n";
 
 static const char program[] = "cae-paper";
 
@@ -128,6 +129,9 @@ static int report(const struct study *study, const char *command)
     int result = results_collect(&results, study);
     if (result == DONE) {
         result = results_save(&results, command);
+    }
+    if (result == DONE) {
+        result = charts_save(&results);
     }
     if (result == DONE) {
         result = report_save(&results, command);

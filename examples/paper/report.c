@@ -14,7 +14,7 @@
 
 #include <cae/cae.h>
 
-#include "chart.h"
+#include "charts.h"
 #include "file.h"
 #include "message.h"
 #include "page_text.h" /* made from page.html and the style sheet */
@@ -221,86 +221,11 @@ static void write_samples(struct page *page, const struct field *field)
 
 /* ---- Curves ---------------------------------------------------------------------------------- */
 
-/* The coordinates of a curve's points for a chart: four arrays in one piece, NULL without memory. */
-static double *spread(const struct curve *curve)
+static void write_chart(struct page *page, const struct field *field)
 {
-    double *values = malloc((4 * curve->len + 1) * sizeof *values);
-    for (size_t i = 0; values != NULL && i < curve->len; i++) {
-        values[i] = (double)i + 1;
-        values[curve->len + i] = curve->points[i].cpu_seconds;
-        values[2 * curve->len + i] = curve->points[i].train;
-        values[3 * curve->len + i] = curve->points[i].test;
+    if (charts_write(page->results, (enum charts)field->what, page->file) != DONE) {
+        page->result = FAILED;
     }
-    return values;
-}
-
-/* Two lines, training and unseen, of network `n`, for a chart against epochs or seconds. */
-static void add_lines(struct chart_line lines[2], const double *values, size_t len, size_t n,
-                      bool by_second)
-{
-    static const char *const names[][2] = {
-        {"SAE, training faces", "SAE, unseen people"},
-        {"CAE, training faces", "CAE, unseen people"},
-        {"VAE, training faces", "VAE, unseen people"},
-    };
-    static const char *const colours[] = {"--sae", "--cae", "--vae"};
-    const size_t kind = n == VAE ? 2 : n == CAE_COMPRESS || n == CAE_DENOISE;
-    for (size_t i = 0; i < 2; i++) {
-        lines[i] = (struct chart_line){names[kind][i],
-                                       colours[kind],
-                                       i == 1,
-                                       values + (by_second ? len : 0),
-                                       values + (2 + i) * len,
-                                       len};
-    }
-}
-
-/* A chart of the networks from `first` to `last`. */
-static void write_chart(struct page *page, size_t first, size_t last, bool by_second)
-{
-    struct chart_line lines[4];
-    double *values[2] = {NULL, NULL};
-    const struct network_result *n = page->results->networks;
-    const size_t count = last - first + 1;
-    for (size_t i = 0; i < count; i++) {
-        const struct curve *curve = &n[first + i].curve;
-        values[i] = spread(curve);
-        if (values[i] == NULL) {
-            page->result = fail("report.html: out of memory");
-            goto done;
-        }
-        add_lines(lines + 2 * i, values[i], curve->len, first + i, by_second);
-    }
-    const double sigma = page->results->study->sigma / 255;
-    const struct chart chart = {
-        .title = "losses of the training",
-        .x_label = by_second ? "seconds of the processor" : "epochs",
-        .y_label = first == VAE ? "loss" : "mean squared error",
-        .lines = lines,
-        .line_len = 2 * count,
-        .level_name = networks[first].denoises ? "noisy input" : NULL,
-        .level = sigma * sigma,
-    };
-    chart_write(&chart, page->file);
-done:
-    free(values[0]);
-    free(values[1]);
-}
-
-static void write_compress_chart(struct page *page, const struct field *field)
-{
-    write_chart(page, SAE_COMPRESS, CAE_COMPRESS, field->what == 1);
-}
-
-static void write_denoise_chart(struct page *page, const struct field *field)
-{
-    write_chart(page, SAE_DENOISE, CAE_DENOISE, field->what == 1);
-}
-
-static void write_vae_chart(struct page *page, const struct field *field)
-{
-    (void)field;
-    write_chart(page, VAE, VAE, false);
 }
 
 /* ---- Tables ---------------------------------------------------------------------------------- */
@@ -375,11 +300,11 @@ static const struct field fields[] = {
     FILTER_FIELDS("noisy", NOISY),
     FILTER_FIELDS("blur", BLUR),
     FILTER_FIELDS("nlm", NON_LOCAL),
-    {"compress_by_epoch", write_compress_chart, 0, TRAIN},
-    {"compress_by_second", write_compress_chart, 1, TRAIN},
-    {"denoise_by_epoch", write_denoise_chart, 0, TRAIN},
-    {"denoise_by_second", write_denoise_chart, 1, TRAIN},
-    {"vae_by_epoch", write_vae_chart, 0, TRAIN},
+    {"compress_by_epoch", write_chart, COMPRESS_BY_EPOCH, TRAIN},
+    {"compress_by_second", write_chart, COMPRESS_BY_SECOND, TRAIN},
+    {"denoise_by_epoch", write_chart, DENOISE_BY_EPOCH, TRAIN},
+    {"denoise_by_second", write_chart, DENOISE_BY_SECOND, TRAIN},
+    {"vae_by_epoch", write_chart, VAE_BY_EPOCH, TRAIN},
     {"compress_table", write_compress_table, 0, TRAIN},
     {"denoise_table", write_denoise_table, 0, TRAIN},
     {"vae_table", write_vae_table, 0, TRAIN},

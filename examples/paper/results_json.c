@@ -38,9 +38,8 @@ static void put_number(struct json *j, const char *name, double value)
     }
 }
 
-static void put_text(struct json *j, const char *name, const char *text)
+static void put_string(struct json *j, const char *text)
 {
-    put_name(j, name);
     fputc('"', j->file);
     for (; *text != '\0'; text++) {
         const unsigned char c = (unsigned char)*text;
@@ -51,6 +50,12 @@ static void put_text(struct json *j, const char *name, const char *text)
         }
     }
     fputc('"', j->file);
+}
+
+static void put_text(struct json *j, const char *name, const char *text)
+{
+    put_name(j, name);
+    put_string(j, text);
 }
 
 static void begin(struct json *j, const char *name)
@@ -144,6 +149,26 @@ static void put_study(struct json *j, const struct study *s)
     end(j);
 }
 
+/* The names of the faces, for whoever wants to know what was trained on. */
+static void put_names(struct json *j, const char *name, const struct image_set *set)
+{
+    put_name(j, name);
+    fputc('[', j->file);
+    for (size_t i = 0; i < set->len; i++) {
+        fputs(i > 0 ? ", " : "", j->file);
+        put_string(j, set->names[i]);
+    }
+    fputc(']', j->file);
+}
+
+static void put_faces(struct json *j, const struct study *s)
+{
+    begin(j, "faces");
+    put_names(j, "train", &s->train);
+    put_names(j, "unseen", &s->test);
+    end(j);
+}
+
 static void put_filters(struct json *j, const struct results *r)
 {
     static const char *const names[BASELINES] = {"noisy", "blur", "median", "nlm"};
@@ -188,6 +213,7 @@ static void put_all(struct json *j, const struct results *r, const char *command
     put_text(j, "version", cae_version_string());
     put_text(j, "command", command);
     put_study(j, r->study);
+    put_faces(j, r->study);
     begin(j, "networks");
     for (size_t n = 0; n < NETWORKS; n++) {
         if (r->networks[n].have) {

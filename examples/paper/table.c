@@ -163,12 +163,20 @@ static void write_row(const struct table *t, const char *name, int decimals, cel
     fputs("</tr>\n", t->file);
 }
 
+static void write_size(const struct table *t)
+{
+    write_row(t, "Parameters", 0, parameters);
+    write_row(t, "Numbers in the code", 0, code_len);
+    write_row(t, "Compressed file, bytes", 0, unseen_bytes);
+    write_row(t, "of training faces", 0, train_bytes);
+}
+
 static void write_quality(const struct table *t)
 {
-    write_row(t, "MSE, training faces", 5, train_mse);
+    write_row(t, "MSE, training faces", 6, train_mse);
     write_row(t, "PSNR, dB", 2, train_psnr);
     write_row(t, "SSIM", 3, train_ssim);
-    write_row(t, "MSE, unseen people", 5, unseen_mse);
+    write_row(t, "MSE, unseen people", 6, unseen_mse);
     write_row(t, "PSNR, dB", 2, unseen_psnr);
     write_row(t, "SSIM", 3, unseen_ssim);
 }
@@ -218,10 +226,7 @@ void table_compress(const struct results *results, FILE *file)
     const size_t len = results->pca[FIT_TRAIN].outcome[TRAIN].have ? 4 : 2;
     const struct table t = {file, columns, len};
     begin_table(&t);
-    write_row(&t, "Parameters", 0, parameters);
-    write_row(&t, "Numbers in the code", 0, code_len);
-    write_row(&t, "Compressed file, bytes", 0, unseen_bytes);
-    write_row(&t, "of training faces", 0, train_bytes);
+    write_size(&t);
     write_quality(&t);
     write_cost(&t);
     end_table(&t);
@@ -239,8 +244,7 @@ void table_denoise(const struct results *results, FILE *file)
     }
     const struct table t = {file, columns, 2 + BASELINES};
     begin_table(&t);
-    write_row(&t, "Parameters", 0, parameters);
-    write_row(&t, "Numbers in the code", 0, code_len);
+    write_size(&t);
     write_quality(&t);
     write_cost(&t);
     end_table(&t);
@@ -255,8 +259,7 @@ void table_vae(const struct results *results, FILE *file)
     const struct table t = {file, &column, 1};
     const struct bound *b = results->vae.bound;
     begin_table(&t);
-    write_row(&t, "Parameters", 0, parameters);
-    write_row(&t, "Numbers in the code", 0, code_len);
+    write_size(&t);
     write_quality(&t);
     write_row(&t, "Seconds per epoch", 3, epoch_seconds);
     write_row(&t, "of the processor", 3, epoch_cpu_seconds);

@@ -105,6 +105,9 @@ static void judge_filters(const struct results *r, struct verdict *v)
     }
     v->ruling = rule(beats[TRAIN], beats[UNSEEN]);
     ADD(v, "On unseen people: CAE %.2f dB", c[UNSEEN].psnr);
+    if (r->networks[SAE_DENOISE].have) {
+        ADD(v, "; SAE %.2f dB", r->networks[SAE_DENOISE].outcome[UNSEEN].psnr);
+    }
     for (enum baseline f = NOISY; f < BASELINES; f++) {
         ADD(v, "; %s %.2f dB", r->baselines[f].name, r->baselines[f].outcome[UNSEEN].psnr);
     }
