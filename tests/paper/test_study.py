@@ -141,6 +141,34 @@ class WholeStudy(Case):
                      zip(settings.splitlines(), changed.splitlines()) if one != two]
         self.assertEqual(different, ["unseen"])
 
+    def test_one_folder_a_person(self):
+        """As LFW comes: JPEGs of 250 x 250 in a folder for each person, some with many."""
+        writer = os.environ.get("CAE_TEST_JPEG")
+        for person in range(16):
+            folder = Path(f"lfw/Person_{person:02}")
+            folder.mkdir(parents=True)
+            for number in range(1 + person % 3):
+                seed = 7 * person + number
+                grey = bytes((x * (seed + 2) // 5 + y * (9 - seed % 4) // 3) & 255
+                             for y in range(250) for x in range(250))
+                name = folder / f"Person_{person:02}_{number + 1:04}"
+                if writer:
+                    words = [writer, "250", "250", "grey", "90"]
+                    jpeg = subprocess.run(words, input=grey, capture_output=True, check=True)
+                    name.with_suffix(".jpg").write_bytes(jpeg.stdout)
+                else:
+                    name.with_suffix(".pgm").write_bytes(b"P5 250 250 255\n" + grey)
+        self.study("out", "--epochs", 1, "--only", "cae-compress", "--crop", "83,92,84x84",
+                   "--size", "64x64", data="lfw")
+        faces = json.loads(Path("out/results.json").read_text(encoding="utf-8"))["faces"]
+        self.assertEqual((len(faces["train"]), len(faces["unseen"])), (12, 6))
+        people = [{name.split("/")[0] for name in faces[side]} for side in ("train", "unseen")]
+        self.assertEqual(people[0] & people[1], set())
+        self.study("other", "--epochs", 1, "--only", "cae-compress", "--crop", "83,92,84x84",
+                   "--size", "64x64", "--seed", 2, data="lfw")
+        other = json.loads(Path("other/results.json").read_text(encoding="utf-8"))["faces"]
+        self.assertNotEqual(faces["train"], other["train"])
+
     def test_help(self):
         done = self.paper("--help")
         for word in ("--data", "--resume", "sae-compress", "vae"):
