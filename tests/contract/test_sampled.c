@@ -284,7 +284,7 @@ static void refuse_variance(float log_variance, double weight)
 
 static void variances_that_overflow_are_refused(void)
 {
-    static const float too_large[] = {89, 700, 720, 1e10f, 3e38f};
+    static const float too_large[] = {88.75f, 89, 700, 720, 1e10f, 3e38f};
     for (size_t i = 0; i < sizeof(too_large) / sizeof(too_large[0]); i++) {
         refuse_variance(too_large[i], 0);
         refuse_variance(too_large[i], 1e-2);
