@@ -31,7 +31,7 @@ static const cae_setting settings[] = {
     SETTING("reproducible", reproducible, 0, 1, 0, WHOLE | SAVED),
     SETTING("memory_limit", memory_limit, 65536, LARGEST_WHOLE, 1073741824.0, WHOLE),
     SETTING("epoch", epoch, 0, LARGEST_WHOLE, 0, WHOLE),
-    SETTING("kl_weight", kl_weight, 0, 1e6, 1e-2, SAVED | SAMPLED),
+    SETTING("kl_weight", kl_weight, 0, 1e6, 0.3, SAVED | SAMPLED),
 };
 
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };

@@ -133,7 +133,7 @@ fn refuse(model: &mut Model) {
 
 fn main() -> libcae::Result<()> {
     println!("libcae {} ({} presets)", libcae::version(), libcae::presets().len());
-    assert_eq!(libcae::presets().len(), 4);
+    assert_eq!(libcae::presets().len(), 5);
     assert!(libcae::settings().iter().any(|setting| setting.key == "threads"));
     assert!(!libcae::status_words(-1).is_empty());
     let mut model = Model::new(ARCHITECTURE, 1)?;

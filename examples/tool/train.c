@@ -101,7 +101,7 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
         COUNT_OPTION("batch", &o->batch, 1, 1e6, "N", "images per step"),
         REAL_OPTION("lr", &o->learning_rate, 0, 1e6, "RATE", "Adam's learning rate"),
         REAL_OPTION("kl-weight", &o->kl_weight, 0, 1e6, "W",
-                    "of a sampled code's divergence in the loss; else 0.01"),
+                    "of a sampled code's divergence in the loss; else 0.3"),
         REAL_OPTION("noise", &o->sigma, 0, 255, "SIGMA", "noise on the input, of 255"),
         SEED_OPTION("seed", &o->seed, "S", "weights, order, crops and noise"),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),

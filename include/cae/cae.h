@@ -212,7 +212,7 @@ CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size
  *                                     everything else is refused with CAE_E_LIMIT before anything
  *                                     is allocated
  *   epoch          0      [0, 2^53]   the caller's own count, kept with the training state
- *   kl_weight      1e-2   [0, 1e6]    of a sampled code's divergence in the loss (below); other
+ *   kl_weight      0.3    [0, 1e6]    of a sampled code's divergence in the loss (below); other
  *                                     networks have no use for it
  * Read-only, for cae_model_get alone: "parameters" (how many), "step" (updates so far).
  * Returns CAE_OK; CAE_E_ARGUMENT for an unknown key, a value out of range, a fraction where a whole
@@ -262,7 +262,9 @@ CAE_API int cae_tensor_set(cae_model *m, size_t index, const float *values, size
  *     mean squared error + kl_weight * divergence / (channels x height x width),
  * divergence = 1/2 sum(mean^2 + exp(log variance) - log variance - 1) over an image's code, in nats,
  * mean over images. With pixels of variance s^2 around the output this is the negative of the paper's
- * lower bound, up to a constant and a factor, for kl_weight = 2 s^2. A step whose exp(log variance)
+ * lower bound, up to a constant and a factor, for kl_weight = 2 s^2, if pixels err independently;
+ * those of a face err in patches, for which the initial value makes up: at 2 s^2 = 0.01 hundreds of
+ * faces are learnt by heart and new images are no faces, at 0.3 they are. A step whose exp(log variance)
  * no float holds is refused with CAE_E_NONFINITE. cae_decode of normal numbers (cae_add_noise on
  * zeros, sigma 1) gives new images.
  * eps is a function of the model's seed, its "step" and the value's place in the batch. Machines that

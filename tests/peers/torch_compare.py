@@ -77,7 +77,7 @@ def normal_numbers(seed, step, count):
 class Variational(nn.Sequential):
     """The preset `vae`. The code is no module, as in libcae's names of weights."""
 
-    ENCODER, CODE, KL_WEIGHT = 11, 64, 1e-2
+    ENCODER, CODE, KL_WEIGHT = 11, 64, 0.3
 
     def __init__(self):
         super().__init__(

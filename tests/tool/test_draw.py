@@ -165,7 +165,7 @@ class Train(tool.Case):
         self.assertEqual(tool.read(whole), tool.read(part))
 
 
-DEFAULT = 0.01  # the setting's initial value
+DEFAULT = 0.3  # the setting's initial value
 
 if __name__ == "__main__":
     unittest.main()
