@@ -38,9 +38,10 @@ struct learner {
     struct curve curve;   /* of earlier runs */
     FILE *file;           /* the curve's */
     size_t epoch, first_epoch;
-    struct point point;  /* the latest */
-    double test;         /* the latest measured */
-    double start, saved; /* on the clock of seconds_now() */
+    size_t number, count; /* of this network among those of this run, from 1 */
+    struct point point;   /* the latest */
+    double test;          /* the latest measured */
+    double start, saved;  /* on the clock of seconds_now() */
 };
 
 /* ---- Files ----------------------------------------------------------------------------------- */
@@ -266,8 +267,13 @@ static void show_progress(const struct learner *l)
     const double done = (double)(l->epoch - l->first_epoch);
     const double left =
         ceil((seconds_now() - l->start) / done * (double)(l->study->epochs - l->epoch));
-    progress("%s: epoch %zu of %zu, loss %.6f, unseen %.6f, %.0f:%02.0f left", l->network->name,
-             l->epoch, l->study->epochs, l->point.train, l->test, floor(left / 60), fmod(left, 60));
+    char unseen[32] = "";
+    if (!isnan(l->test)) {
+        snprintf(unseen, sizeof unseen, ", unseen %.6f", l->test);
+    }
+    progress("%s (%zu of %zu): epoch %zu of %zu, loss %.6f%s, %.0f:%02.0f left", l->network->name,
+             l->number, l->count, l->epoch, l->study->epochs, l->point.train, unseen,
+             floor(left / 60), fmod(left, 60));
 }
 
 static int run(struct learner *l)
@@ -296,6 +302,10 @@ static int run(struct learner *l)
 int learn(const struct study *study, size_t n)
 {
     struct learner l = {.study = study, .network = &networks[n]};
+    for (size_t i = 0; i < NETWORKS; i++) {
+        l.number += study->chosen[i] && i <= n;
+        l.count += study->chosen[i];
+    }
     int result = name_files(&l);
     if (result == DONE && !is_done(&l)) {
         result = begin(&l) == DONE ? run(&l) : FAILED;
