@@ -75,6 +75,19 @@ cae_source cae_source_planar(const cae_planar *images)
     return (cae_source){read_planar, images, images->h, images->w};
 }
 
+static void write_planar(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1,
+                         const float *row)
+{
+    const cae_planar_out *p = to;
+    float *line = p->data + ((n * p->c + c) * p->h + y) * p->w;
+    memcpy(line + x0, row, (x1 - x0) * sizeof(float));
+}
+
+cae_sink cae_sink_planar(cae_planar_out *images)
+{
+    return (cae_sink){write_planar, images, images->h, images->w};
+}
+
 /* One row of one channel, [x0, x1), into pixels that are `step` floats apart. */
 static void load_row(const cae_source *s, size_t n, size_t c, size_t y, const cae_region *r,
                      float *to, size_t step)

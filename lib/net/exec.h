@@ -27,6 +27,11 @@ typedef struct cae_planar {
     size_t c, h, w;
 } cae_planar;
 
+typedef struct cae_planar_out {
+    float *data;
+    size_t c, h, w;
+} cae_planar_out;
+
 /* Where a run's images or codes come from and go to, a piece of a row at a time: values x0 .. x1
  * - 1 of row y of channel c of image n. Called from several threads at once, for different
  * pieces. */
@@ -42,8 +47,9 @@ typedef struct cae_sink {
     size_t h, w;
 } cae_sink;
 
-/* Planar floats as a source; `images` must outlive it. */
+/* Planar floats as a source and as a sink; `images` must outlive them. */
 cae_source cae_source_planar(const cae_planar *images);
+cae_sink cae_sink_planar(cae_planar_out *images);
 
 /* Packs the weights of all layers that have a packing, forward or backward. */
 void cae_pack_weights(const cae_net *net, const float *weights, float *packed, bool backward);

@@ -404,21 +404,10 @@ int cae_net_infer(const cae_engine *e, cae_part part, cae_source in, size_t coun
     return status;
 }
 
-struct planar_sink {
-    float *data;
-    size_t c, h, w;
-};
-
-static void write_planar(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1,
-                         const float *row)
-{
-    const struct planar_sink *p = to;
-    memcpy(p->data + ((n * p->c + c) * p->h + y) * p->w + x0, row, (x1 - x0) * sizeof(float));
-}
-
 int cae_net_check(const cae_engine *e, cae_part part, size_t height, size_t width)
 {
-    struct run r = {.engine = e, .part = part, .out.write = write_planar};
+    cae_planar_out nowhere = {0};
+    struct run r = {.engine = e, .part = part, .out = cae_sink_planar(&nowhere)};
     const int status = prepare(&r, 1, height, width);
     free_run(&r);
     return status;
@@ -433,9 +422,9 @@ int cae_net_infer_planar(const cae_engine *e, cae_part part, const float *in, si
     const cae_shape *from = part == CAE_DECODE ? &code : &image;
     const cae_shape *to = part == CAE_ENCODE ? &code : &image;
     const cae_planar source = {in, from->c, from->h, from->w};
-    struct planar_sink sink = {out, to->c, to->h, to->w};
+    cae_planar_out result = {out, to->c, to->h, to->w};
     return cae_net_infer(e, part, cae_source_planar(&source), count, height, width,
-                         (cae_sink){write_planar, &sink, 0, 0});
+                         cae_sink_planar(&result));
 }
 
 int cae_net_loss(const cae_engine *e, const float *in, const float *target, size_t count,
