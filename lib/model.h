@@ -54,8 +54,8 @@ typedef struct cae_pending {
     bool has_ranges; /* gathered with it, not set from outside */
 } cae_pending;
 
-/* The id of the weights, made when it is asked for. Behind a pointer, since a const model may fill it
- * in; threads that do so at once write the same. */
+/* The id of the weights, made when it is asked for. Behind a pointer, since a const model may fill
+ * it in; threads that do so at once write the same. */
 struct cae_model_id {
     atomic_bool known;
     _Atomic uint32_t value; /* its bytes, little-endian; set before `known` is */

@@ -255,22 +255,22 @@ CAE_API int cae_tensor_set(cae_model *m, size_t index, const float *values, size
  * (output - target)^2 over all count x channels x height x width values, before the update.
  * Each returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _NONFINITE, _LIMIT, _NOMEM.
  *
- * A variational autoencoder (Kingma & Welling 2014) has the line `code sampled`: the layer before it
- * gives the code's means and log variances. Training then draws each code, z = mean +
+ * A variational autoencoder (Kingma & Welling 2014) has the line `code sampled`: the layer before
+ * it gives the code's means and log variances. Training then draws each code, z = mean +
  * exp(log variance / 2) eps with normal eps; all else takes the means: encoding, de-noising,
  * compressing and cae_evaluate. The loss of all functions here is
  *     mean squared error + kl_weight * divergence / (channels x height x width),
- * divergence = 1/2 sum(mean^2 + exp(log variance) - log variance - 1) over an image's code, in nats,
- * mean over images. With pixels of variance s^2 around the output this is the negative of the paper's
- * lower bound, up to a constant and a factor, for kl_weight = 2 s^2, if pixels err independently;
- * those of a face err in patches, for which the initial value makes up: at 2 s^2 = 0.01 hundreds of
- * faces are learnt by heart and new images are no faces, at 0.3 they are. A step whose exp(log variance)
- * no float holds is refused with CAE_E_NONFINITE. cae_decode of normal numbers (cae_add_noise on
- * zeros, sigma 1) gives new images.
- * eps is a function of the model's seed, its "step" and the value's place in the batch. Machines that
- * average gradients of models of one seed therefore draw the same numbers for their own images: the
- * mean is still right, but noisier than need be. A seed for each and the first one's weights in
- * all, by cae_tensor_set, avoid that.
+ * divergence = 1/2 sum(mean^2 + exp(log variance) - log variance - 1) over an image's code, in
+ * nats, mean over images. With pixels of variance s^2 around the output this is the negative of the
+ * paper's lower bound, up to a constant and a factor, for kl_weight = 2 s^2, if pixels err
+ * independently; those of a face err in patches, for which the initial value makes up: at
+ * 2 s^2 = 0.01 hundreds of faces are learnt by heart and new images are no faces, at 0.3 they are.
+ * A step whose exp(log variance) no float holds is refused with CAE_E_NONFINITE. cae_decode of
+ * normal numbers (cae_add_noise on zeros, sigma 1) gives new images.
+ * eps is a function of the model's seed, its "step" and the value's place in the batch. Machines
+ * that average gradients of models of one seed therefore draw the same numbers for their own
+ * images: the mean is still right, but noisier than need be. A seed for each and the first one's
+ * weights in all, by cae_tensor_set, avoid that.
  */
 
 /* One step: gradient of the loss, then an update by Adam. A step that would make any

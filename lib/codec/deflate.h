@@ -12,7 +12,8 @@
 
 #include "base/memory.h"
 
-/* What packing and unpacking take beside their arguments: zlib's state, with room for other zlibs. */
+/* What packing and unpacking take beside their arguments: zlib's state, with room for
+ * that of other zlibs. */
 enum { CAE_DEFLATE_MEMORY = 512 << 10, CAE_INFLATE_MEMORY = 64 << 10 };
 
 /* The most bytes that `len` symbols take; SIZE_MAX when that is more than a size_t holds. Does not

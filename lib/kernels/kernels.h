@@ -47,10 +47,10 @@ typedef enum cae_activation {
  *
  * Rows come in lines, as pixels do. B stands in panels of 16 columns, so that weights can be packed
  * (b_k = width of the panel) and plain rows can be used as they are (b_panel = 16). The last panel
- * is as wide as what is left of n. The start is 0, C itself, bias[j] or bias[i]. segments = 0 or k =
- * 0 leaves the start. A segment is a tap or a row of taps of a convolution, or a row of pixels. With
- * `relu` it is relu(C) that is stored. With `b_over` rows of the last panel may be read up to the
- * next multiple of CAE_OVER columns; what stands there is not used.
+ * is as wide as what is left of n. The start is 0, C itself, bias[j] or bias[i]. With no segment
+ * or k = 0 that is all. A segment is a tap or a row of taps of a convolution, or a row of pixels.
+ * With `relu` it is relu(C) that is stored. With `b_over` rows of the last panel may be read up to
+ * the next multiple of CAE_OVER columns; what stands there is not used.
  */
 typedef enum cae_gemm_start {
     CAE_START_ZERO,
@@ -191,9 +191,10 @@ typedef struct cae_adam_step {
  *
  *     g = the sum over n of  dy[o * images + n] * x[(i / 16) * images * 16 + n * 16 + i % 16]
  *
- * from +0, for n < images in rising order, one chain of g = madd(dy, x, g). x stands in whole panels
- * of 16 columns: the last one, too, has 16, and what it holds beyond `cols` has no effect. Weights and
- * moments of (o, i) stand at o * row + i. That all results are finite is for the caller to know.
+ * from +0, for n < images in rising order, one chain of g = madd(dy, x, g). x stands in whole
+ * panels of 16 columns: the last one, too, has 16, and what it holds beyond `cols` has no effect.
+ * Weights and moments of (o, i) stand at o * row + i. That all results are finite is for the caller
+ * to know.
  */
 typedef struct cae_dense_step {
     size_t rows, cols, images;

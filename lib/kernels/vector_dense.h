@@ -64,7 +64,7 @@ INLINE void gradient_tile(const cae_dense_step *d, size_t o, size_t i, const int
     }
 }
 
-/* All columns of one row or three. What is left of the last panel is a tile of one panel's width. */
+/* All columns of one row or three. The rest of the last panel is a tile of one panel's width. */
 INLINE void step_rows(const cae_adam_step *s, const cae_dense_step *d, size_t o, const int rows)
 {
     float g[STEP_ROWS * STEP_CHUNK];

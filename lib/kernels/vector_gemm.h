@@ -124,8 +124,8 @@ static void (*const by_rows[])(const cae_gemm *, const struct block_rows *) = {
     rows_1, rows_2, rows_3, rows_4, rows_5, rows_6};
 
 /*
- * What is left of n, fewer columns than a panel, is computed in whole words into a copy of C, of which
- * the columns that exist are stored. Biases are copied for whole words too.
+ * What is left of n, fewer columns than a panel, is computed in whole words into a copy of C, of
+ * which the columns that exist are stored. Biases are copied for whole words too.
  */
 struct last_columns {
     size_t j; /* the first of them */

@@ -93,7 +93,7 @@ static void weights_row(float *grad, const cae_pick_entry *e, size_t entries, pt
     }
 }
 
-/* Sorts the picks of all windows by channel; what a pick reads is told for the kernel's first row. */
+/* Sorts the picks of all windows by channel; what a pick reads is told for the kernel's row 0. */
 static void list_picks(const cae_picks *p, const cae_pick_weights *w)
 {
     const size_t room = p->rows * p->cols;

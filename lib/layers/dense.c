@@ -107,8 +107,8 @@ static struct factors factors_at(const cae_pass *p, float *at)
     return (struct factors){.x = at, .dy = dy, .bias_grad = dy + outputs_of(p) * p->images};
 }
 
-/* Scratch. Forward, x and y as [input][image] and [output][image]; backward, dy and then dx as [image]
- * [value], and the factors when they are not kept. */
+/* Scratch. Forward, x and y as [input][image] and [output][image]; backward, dy and then dx as
+ * [image][value], and the factors when they are not kept. */
 static size_t scratch(const cae_layer *l, const cae_pass *p, bool training)
 {
     size_t values = 0;
@@ -263,8 +263,8 @@ static void pack_panels(float *packed, const float *from, size_t rows, size_t co
     }
 }
 
-/* Copies `rows` x `columns` of a matrix, at most 16 columns, to where they are adjacent, and asks for
- * the 16 columns behind them. */
+/* Copies `rows` x `columns` of a matrix, at most 16 columns, to where they are adjacent, and asks
+ * for the 16 columns behind them. */
 static inline void pack_panel(float *packed, const float *from, size_t rows, size_t columns,
                               size_t step)
 {
@@ -274,9 +274,9 @@ static inline void pack_panel(float *packed, const float *from, size_t rows, siz
     }
 }
 
-/* dx[n][i] for a block of inputs i: rows of the weight are the B of the product. A panel of them lies
- * in lines that are whole rows apart, which the first-level cache cannot hold together; as a copy it
- * can, for as long as all images need it. */
+/* dx[n][i] for a block of inputs i: rows of the weight are the B of the product. A panel of them
+ * lies in lines that are whole rows apart, which the first-level cache cannot hold together; as a
+ * copy it can, for as long as all images need it. */
 static void dx_job(void *arg, size_t job, size_t worker)
 {
     const struct backward *j = arg;

@@ -151,8 +151,8 @@ typedef struct cae_layer_type {
     void (*pack_back)(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
     void (*unpack)(const cae_layer *l, const cae_shape *in, const float *packed, float *weight);
 
-    /* Bytes of scratch memory for a pass, of whose views y.region alone is known; SIZE_MAX when that
-     * overflows. NULL: none. */
+    /* Bytes of scratch memory for a pass, of whose views y.region alone is known; SIZE_MAX when
+     * that overflows. NULL: none. */
     size_t (*scratch)(const cae_layer *l, const cae_pass *pass, bool training);
 
     /* y from x, before the activation unless the type says otherwise. */
@@ -207,7 +207,8 @@ struct cae_pass {
     float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
     float *kept;                              /* for a later update; NULL: none */
     uint32_t *arg; /* max pool in training: images x h x w x c of the output */
-    /* A layer that runs as one with the max pool behind it: that pool. y, dy and arg are its own. */
+    /* A layer that runs as one with the max pool behind it: that pool, whose y, dy and arg these
+     * are. */
     const cae_layer *picker;
     const cae_sampling *sampling; /* NULL: a sampled code is its means */
     void *scratch;

@@ -1,6 +1,6 @@
 /*
- * A convolution and the max pool behind it; see picks.h. Work is spread over the team by images, and
- * by rows of the kernel for the weights' gradient.
+ * A convolution and the max pool behind it; see picks.h. Work is spread over the team by images,
+ * and by rows of the kernel for the weights' gradient.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

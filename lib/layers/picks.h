@@ -1,10 +1,10 @@
 /*
  * A convolution behind which a max pool picks: the pool alone reads its output, and its windows do
  * not overlap. The two then run as one, and that output never stands whole in memory. Forward makes
- * a band of its rows at a time, which the pool picks from while it is in cache. Its gradient has one
- * pixel per window and channel, so it is never spread out, and the backward passes walk the picks
- * (cae_picks in kernels.h). For such a layer, marked by cae_layer.picked, y, dy and arg of a pass are
- * the pool's.
+ * a band of its rows at a time, which the pool picks from while it is in cache. Its gradient has
+ * one pixel per window and channel, so it is never spread out, and the backward passes walk the
+ * picks (cae_picks in kernels.h). For such a layer, marked by cae_layer.picked, y, dy and arg of a
+ * pass are the pool's.
  *
  * Its weights for the way back, and their gradient, stand as [ky][out][kx][in]: a row of the kernel
  * is adjacent, as the pixels are that it meets.

@@ -1,7 +1,7 @@
 /*
- * Gathers that write few channels, whose vectors would stand empty: rows of the product are channels
- * here and columns pixels. The rows of the map that is read are turned into planes for that, in a
- * ring of as many rows as one row of output meets. See planes.h.
+ * Gathers that write few channels, whose vectors would stand empty: rows of the product are
+ * channels here and columns pixels. The rows of the map that is read are turned into planes for
+ * that, in a ring of as many rows as one row of output meets. See planes.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -88,7 +88,7 @@ static void load_rows(struct planes *p, ptrdiff_t y0, ptrdiff_t y1, size_t width
     }
 }
 
-/* Writes row y of the output, every `step`th pixel from x on: the sums over the table's segments. */
+/* Writes row y of the output, every `step`th pixel from x on: sums over the table's segments. */
 static void write_pixels(const struct planes *p, ptrdiff_t y, ptrdiff_t x, size_t step)
 {
     const cae_gather_job *g = p->g;

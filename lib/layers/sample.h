@@ -6,7 +6,7 @@
 #ifndef CAE_LAYERS_SAMPLE_H
 #define CAE_LAYERS_SAMPLE_H
 
-/* exp(log_variance), infinite when no float holds it: then the divergence is, and so is the loss. */
+/* exp(log_variance), infinite when no float holds it: then divergence and loss are, too. */
 double cae_variance(float log_variance);
 
 #endif

@@ -78,8 +78,8 @@ static inline size_t cae_packing_width(const cae_packing *p, size_t panel)
 }
 
 /*
- * Where element (o, i, ky, kx) of the weights' gradient stands while it is summed: at the sum of each
- * number times its step. As the products make it, whose rows and columns take in a row of taps.
+ * Where element (o, i, ky, kx) of the weights' gradient stands while it is summed: at the sum of
+ * each number times its step; as made by products whose rows and columns take in a row of taps.
  */
 typedef struct cae_gradient_steps {
     size_t o, i, ky, kx;

@@ -7,8 +7,8 @@
 #include "layers/taps.h"
 
 /* Floats of both maps that are worked on at a time: what stays in the first level of cache while
- * all taps run over it; but pixels enough to pay for loading and storing the sums. No bits depend on
- * it. */
+ * all taps run over it; but pixels enough to pay for loading and storing the sums. The bits do
+ * not depend on it. */
 enum { ROW_BLOCK = 6144, PIXELS = 128 };
 
 /* A worker's table of segments, which are rows of the coarse map: where x and dy begin in them. */
@@ -69,10 +69,10 @@ static struct rows rows_of(const cae_pass *p, size_t worker, size_t image, ptrdi
 }
 
 /*
- * Adds what row `ky` of the kernel makes of these rows. With many channels in dy, rows of the product
- * are values of x and columns are of dy; a row of taps lies in the fine map, so that it widens the
- * rows (kx, i) or the columns (kx, o). With few, rows are of dy and columns of x: (kx, i), or rows
- * are all taps at once.
+ * Adds what row `ky` of the kernel makes of these rows. With many channels in dy, rows of the
+ * product are values of x and columns are of dy; a row of taps lies in the fine map, so that it
+ * widens the rows (kx, i) or the columns (kx, o). With few, rows are of dy and columns, (kx, i), of
+ * x; or rows are all taps at once.
  */
 static void kernel_row(const struct rows *r, size_t ky)
 {

@@ -77,8 +77,8 @@ void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const fl
 void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
                              const float *packed_back, float *sums);
 
-/* The same for a training step whose largest gradients are never stored: a layer with kept[layer] leaves
- * there what its update needs, and nothing in `sums`, which may be NULL when all layers do. */
+/* The same for a training step whose largest gradients are never stored: a layer with kept[layer]
+ * leaves there what its update needs, and nothing in `sums`; NULL when all layers do. */
 void cae_exec_backward_kept(const cae_engine *e, cae_plan *plan, void *base,
                             const float *packed_back, float *sums, float *const *kept);
 

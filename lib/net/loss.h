@@ -1,7 +1,7 @@
 /*
- * The mean squared error. Its sum has a fixed shape that pieces and bands cannot change: an image is
- * cut into cells of 64 x 64 pixels; within a cell the squares are added in double, channel by channel, row
- * by row; cells are added in row-major order, then images in order.
+ * The mean squared error. Its sum has a fixed shape that pieces and bands cannot change: an image
+ * is cut into cells of 64 x 64 pixels; within a cell the squares are added in double, channel by
+ * channel, row by row; cells are added in row-major order, then images in order.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

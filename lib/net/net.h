@@ -46,7 +46,7 @@ typedef struct cae_net {
     size_t weight_len;
     size_t parameters; /* floats in all weights */
     size_t packed_len; /* floats in all weights as packed for the kernels, each tensor aligned. With
-                        * a dense layer they stand as in the file: its gradient is summed in place */
+                        * a dense layer they stand as in the file: gradients are summed there */
     /* Where a layer's weight and bias begin among all weights; SIZE_MAX: it has none. */
     struct {
         size_t weight, bias;
@@ -72,8 +72,8 @@ bool cae_net_keeps(const cae_net *net, bool all);
 /* The first step of cae_net_new: lines to layers, and the canonical text. */
 int cae_net_parse(cae_net *net, const char *text);
 
-/* The tensor that running layer `layer` makes: its own, or that of the max pool that runs as one with
- * it. */
+/* The tensor that running layer `layer` makes: its own, or that of the max pool that runs as one
+ * with it. */
 static inline size_t cae_net_makes(const cae_net *net, size_t layer)
 {
     const size_t picked = net->layers[layer].picked;

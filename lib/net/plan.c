@@ -160,7 +160,7 @@ static void find_gradients(cae_plan *p)
 static const size_t too_large = SIZE_MAX / 2 + 1;
 
 /* Returns the lowest place for a block where nothing that lives at the same time stands. Blocks are
- * kept sorted by place, so one pass finds it. SIZE_MAX, and a plan too large, when there is none. */
+ * kept sorted by place, so one pass finds it. SIZE_MAX, and a plan too large: none. */
 static size_t place(cae_plan *p, size_t size, size_t first, size_t last)
 {
     size_t candidate = 0;

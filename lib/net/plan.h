@@ -57,7 +57,7 @@ typedef struct cae_plan {
 /* Room for plans of a network; made once per worker, filled again for every run. */
 int cae_plan_new(cae_plan **out, const cae_net *net);
 
-/* The bytes that a call takes for the plans and threads of `workers` workers, beside their blocks. */
+/* The bytes that a call takes for plans and threads of `workers` workers, beside their blocks. */
 size_t cae_plan_overhead(const cae_net *net, size_t workers);
 void cae_plan_free(cae_plan *plan);
 

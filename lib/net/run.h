@@ -40,8 +40,8 @@ int cae_net_gradient(const cae_engine *e, const float *in, const float *target, 
                      size_t height, size_t width, cae_gradient *out);
 
 /* A step of Adam on the weights of a network, in file order. `begin` says whether a gradient that
- * nowhere exceeds `largest` in magnitude may be applied, and with what scalars; once it has agreed, the
- * step is made. */
+ * nowhere exceeds `largest` in magnitude may be applied, and with what scalars; once it has agreed,
+ * the step is made. */
 typedef struct cae_step {
     float *weights, *m, *v;
     bool (*begin)(void *arg, double largest, cae_adam_step *scalars);
