@@ -1,6 +1,6 @@
 /*
- * Lines on logarithmic axes: see chart.h. A long line is thinned out to means over equal parts of the
- * x axis, as many as can be seen. The legend stands below, two lines in a row.
+ * Lines on logarithmic axes: see chart.h. A long line is thinned out to means over equal parts of
+ * the x axis, as many as can be seen. The legend stands below, two lines in a row.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,6 +1,7 @@
 /*
- * A chart as SVG: lines over two logarithmic axes. It stands by itself as a file, and within a page it
- * follows the page: a line has the colour of the CSS variable that it names, text that of the page.
+ * A chart as SVG: lines over two logarithmic axes. It stands by itself as a file, and within a page
+ * it follows the page: a line has the colour of the CSS variable that it names, text that of the
+ * page.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,6 +1,6 @@
 /*
- * Rows of numbers in a text file: see curve.h. A killed run may leave half a row, and more rows than
- * its last checkpoint knows; both are cut off when the file is opened again.
+ * Rows of numbers in a text file: see curve.h. A killed run may leave half a row, and more rows
+ * than its last checkpoint knows; both are cut off when the file is opened again.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,8 +1,8 @@
 /*
- * The curve of a training: a CSV file with a row for each epoch. test_loss is empty where nothing was
- * measured. Both kinds of seconds count the training alone, since the first epoch began: `seconds` by
- * the clock on the wall, `cpu_seconds` by the time that the processors spent on it in all threads,
- * which other programs on the machine disturb less.
+ * The curve of a training: a CSV file with a row for each epoch. test_loss is empty where nothing
+ * was measured. Both kinds of seconds count the training alone, since the first epoch began:
+ * `seconds` by the clock on the wall, `cpu_seconds` by the time that the processors spent on it in
+ * all threads, which other programs on the machine disturb less.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -26,8 +26,8 @@ bool filter_blur(const float *image, size_t height, size_t width, double sigma, 
 bool filter_median(const float *image, size_t height, size_t width, size_t side, float *restored);
 
 /* Non-local means, pixel by pixel, as in Buades, Coll, Morel, "Non-Local Means Denoising", Image
- * Processing On Line 1 (2011): each pixel p becomes the mean of the pixels q of a search window around it,
- * weighted by
+ * Processing On Line 1 (2011): each pixel p becomes the mean of the pixels q of a search window
+ * around it, weighted by
  *     exp(-max(d^2(p, q) - 2 sigma^2, 0) / h^2),
  * where d^2 is the mean squared difference of the patches around p and q. Noise of sigma alone
  * makes d^2 = 2 sigma^2, so patches that differ by no more than noise all count alike. The idea is

@@ -21,9 +21,9 @@ struct outcome {
     size_t shown_len;
 };
 
-/* The faces of a set as floats, len x PIXELS, in memory that the caller frees; with noise of `sigma`
- * (0-255 scale, may be 0) that depends on the seed and each face's name. NULL after a failure,
- * which has been said. */
+/* The faces of a set as floats, len x PIXELS, in memory that the caller frees; with noise of
+ * `sigma` (0-255 scale, may be 0) that depends on the seed and each face's name. NULL after a
+ * failure, which has been said. */
 float *outcome_input(const struct image_set *set, double sigma, uint64_t seed);
 
 /* Judges `restored`, len x PIXELS values, against the faces of a set. */

@@ -1,6 +1,6 @@
 /*
- * Principal components by the eigenvectors of the smaller of two matrices with the same eigenvalues:
- * the images' products with each other, or their covariance. See pca.h.
+ * Principal components by the eigenvectors of the smaller of two matrices with the same
+ * eigenvalues: the images' products with each other, or their covariance. See pca.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -81,8 +81,8 @@ static void centre(const struct pca *pca, const float *images, size_t count, dou
 
 /* ---- Eigenvectors ---------------------------------------------------------------------------- */
 
-/* Replaces a symmetric matrix, given by its upper triangle, by its eigenvectors, one a row; `values`
- * ascend.
+/* Replaces a symmetric matrix, given by its upper triangle, by its eigenvectors, one a row;
+ * `values` ascend.
  *
  * All are computed, by divide and conquer: for the covariance of 6000 faces of 4096 pixels that
  * takes less than half the time of dsyevr for the larger half of them (bisection and inverse

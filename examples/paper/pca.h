@@ -41,7 +41,8 @@ const char *pca_words(int status);
  * duplicates have such, and rounding would leave them skewed.
  *
  * Memory, in bytes: 24 side^2 for the smaller side of count x len, 8 count len more where that is
- * count, and 8 len for each component. *pca is empty after a failure; else pca_free frees what it holds. */
+ * count, and 8 len for each component. *pca is empty after a failure; else pca_free frees what it
+ * holds. */
 int pca_fit(struct pca *pca, const float *images, size_t count, size_t len, size_t asked);
 void pca_free(struct pca *pca);
 

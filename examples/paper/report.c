@@ -1,6 +1,6 @@
 /*
- * The page from page.html, whose words `$name` are replaced by what the table below writes for them;
- * see report.h. Prose stands in page.html, figures come from here.
+ * The page from page.html, whose words `$name` are replaced by what the table below writes for
+ * them; see report.h. Prose stands in page.html, figures come from here.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -60,8 +60,8 @@ struct results {
 int results_collect(struct results *results, const struct study *study);
 void results_free(struct results *results);
 
-/* The first epoch, from 1, at which a curve's training (or else test) loss is at most `loss`; 0 when
- * there is none. */
+/* The first epoch, from 1, at which a curve's training (or else test) loss is at most `loss`; 0
+ * when there is none. */
 size_t results_reach(const struct curve *curve, bool test, double loss);
 
 /* The latest losses; NaN where there are none. */

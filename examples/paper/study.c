@@ -46,7 +46,7 @@ static bool is_folder(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* The numbers from 0 to len - 1, the first `drawn` of them drawn by the seed; NULL without memory. */
+/* The numbers 0 to len - 1, the first `drawn` of them drawn by the seed; NULL without memory. */
 static size_t *draw(uint64_t seed, size_t len, size_t drawn)
 {
     size_t *numbers = malloc(len * sizeof *numbers);

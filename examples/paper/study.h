@@ -17,8 +17,8 @@
 enum { SIDE = 64, PIXELS = SIDE * SIDE }; /* the faces of the paper: grey, 64 x 64 */
 enum { TEST_EVERY = 10 };                 /* epochs from one look at the unseen faces to the next */
 
-/* Of the divergence in the loss of the variational autoencoder. Of 0.01, 0.1 and 0.3 tried on 300 faces,
- * this one's random codes gave what looks like faces most often. */
+/* Of the divergence in the loss of the variational autoencoder. Of 0.01, 0.1 and 0.3 tried on 300
+ * faces, this one's random codes gave what looks like faces most often. */
 #define KL_WEIGHT 0.3
 
 /* The networks, in the order of the report. */

@@ -1,6 +1,6 @@
 /*
- * Claims and evidence: see verdict.h. A claim about quality is judged by the mean squared error, the
- * paper's own measure, on the training faces and on unseen people; the evidence gives the rest.
+ * Claims and evidence: see verdict.h. A claim about quality is judged by the mean squared error,
+ * the paper's own measure, on the training faces and on unseen people; the evidence gives the rest.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,6 +1,6 @@
 /*
- * Stopping in good order: Ctrl-C and its kin set a flag that loops look at, and the command to go on
- * with is printed so that a shell can read it. SPDX-License-Identifier: BSD-2-Clause
+ * Stopping in good order: Ctrl-C and its kin set a flag that loops look at, and the command to go
+ * on with is printed so that a shell can read it. SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef CAE_TOOL_INTERRUPT_H
 #define CAE_TOOL_INTERRUPT_H

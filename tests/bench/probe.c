@@ -46,7 +46,7 @@ enum { LOOP_FLOPS = 12 * 8 * 2, ROUNDS = 2, TABLE = 24 * ROUNDS };
 #define CLEAR(a)   "vxorps %%ymm" #a ", %%ymm" #a ", %%ymm" #a "\n\t"
 #define LOOP(body) ".p2align 5\n1:\n\t" body "dec %0\n\tjnz 1b\n\tvzeroupper"
 
-/* What the loops read. No chain overflows or goes down to denormals, which have times of their own. */
+/* What the loops read. No chain overflows or meets denormals, which have times of their own. */
 static const float table[TABLE] = {0.5f, 0.25f};
 
 /* a = 0.25 a + 0.5, twelve times. */
@@ -62,8 +62,8 @@ static void multiply_add(size_t loops)
 #undef STEP
 }
 
-/* Six rows by sixteen columns of a matrix product: 6 broadcasts and 2 loads for 12 multiplies and 12
- * adds; two such rounds before the loop goes back. */
+/* Six rows by sixteen columns of a matrix product: 6 broadcasts and 2 loads for 12 multiplies and
+ * 12 adds; two such rounds before the loop goes back. */
 static void load_heavy(size_t loops)
 {
 #define ROW(at, low, high)                             \

@@ -1,7 +1,7 @@
 /*
- * Every allocation fails once, for all N, alone and with all that follow: an error comes back (or the
- * right result, where there is another way), the model is as it was, nothing leaks, and a second try
- * succeeds with the result that a first would have had.
+ * Every allocation fails once, for all N, alone and with all that follow: an error comes back (or
+ * the right result, where there is another way), the model is as it was, nothing leaks, and a
+ * second try succeeds with the result that a first would have had.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -144,7 +144,7 @@ static const struct call {
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
 
-/* ---- One try ---------------------------------------------------------------------------------- */
+/* ---- One try --------------------------------------------------------------------------------- */
 
 static void set_up(const struct call *c)
 {

@@ -1,9 +1,9 @@
 /*
  * Steps of networks with dense layers, which are made in another way than their two halves: the
- * gradient of a dense layer is applied as it is summed, and stored only when it is not sure beforehand
- * that everything stays finite. Here both ways meet: cae_train_step on one model, cae_train_gradient and
- * cae_train_apply on its twin. They must agree on status, words, loss and every byte, and what they
- * refuse must leave everything as it was.
+ * gradient of a dense layer is applied as it is summed, and stored only when it is not sure
+ * beforehand that everything stays finite. Here both ways meet: cae_train_step on one model,
+ * cae_train_gradient and cae_train_apply on its twin. They must agree on status, words, loss and
+ * every byte, and what they refuse must leave everything as it was.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -85,7 +85,7 @@ static int both_ways(cae_model *m, const struct net *n, const struct batch *b)
     return status;
 }
 
-/* ---- Ordinary steps --------------------------------------------------------------------------- */
+/* ---- Ordinary steps -------------------------------------------------------------------------- */
 
 static void check_batch(cae_model *m, const struct net *n, size_t count, uint64_t seed)
 {
@@ -165,7 +165,7 @@ static void a_step_stores_no_gradient(void)
     }
 }
 
-/* ---- Refused steps ---------------------------------------------------------------------------- */
+/* ---- Refused steps --------------------------------------------------------------------------- */
 
 /* Two weights, a and c, and two biases of 0: y = c * (a * x). */
 static const struct net line = {"input 1 1 1\ndense 1\ncode\ndense 1\n", 1, 1, 1};
@@ -336,7 +336,7 @@ static void a_waiting_gradient(void)
     cae_model_free(m);
 }
 
-/* ---- Numbers of any size ---------------------------------------------------------------------- */
+/* ---- Numbers of any size --------------------------------------------------------------------- */
 
 static float power_of_ten(uint64_t *state, int most)
 {

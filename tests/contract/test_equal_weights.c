@@ -117,8 +117,9 @@ static uint64_t train(size_t n, double reproducible, double thread_count)
     return hash;
 }
 
-/* A network that takes small differences of large numbers, so that the last bits of the fma tier would
- * turn many pixels, if it were used. Its ranges come from an exact step that leaves the weights. */
+/* A network that takes small differences of large numbers, so that the last bits of the fma tier
+ * would turn many pixels, if it were used. Its ranges come from an exact step that leaves the
+ * weights. */
 static cae_model *sensitive_model(void)
 {
     enum { SIDE = 64, CODES = 2, TAPS = 9 };

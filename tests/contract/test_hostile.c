@@ -1,8 +1,8 @@
 /*
  * Files from strangers, through the public API: every truncation of a model and of an image, and
- * damaged ones by the thousand with the checksum made right again. Each is refused with words, or is
- * a model or an image that works; none takes more memory than it may, and nothing leaks. (The tests
- * in tests/fuzz do the same below the API.) Run under a sanitizer to see every slip.
+ * damaged ones by the thousand with the checksum made right again. Each is refused with words, or
+ * is a model or an image that works; none takes more memory than it may, and nothing leaks. (The
+ * tests in tests/fuzz do the same below the API.) Run under a sanitizer to see every slip.
  *
  *     test_hostile               CAE_TEST_LONG=1: 100,000 of each
  *
@@ -36,7 +36,7 @@ static void check_refusal(int status)
     EXPECT(*cae_last_error() != '\0' && strcmp(cae_last_error(), "m is NULL") != 0);
 }
 
-/* ---- Models ----------------------------------------------------------------------------------- */
+/* ---- Models ---------------------------------------------------------------------------------- */
 
 /* What was accepted must work: run on a small image, and be saved and loaded to the same bytes. */
 static void use_model(const cae_model *m)
@@ -140,7 +140,7 @@ static void damaged_models(void)
     free_bytes(&b);
 }
 
-/* ---- Images ----------------------------------------------------------------------------------- */
+/* ---- Images ---------------------------------------------------------------------------------- */
 
 static cae_model *reader;
 

@@ -1,7 +1,8 @@
 /*
  * The result for an image depends on the image and the model alone, bit for bit: not on the images
- * around it, the number of threads, the pieces and bands it is made in or the memory limit. From one
- * pixel to a size that 16 MiB force into pieces; decoding what was encoded equals the whole network.
+ * around it, the number of threads, the pieces and bands it is made in or the memory limit. From
+ * one pixel to a size that 16 MiB force into pieces; decoding what was encoded equals the whole
+ * network.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -21,7 +21,7 @@ enum { MEBIBYTE = 1 << 20, SMALL = 1 << 16 };
 
 static char path[] = "/tmp/cae-memory-XXXXXX";
 
-/* ---- Loading ---------------------------------------------------------------------------------- */
+/* ---- Loading --------------------------------------------------------------------------------- */
 
 static void check_load(const void *data, size_t size, int status)
 {
@@ -62,7 +62,7 @@ static void loading_takes_twice_the_file(void)
     cae_model_free(m);
 }
 
-/* A model file with this text and, if `tensors` is not NULL, these entries; its checksum is right. */
+/* A model file with this text and, if not NULL, these entries; its checksum is right. */
 static struct bytes make_file(const char *text, const char *tensors, size_t data_size)
 {
     static const char zeros[] = "\"libcae.crc32\":\"00000000\"";
@@ -124,7 +124,7 @@ static void hostile_files_take_no_more(void)
     }
 }
 
-/* ---- Images ----------------------------------------------------------------------------------- */
+/* ---- Images ---------------------------------------------------------------------------------- */
 
 enum { C = 2 };
 

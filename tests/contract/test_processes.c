@@ -62,8 +62,8 @@ static void forks_between_calls(void)
     EXPECT(life(3) == expected);
 }
 
-/* A sanitizer's allocator keeps its locks across fork(): a child of a program whose threads allocate
- * may wait for ever, whatever the library does. */
+/* A sanitizer's allocator keeps its locks across fork(): a child of a program whose threads
+ * allocate may wait for ever, whatever the library does. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)

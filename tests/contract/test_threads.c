@@ -1,7 +1,7 @@
 /*
  * Threads: eight of them encode, decode, de-noise, compress, copy and save one const model while
- * another model trains, and each gets what one thread alone gets. Meant for a thread sanitizer above
- * all; and for programs whose threads are small, or cannot be made.
+ * another model trains, and each gets what one thread alone gets. Meant for a thread sanitizer
+ * above all; and for programs whose threads are small, or cannot be made.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -44,9 +44,10 @@ void draw_floats(trial *t, float *values, size_t len);
 
 enum { SLOTS = 12, SLOT_SIZE = 1 << 20 };
 
-/* Bytes left between a buffer and the page behind it: none, so that reading past an end is found out,
- * unless CAE_TEST_SLACK says how many. For emulators that read more than an instruction does: qemu
- * 7.2 takes 16 bytes for a vfmadd231ss from memory, which are 4, and all 32 for a vmaskmovps. */
+/* Bytes left between a buffer and the page behind it: none, so that reading past an end is found
+ * out, unless CAE_TEST_SLACK says how many. For emulators that read more than an instruction does:
+ * qemu 7.2 takes 16 bytes for a vfmadd231ss from memory, which are 4, and all 32 for a
+ * vmaskmovps. */
 size_t slack(void);
 
 /* `size` bytes in slot `slot`, aligned for float and no more: flush with the page behind, or with

@@ -306,7 +306,7 @@ static double plain_psnr(const float *clean, const float *restored)
     return sum;
 }
 
-/* The best of a kind scores what is said of it, and no worse than the others that are tried here. */
+/* The best of a kind scores what is said of it, and no worse than the others tried here. */
 static void check_choice(const struct filter *others, size_t len, double sigma)
 {
     float clean[COUNT * LEN], noisy[COUNT * LEN], restored[COUNT * LEN];

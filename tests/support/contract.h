@@ -81,8 +81,8 @@ void free_bytes(struct bytes *b);
 /* Whether two models save the same file, training state included. */
 bool same_models(const cae_model *a, const cae_model *b);
 
-/* Small networks: one with every kind of layer that takes any size (unit 4, two channels), one with a
- * dense layer, one whose skip crosses `code`. */
+/* Small networks: one with every kind of layer that takes any size (unit 4, two channels), one with
+ * a dense layer, one whose skip crosses `code`. */
 extern const char small_net[];
 extern const char dense_net[];
 extern const char crossed_net[];

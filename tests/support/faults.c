@@ -1,6 +1,6 @@
 /*
- * The calls that lib/serial makes to save or load a file, wrapped; see faults.h. These definitions stand in
- * the program, so they come before the C library's, which are found as the next ones.
+ * The calls that lib/serial makes to save or load a file, wrapped; see faults.h. These definitions
+ * stand in the program, so they come before the C library's, which are found as the next ones.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

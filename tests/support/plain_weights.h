@@ -1,6 +1,6 @@
 /*
- * Plain safetensors files with a model's weights, such as PyTorch writes, put together by hand; good
- * ones and ones with one fault each.
+ * Plain safetensors files with a model's weights, such as PyTorch writes, put together by hand;
+ * good ones and ones with one fault each.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

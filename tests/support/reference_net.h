@@ -49,8 +49,8 @@ typedef struct net {
     double *tensors[NET_LAYERS + 1];
     size_t code; /* number of the code's tensor */
     size_t unit;
-    /* Of a sampled code: the normal numbers of a batch, planar codes one behind the other, and those of
-     * the image under way; NULL: codes are their means. */
+    /* Of a sampled code: the normal numbers of a batch, planar codes one behind the other, and
+     * those of the image under way; NULL: codes are their means. */
     const double *eps, *image_eps;
     double kl_weight;
 } net;

@@ -1,8 +1,8 @@
 /*
  * The library's allocations, counted and made to fail. The program is linked with
- * --wrap=posix_memalign and --wrap=free against the library's objects, so that this also works under
- * sanitizers and valgrind; that the library allocates in no other way is a rule with a test of its
- * own. Other blocks pass through untouched.
+ * --wrap=posix_memalign and --wrap=free against the library's objects, so that this also works
+ * under sanitizers and valgrind; that the library allocates in no other way is a rule with a test
+ * of its own. Other blocks pass through untouched.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
