@@ -134,8 +134,17 @@ static int collect_network(struct results *results, size_t n)
         goto done;
     }
     result = FAILED;
-    if (model_load(&model, path) != DONE || describe(r, model, path) != DONE ||
-        model_set(model, "threads", (double)study->threads) != DONE) {
+    if (r->curve.len != study->epochs) {
+        fail("%s: %zu whole rows, and %s was trained for %zu epochs; without either file --resume "
+             "trains anew",
+             curve, r->curve.len, path, study->epochs);
+        goto done;
+    }
+    /* Judged by the kernels that it was trained with. */
+    if (model_load(&model, path) != DONE ||
+        model_set(model, "reproducible", study->reproducible) != DONE ||
+        model_set(model, "threads", (double)study->threads) != DONE ||
+        describe(r, model, path) != DONE) {
         goto done;
     }
     for (enum side side = TRAIN; side < SIDES; side++) {

@@ -5,6 +5,7 @@
  */
 #include "results.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,16 +39,51 @@ static void put_number(struct json *j, const char *name, double value)
     }
 }
 
+/* A double would round it. */
+static void put_seed(struct json *j, const char *name, uint64_t seed)
+{
+    put_name(j, name);
+    fprintf(j->file, "%" PRIu64, seed);
+}
+
+/* Bytes of the character at `text`; 0 when it is not UTF-8 (RFC 3629, section 4). */
+static size_t character_size(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    if (c[0] < 0x80) {
+        return 1;
+    }
+    const size_t size = c[0] >= 0xf0 ? 4 : c[0] >= 0xe0 ? 3 : 2;
+    /* Neither longer than need be, nor half of a pair, nor beyond the last character. */
+    if (c[0] < 0xc2 || c[0] > 0xf4 || (c[0] == 0xe0 && c[1] < 0xa0) ||
+        (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf0 && c[1] < 0x90) ||
+        (c[0] == 0xf4 && c[1] > 0x8f)) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if (c[i] >> 6 != 2) {
+            return 0;
+        }
+    }
+    return size;
+}
+
+/* Names of files may be any bytes; those that are no characters become U+FFFD. */
 static void put_string(struct json *j, const char *text)
 {
     fputc('"', j->file);
-    for (; *text != '\0'; text++) {
+    while (*text != '\0') {
+        const size_t size = character_size(text);
         const unsigned char c = (unsigned char)*text;
-        if (c < 0x20) {
+        if (size == 0) {
+            fputs("\\ufffd", j->file);
+        } else if (c < 0x20) {
             fprintf(j->file, "\\u%04x", c);
         } else {
-            fprintf(j->file, c == '"' || c == '\\' ? "\\%c" : "%c", c);
+            fputs(c == '"' || c == '\\' ? "\\" : "", j->file);
+            fwrite(text, 1, size, j->file);
         }
+        text += size > 0 ? size : 1;
     }
     fputc('"', j->file);
 }
@@ -143,7 +179,7 @@ static void put_study(struct json *j, const struct study *s)
     put_number(j, "train", (double)s->train_len);
     put_number(j, "test", (double)s->test_len);
     put_number(j, "batch", (double)s->batch);
-    put_number(j, "seed", (double)s->seed);
+    put_seed(j, "seed", s->seed);
     put_number(j, "sigma", s->sigma);
     put_number(j, "reproducible", s->reproducible);
     end(j);

@@ -167,26 +167,26 @@ static void write_size(const struct table *t)
 {
     write_row(t, "Parameters", 0, parameters);
     write_row(t, "Numbers in the code", 0, code_len);
-    write_row(t, "Compressed file, bytes", 0, unseen_bytes);
-    write_row(t, "of training faces", 0, train_bytes);
+    write_row(t, "Bytes of the compressed file, training faces", 0, train_bytes);
+    write_row(t, "Bytes of the compressed file, unseen people", 0, unseen_bytes);
 }
 
 static void write_quality(const struct table *t)
 {
     write_row(t, "MSE, training faces", 6, train_mse);
-    write_row(t, "PSNR, dB", 2, train_psnr);
-    write_row(t, "SSIM", 3, train_ssim);
+    write_row(t, "PSNR in dB, training faces", 2, train_psnr);
+    write_row(t, "SSIM, training faces", 3, train_ssim);
     write_row(t, "MSE, unseen people", 6, unseen_mse);
-    write_row(t, "PSNR, dB", 2, unseen_psnr);
-    write_row(t, "SSIM", 3, unseen_ssim);
+    write_row(t, "PSNR in dB, unseen people", 2, unseen_psnr);
+    write_row(t, "SSIM, unseen people", 3, unseen_ssim);
 }
 
 static void write_cost(const struct table *t)
 {
     write_row(t, "Seconds per epoch", 3, epoch_seconds);
-    write_row(t, "of the processor", 3, epoch_cpu_seconds);
-    write_row(t, "Processor's seconds to the SAE's last loss", 1, train_reach);
-    write_row(t, "on unseen people", 1, unseen_reach);
+    write_row(t, "Processor's seconds per epoch", 3, epoch_cpu_seconds);
+    write_row(t, "Processor's seconds to the SAE's last loss, training faces", 1, train_reach);
+    write_row(t, "Processor's seconds to the SAE's last loss, unseen people", 1, unseen_reach);
 }
 
 static void end_table(const struct table *t)
@@ -262,7 +262,7 @@ void table_vae(const struct results *results, FILE *file)
     write_size(&t);
     write_quality(&t);
     write_row(&t, "Seconds per epoch", 3, epoch_seconds);
-    write_row(&t, "of the processor", 3, epoch_cpu_seconds);
+    write_row(&t, "Processor's seconds per epoch", 3, epoch_cpu_seconds);
     end_table(&t);
     fputs("</div>\n<div class=\"wide\"><table><thead><tr><th>Evidence lower bound, nats per "
           "face</th><th scope=\"col\">training faces</th><th scope=\"col\">unseen people</th></tr>"

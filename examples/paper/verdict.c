@@ -61,8 +61,8 @@ static void judge_parameters(const struct results *r, struct verdict *v)
     ADD(v, "%.0f parameters against %.0f: %.0f times fewer.", c, s, s / c);
 }
 
-/* Adds when the curve `c` reaches what `s` ends with; true when it took less time than `s` in all.
- */
+/* Adds when the curve `c` reaches what `s` ends with; true when it took less time than `s` did to
+ * be there first, which may be long before its end. */
 static bool add_reach(struct verdict *v, const struct curve *c, const struct curve *s, bool test)
 {
     const double goal = results_last(s, test), all = s->points[s->len - 1].cpu_seconds;
