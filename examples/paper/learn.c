@@ -97,6 +97,14 @@ static int save_checkpoint(struct learner *l)
                : fail("%s: %s", l->checkpoint_path, cae_last_error());
 }
 
+/* A finished network needs none, and that of the SAE is large. */
+static void drop_checkpoint(const struct learner *l)
+{
+    if (unlink(l->checkpoint_path) != 0 && errno != ENOENT) {
+        note("%s: %s", l->checkpoint_path, strerror(errno));
+    }
+}
+
 static int save_model(struct learner *l)
 {
     if (curve_flush(l->file, l->curve_path) != DONE) {
@@ -105,9 +113,7 @@ static int save_model(struct learner *l)
     if (cae_model_save(l->model, l->model_path, 0) != CAE_OK) {
         return fail("%s: %s", l->model_path, cae_last_error());
     }
-    if (unlink(l->checkpoint_path) != 0 && errno != ENOENT) {
-        note("%s: %s", l->checkpoint_path, strerror(errno));
-    }
+    drop_checkpoint(l);
     return DONE;
 }
 
@@ -307,7 +313,9 @@ int learn(const struct study *study, size_t n)
         l.count += study->chosen[i];
     }
     int result = name_files(&l);
-    if (result == DONE && !is_done(&l)) {
+    if (result == DONE && is_done(&l)) {
+        drop_checkpoint(&l); /* of a run that was killed between the two */
+    } else if (result == DONE) {
         result = begin(&l) == DONE ? run(&l) : FAILED;
     }
     if (l.file != NULL) {

@@ -9,8 +9,8 @@
 
 #include "study.h"
 
-/* Trains network `n` to the end and leaves out/NAME.safetensors and out/NAME.csv; does nothing
- * when they are there and the run is resumed. FAILED after an error or an interruption, which has
+/* Trains network `n`, which the run has claimed, to the end and leaves out/NAME.safetensors and
+ * out/NAME.csv; trains nothing when they are there and the run is resumed. FAILED after an error or an interruption, which has
  * been said; interrupt_came() tells the two apart. */
 int learn(const struct study *study, size_t n);
 

@@ -92,7 +92,7 @@ static int choose(struct study *study, const char *only)
 static int check_all(const struct study *study)
 {
     for (size_t n = 0; n < NETWORKS; n++) {
-        if (study->chosen[n] && learn_check(study, n) != DONE) {
+        if (study->chosen[n] && (study_claim(study, n) != DONE || learn_check(study, n) != DONE)) {
             return FAILED;
         }
     }
@@ -163,8 +163,13 @@ static int run(struct study *study, const char *command)
 
 int main(int argc, char **argv)
 {
-    struct study study = {
-        .epochs = 3000, .train_len = 300, .test_len = 300, .batch = 50, .seed = 1, .sigma = 25};
+    struct study study = {.epochs = 3000,
+                          .train_len = 300,
+                          .test_len = 300,
+                          .batch = 50,
+                          .seed = 1,
+                          .sigma = 25,
+                          .record = -1};
     struct words words = {NULL, NULL, NULL};
     int result = DONE;
     message_set_program(program);

@@ -6,6 +6,7 @@
 #include "study.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +107,7 @@ static int set_apart(struct study *study)
     int result = FAILED;
     for (size_t wanted = study->test_len; wanted < len; wanted++) {
         people_split_free(&split);
-        result = people_split(&split, study->all.names, len, ((double)wanted + 0.5) / (double)len,
+        result = people_split(&split, study->all.names, len, (double)wanted / (double)len,
                               study->seed, study->data);
         if (result != DONE || split.images_apart >= study->test_len) {
             break;
@@ -186,6 +187,9 @@ void study_free(struct study *study)
     image_set_free(&study->all);
     image_set_free(&study->train);
     image_set_free(&study->test);
+    if (study->record >= 0) {
+        close(study->record);
+    }
 }
 
 /* ---- Settings -------------------------------------------------------------------------------- */
@@ -267,26 +271,54 @@ static int make_folder(const char *path)
                                           : fail("%s: cannot write: %s", path, strerror(errno));
 }
 
-int study_settle(const struct study *study)
+/* The record as it is, against `text`. */
+static int compare(const char *path, const char *text)
+{
+    uint8_t *old = NULL;
+    size_t size = 0;
+    if (file_read(path, 65536, FILE_REFUSE_MORE, &old, &size) != DONE) {
+        return FAILED;
+    }
+    const int result = strcmp((const char *)old, text) == 0
+                           ? DONE
+                           : fail_difference(path, (const char *)old, text);
+    free(old);
+    return result;
+}
+
+int study_settle(struct study *study)
 {
     if (make_folder(study->out) != DONE) {
         return FAILED;
     }
-    uint8_t *old = NULL;
-    size_t size = 0;
     char *path = study_path(study, "settings", ".txt"), *text = settings_text(study);
     int result = FAILED;
     if (path == NULL || text == NULL) {
         fail("%s: out of memory", study->out);
-    } else if (access(path, F_OK) != 0) {
-        result = write_text(path, text);
-    } else if (file_read(path, 65536, FILE_REFUSE_MORE, &old, &size) == DONE) {
-        result = strcmp((const char *)old, text) == 0
-                     ? DONE
-                     : fail_difference(path, (const char *)old, text);
+        goto done;
     }
-    free(old);
+    result = access(path, F_OK) != 0 ? write_text(path, text) : compare(path, text);
+    if (result != DONE) {
+        goto done;
+    }
+    study->record = open(path, O_RDWR | O_CLOEXEC);
+    if (study->record < 0) {
+        result = fail("%s: cannot write: %s", path, strerror(errno));
+    }
+done:
     free(text);
     free(path);
     return result;
+}
+
+/* A lock on byte n of the record, which the system takes back however the program ends. It goes, too,
+ * when the program closes the file elsewhere, so nothing else may open it. Where a file system knows
+ * no locks there is no claim. */
+int study_claim(const struct study *study, size_t n)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)n, .l_len = 1};
+    if (fcntl(study->record, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN)) {
+        return fail("%s: another run is training %s there", study->out, networks[n].name);
+    }
+    return DONE;
 }

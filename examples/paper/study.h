@@ -41,6 +41,7 @@ struct study {
     bool reproducible, resume;
     struct preparation preparation; /* of each image, before it is looked at */
     bool chosen[NETWORKS];          /* to be trained by this run */
+    int record;                     /* the file that study_settle keeps open, or -1 */
 
     /* Faces, all SIDE x SIDE. */
     struct image_set all;   /* everyone that may be trained on */
@@ -55,7 +56,11 @@ void study_free(struct study *study);
 
 /* Makes the folder `out` and writes down there what the results depend on; a folder that holds a
  * study of other settings or other faces is refused, and the first difference is named. */
-int study_settle(const struct study *study);
+int study_settle(struct study *study);
+
+/* Claims a network of the settled study's folder until the program ends: two runs that train the same
+ * one would cut off each other's curve. A failure when another run has it. */
+int study_claim(const struct study *study, size_t n);
 
 /* The path out/name + ending, in memory that the caller frees; NULL when there is none left. */
 char *study_path(const struct study *study, const char *name, const char *ending);

@@ -5,6 +5,7 @@ programs.
 """
 
 import base64
+import fcntl
 import json
 import os
 import re
@@ -169,6 +170,24 @@ class WholeStudy(Case):
         other = json.loads(Path("other/results.json").read_text(encoding="utf-8"))["faces"]
         self.assertNotEqual(faces["train"], other["train"])
 
+    def test_seeds_and_names_are_told_as_they_are(self):
+        shutil.copytree(self.faces, "some")
+        names = [b"some/a<b>&\"c\".png", b"some/\xe2\x82\xac.png", b"some/\xff\xe2.png",
+                 b"some/\xed\xa0\x80.png"]
+        for number, name in enumerate(names, 1):
+            os.rename(f"some/face-{number:06}.png", name)
+        seed = 2**64 - 1
+        self.study("out", "--epochs", 1, "--only", "cae-compress", "--seed", seed, "--train", 20,
+                   "--test", 4, "--reproducible", data="some")
+        results = json.loads(Path("out/results.json").read_bytes().decode())
+        self.assertEqual(results["study"]["seed"], seed)
+        self.assertNotEqual(results["networks"]["cae-compress"]["kernels"], "fma")
+        faces = {*results["faces"]["train"], *results["faces"]["unseen"]}
+        for name in names:
+            shown = name[5:].decode(errors="replace")
+            self.assertIn(shown, faces)
+        self.assertIn(f"from seed {seed}.", Path("out/report.html").read_text(encoding="utf-8"))
+
     def test_help(self):
         done = self.paper("--help")
         for word in ("--data", "--resume", "sae-compress", "vae"):
@@ -217,7 +236,8 @@ class Resumed(Case):
 
     def test_killed_before_the_first_checkpoint(self):
         self.paper(*self.arguments("whole"))
-        self.stop("parts", signal.SIGKILL)
+        code, words = self.stop("parts", signal.SIGKILL)
+        self.assertEqual(code, -signal.SIGKILL, words)
         self.paper(*self.arguments("parts"), "--resume")
         self.compare("whole", "parts", "cae-compress")
 
@@ -232,6 +252,25 @@ class Resumed(Case):
                    preexec_fn=limit)
         self.paper(*self.arguments("parts"), "--resume")
         self.compare("whole", "parts", "cae-compress")
+
+    def test_killed_between_model_and_checkpoint(self):
+        self.study("out", "--epochs", 1, "--only", "cae-compress")
+        model = Path("out/cae-compress.safetensors").read_bytes()
+        checkpoint = Path("out/cae-compress.checkpoint.safetensors")
+        checkpoint.write_bytes(model)
+        self.study("out", "--epochs", 1, "--only", "cae-compress", "--resume")
+        self.assertFalse(checkpoint.exists())
+        self.assertEqual(Path("out/cae-compress.safetensors").read_bytes(), model)
+
+    def test_two_runs_do_not_train_the_same_network(self):
+        self.study("out", "--epochs", 1, "--only", "cae-compress")
+        with open("out/settings.txt", "r+b") as record:
+            fcntl.lockf(record, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, NETWORKS.index("cae-denoise"))
+            self.study("out", "--epochs", 1, "--only", "cae-denoise", code=1,
+                       naming="another run is training cae-denoise")
+            self.assertFalse(Path("out/cae-denoise.csv").exists())
+            self.study("out", "--epochs", 1, "--only", "cae-compress", "--resume")
+        self.study("out", "--epochs", 1, "--only", "cae-denoise")
 
     def test_parts_merge(self):
         both = "sae-compress,cae-compress"
@@ -306,6 +345,10 @@ class BadInput(Case):
         self.refused("--data", "empty", *base, naming="empty")
         self.refused("--data", "empty/notes.txt", *base, naming="notes.txt")
 
+    def test_just_enough_faces(self):
+        """No face more is set aside than --test asks for, where everyone has one face."""
+        self.study("out", "--epochs", 1, "--only", "cae-compress", "--train", 20, "--test", 4)
+
     def test_other_sizes(self):
         make_images("small", 20, 16, 16)
         self.refused("--data", "small", "--out", "out", *SMALL, naming="16 x 16")
@@ -354,6 +397,15 @@ class BadInput(Case):
 
     def test_damaged_leftovers(self):
         self.study("out", "--epochs", 2, "--only", "cae-compress")
+        curve = Path("out/cae-compress.csv")
+        rows = curve.read_text(encoding="ascii").splitlines(keepends=True)
+        for left in ("".join(rows[:2]), rows[0], None):
+            curve.unlink()
+            if left is not None:
+                curve.write_text(left, encoding="ascii")
+            self.study("out", "--epochs", 2, "--only", "cae-compress", "--resume", code=1,
+                       naming="cae-compress.csv")
+            curve.touch()
         model = Path("out/cae-compress.safetensors")
         model.rename("out/cae-compress.checkpoint.safetensors")
         Path("out/cae-compress.csv").write_text("something else\n", encoding="ascii")
