@@ -121,12 +121,12 @@ static void draw_axes(const struct chart *chart, const struct scale *x, const st
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
 
-static void begin_line(const struct chart_line *line, FILE *file)
+static void begin_line(const struct chart_line *line, const char *class, FILE *file)
 {
     fprintf(file,
-            "<path class=\"line\" style=\"fill:none;stroke-width:2;stroke-linejoin:round;"
+            "<path class=\"%s\" style=\"fill:none;stroke-width:2;stroke-linejoin:round;"
             "stroke:var(%s,%s)%s\" d=\"",
-            line->variable, line->colour, line->dashed ? ";stroke-dasharray:6 4" : "");
+            class, line->variable, line->colour, line->dashed ? ";stroke-dasharray:6 4" : "");
 }
 
 static void draw_line(const struct chart_line *line, const struct scale *x, const struct scale *y,
@@ -134,7 +134,7 @@ static void draw_line(const struct chart_line *line, const struct scale *x, cons
 {
     const double width = (x->at_high - x->at_low) / PARTS;
     const char *command = "M";
-    begin_line(line, file);
+    begin_line(line, "line", file);
     for (size_t i = 0; i < line->len;) {
         /* The points of one part of the axis; means of logarithms, as they are drawn. */
         double at = 0, height = 0, count = 0;
@@ -169,7 +169,7 @@ static void draw_legend(const struct chart *chart, FILE *file)
     for (size_t l = 0; l < chart->line_len; l++) {
         const int left = LEFT + COLUMN * (int)(l % 2);
         const int y = HEIGHT - 2 * ROW + ROW * (int)(l / 2) + 4;
-        begin_line(&chart->lines[l], file);
+        begin_line(&chart->lines[l], "key", file);
         fprintf(file, "M%d %dh%d\"/>", left, y, SAMPLE);
         fprintf(file, "<text x=\"%d\" y=\"%d\">%s</text>", left + SAMPLE + 8, y + 4,
                 chart->lines[l].name);

@@ -104,7 +104,7 @@ class Browser(unittest.TestCase):
         found = self.look(width)
         self.assertEqual(found["width"], width)
         self.assertLessEqual(found["page"], width, "the page is wider than the window")
-        self.assertGreaterEqual(len(found["images"]), 20)
+        self.assertEqual(len(found["images"]), 19)
         for image in found["images"]:
             self.assertGreater(image["natural"], 200, image)
             self.assertGreater(image["range"], 10, image)

@@ -111,7 +111,7 @@ class WholeStudy(Case):
         self.assertNotRegex(text, r"\$[a-z]")
         self.assertEqual([link for link in page.links if not link.startswith("data:")], [])
         self.assertEqual(page.count["svg"] - text.count("aria-hidden"), 5)
-        self.assertGreaterEqual(len(page.images), 18)
+        self.assertEqual(len(page.images), 19)
         for image in page.images:
             kind, data = image["src"].split(",", 1)
             self.assertEqual(kind, "data:image/png;base64")
