@@ -10,8 +10,8 @@
 #include "study.h"
 
 /* Trains network `n`, which the run has claimed, to the end and leaves out/NAME.safetensors and
- * out/NAME.csv; trains nothing when they are there and the run is resumed. FAILED after an error or an interruption, which has
- * been said; interrupt_came() tells the two apart. */
+ * out/NAME.csv; trains nothing when they are there and the run is resumed. FAILED after an error or
+ * an interruption, which has been said; interrupt_came() tells the two apart. */
 int learn(const struct study *study, size_t n);
 
 /* What would keep learn() from writing its files, or from starting afresh; said before anything is

@@ -311,9 +311,9 @@ done:
     return result;
 }
 
-/* A lock on byte n of the record, which the system takes back however the program ends. It goes, too,
- * when the program closes the file elsewhere, so nothing else may open it. Where a file system knows
- * no locks there is no claim. */
+/* A lock on byte n of the record, which the system takes back however the program ends. It goes,
+ * too, when the program closes the file elsewhere, so nothing else may open it. Where a file system
+ * knows no locks there is no claim. */
 int study_claim(const struct study *study, size_t n)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)n, .l_len = 1};

@@ -58,8 +58,8 @@ void study_free(struct study *study);
  * study of other settings or other faces is refused, and the first difference is named. */
 int study_settle(struct study *study);
 
-/* Claims a network of the settled study's folder until the program ends: two runs that train the same
- * one would cut off each other's curve. A failure when another run has it. */
+/* Claims a network of the settled study's folder until the program ends: two runs that train the
+ * same one would cut off each other's curve. A failure when another run has it. */
 int study_claim(const struct study *study, size_t n);
 
 /* The path out/name + ending, in memory that the caller frees; NULL when there is none left. */
