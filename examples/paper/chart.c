@@ -92,6 +92,9 @@ static void for_ticks(const struct scale *s, FILE *file,
 
 static void draw_x_tick(const struct scale *s, double value, FILE *file)
 {
+    if (s->high >= 3 && value != floor(value)) {
+        return; /* there are no halves of epochs */
+    }
     const double x = place(s, value);
     fprintf(file, "<path " AXIS " d=\"M%.1f %dv5\"/>", x, HEIGHT - BOTTOM);
     fprintf(file, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.7g</text>", x,
@@ -133,7 +136,7 @@ static void draw_line(const struct chart_line *line, const struct scale *x, cons
                       FILE *file)
 {
     const double width = (x->at_high - x->at_low) / PARTS;
-    const char *command = "M";
+    size_t drawn = 0;
     begin_line(line, "line", file);
     for (size_t i = 0; i < line->len;) {
         /* The points of one part of the axis; means of logarithms, as they are drawn. */
@@ -148,10 +151,10 @@ static void draw_line(const struct chart_line *line, const struct scale *x, cons
             }
         }
         if (count > 0) {
-            fprintf(file, "%s%.1f %.1f", command, at / count, height / count);
-            command = "L";
+            fprintf(file, "%s%.1f %.1f", drawn++ > 0 ? "L" : "M", at / count, height / count);
         }
     }
+    fputs(drawn == 1 ? "m-3 0h6" : "", file); /* a line of one point, too, can be seen */
     fputs("\"/>", file);
 }
 

@@ -158,6 +158,7 @@ static int run(struct study *study, const char *command)
     if (train_all(study) != DONE) {
         return interrupt_came() ? say_how_to_resume(study, command) : FAILED;
     }
+    interrupt_release(); /* a report that is broken off is made again by --resume */
     return report(study, command);
 }
 

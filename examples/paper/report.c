@@ -160,12 +160,13 @@ static void write_faces(struct page *page, const struct field *field)
 {
     const struct study *study = page->results->study;
     const struct image_set *set = field->side == TRAIN ? &study->train : &study->test;
-    float faces[SHOWN * PIXELS];
-    const size_t len = set->len < SHOWN ? set->len : SHOWN;
-    for (size_t i = 0; i < len; i++) {
-        image_to_floats(&set->images[i], faces + i * PIXELS);
+    float *faces = outcome_input(set, 0, study->seed);
+    if (faces == NULL) {
+        page->result = FAILED;
+        return;
     }
-    write_picture(page, faces, len, "original faces");
+    write_picture(page, faces, set->len < SHOWN ? set->len : SHOWN, "original faces");
+    free(faces);
 }
 
 static void write_outcome(struct page *page, const struct outcome *outcome, const char *words)

@@ -16,10 +16,12 @@ static void on_signal(int number)
     interrupted = 1;
 }
 
+enum { SIGNALS = 3 };
+static const int signals[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+
 void interrupt_catch(void)
 {
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+    for (size_t i = 0; i < SIGNALS; i++) {
         struct sigaction old, action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
         sigemptyset(&action.sa_mask);
         if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
@@ -31,6 +33,16 @@ void interrupt_catch(void)
 bool interrupt_came(void)
 {
     return interrupted != 0;
+}
+
+void interrupt_release(void)
+{
+    for (size_t i = 0; i < SIGNALS; i++) {
+        struct sigaction old;
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == on_signal) {
+            signal(signals[i], SIG_DFL);
+        }
+    }
 }
 
 static void print_quoted(FILE *file, const char *word)

@@ -12,6 +12,9 @@
 void interrupt_catch(void);
 bool interrupt_came(void);
 
+/* From here on signals end the program as they do by default. */
+void interrupt_release(void);
+
 /* Prints the words of a command line, each with a blank before it, quoted for a shell where needed.
  */
 void interrupt_print_words(FILE *file, int argc, char **argv);

@@ -142,6 +142,14 @@ class WholeStudy(Case):
                      zip(settings.splitlines(), changed.splitlines()) if one != two]
         self.assertEqual(different, ["unseen"])
 
+    def test_people_in_both_folders_are_told(self):
+        for kind, people in (("train", "abcdefghijklm"), ("val", "klmnopq")):
+            make_images(f"both/{kind}", len(people), 64, 64)
+            for number, person in enumerate(people):
+                os.rename(f"both/{kind}/{number:03}.png", f"both/{kind}/{person}_0001.png")
+        done = self.study("out", "--epochs", 1, "--only", "cae-compress", data="both")
+        self.assertIn("3 of 7 faces are of people who are in both/train too", done.stderr)
+
     def test_one_folder_a_person(self):
         """As LFW comes: JPEGs of 250 x 250 in a folder for each person, some with many."""
         writer = os.environ.get("CAE_TEST_JPEG")
