@@ -186,9 +186,10 @@ bool chart_write(const struct chart *chart, FILE *file)
         return false;
     }
     fprintf(file,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"curves\" viewBox=\"0 0 %d %d\" "
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"curves\" viewBox=\"0 0 %d %d\"%s "
             "font-family=\"sans-serif\" font-size=\"13\" role=\"img\" aria-label=\"%s\">\n",
-            WIDTH, HEIGHT, chart->title);
+            WIDTH, HEIGHT, chart->alone ? " style=\"background:#fff;color:#000\"" : "",
+            chart->title);
     draw_axes(chart, &x, &y, file);
     if (chart->level_name != NULL) {
         draw_level(chart, &y, file);

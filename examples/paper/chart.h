@@ -26,6 +26,7 @@ struct chart {
     const char *x_label, *y_label;
     const struct chart_line *lines;
     size_t line_len;
+    bool alone;             /* not within a page: on white, whatever looks at it */
     const char *level_name; /* a value drawn across; NULL: none */
     double level;
 };

@@ -48,7 +48,8 @@ static double *spread(const struct curve *curve, bool by_second)
 }
 
 /* Draws a chart if it has a point: *drawn. */
-static int draw(const struct results *results, enum charts which, FILE *file, bool *drawn)
+static int draw(const struct results *results, enum charts which, bool alone, FILE *file,
+                bool *drawn)
 {
     struct chart_line lines[4];
     double *values[2] = {NULL, NULL};
@@ -78,6 +79,7 @@ static int draw(const struct results *results, enum charts which, FILE *file, bo
         .y_label = first == VAE ? "loss" : "mean squared error",
         .lines = lines,
         .line_len = 2 * count,
+        .alone = alone,
         .level_name = networks[first].denoises ? "noisy input" : NULL,
         .level = sigma * sigma,
     };
@@ -91,7 +93,7 @@ done:
 int charts_write(const struct results *results, enum charts which, FILE *file)
 {
     bool drawn = false;
-    const int result = draw(results, which, file, &drawn);
+    const int result = draw(results, which, false, file, &drawn);
     if (result == DONE && !drawn) {
         fputs("<p class=\"quiet\">Not trained yet.</p>", file);
     }
@@ -108,7 +110,7 @@ static int save(const struct results *results, enum charts which)
     if (result != DONE) {
         return result;
     }
-    result = draw(results, which, output.file, &drawn);
+    result = draw(results, which, true, output.file, &drawn);
     if (result == DONE && drawn) {
         return output_commit(&output);
     }
