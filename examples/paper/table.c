@@ -22,42 +22,22 @@ struct table {
 
 /* ---- Cells ----------------------------------------------------------------------------------- */
 
-/* The value of a row for a column; NaN where there is none, less than 0 for never. */
-typedef double cell(const struct column *column);
+/* The value of a row for a column, on one side; NaN where there is none, less than 0 for never. */
+typedef double cell(const struct column *column, enum side side);
 
-static double pick(const struct column *c, enum side side, double value)
+static double mse(const struct column *c, enum side side)
 {
-    return c->outcome[side].have ? value : (double)NAN;
+    return c->outcome[side].have ? c->outcome[side].mse : (double)NAN;
 }
 
-static double train_mse(const struct column *c)
+static double psnr(const struct column *c, enum side side)
 {
-    return pick(c, TRAIN, c->outcome[TRAIN].mse);
+    return c->outcome[side].have ? c->outcome[side].psnr : (double)NAN;
 }
 
-static double train_psnr(const struct column *c)
+static double ssim(const struct column *c, enum side side)
 {
-    return pick(c, TRAIN, c->outcome[TRAIN].psnr);
-}
-
-static double train_ssim(const struct column *c)
-{
-    return pick(c, TRAIN, c->outcome[TRAIN].ssim);
-}
-
-static double unseen_mse(const struct column *c)
-{
-    return pick(c, UNSEEN, c->outcome[UNSEEN].mse);
-}
-
-static double unseen_psnr(const struct column *c)
-{
-    return pick(c, UNSEEN, c->outcome[UNSEEN].psnr);
-}
-
-static double unseen_ssim(const struct column *c)
-{
-    return pick(c, UNSEEN, c->outcome[UNSEEN].ssim);
+    return c->outcome[side].have ? c->outcome[side].ssim : (double)NAN;
 }
 
 static bool is_trained(const struct column *c)
@@ -65,41 +45,15 @@ static bool is_trained(const struct column *c)
     return c->network != NULL && c->network->have;
 }
 
-static double parameters(const struct column *c)
+static double bytes(const struct column *c, enum side side)
 {
-    return is_trained(c) ? c->network->parameters : (double)NAN;
+    return is_trained(c) ? c->network->bytes[side] : (double)NAN;
 }
 
-static double code_len(const struct column *c)
+/* The processor's seconds to the loss that the SAE ends with. */
+static double reach(const struct column *c, enum side side)
 {
-    return c->code_len;
-}
-
-static double train_bytes(const struct column *c)
-{
-    return is_trained(c) ? c->network->bytes[TRAIN] : (double)NAN;
-}
-
-static double unseen_bytes(const struct column *c)
-{
-    return is_trained(c) ? c->network->bytes[UNSEEN] : (double)NAN;
-}
-
-static double epoch_seconds(const struct column *c)
-{
-    const struct curve *curve = is_trained(c) ? &c->network->curve : NULL;
-    return curve != NULL ? curve->points[curve->len - 1].seconds / (double)curve->len : (double)NAN;
-}
-
-static double epoch_cpu_seconds(const struct column *c)
-{
-    const struct curve *curve = is_trained(c) ? &c->network->curve : NULL;
-    return curve != NULL ? curve->points[curve->len - 1].cpu_seconds / (double)curve->len
-                         : (double)NAN;
-}
-
-static double reach(const struct column *c, bool test)
-{
+    const bool test = side == UNSEEN;
     if (!is_trained(c) || !c->goal->have) {
         return NAN;
     }
@@ -108,14 +62,32 @@ static double reach(const struct column *c, bool test)
     return epoch > 0 ? c->network->curve.points[epoch - 1].cpu_seconds : -1;
 }
 
-static double train_reach(const struct column *c)
+/* Of these the side is not asked for. */
+static double parameters(const struct column *c, enum side side)
 {
-    return reach(c, false);
+    (void)side;
+    return is_trained(c) ? c->network->parameters : (double)NAN;
 }
 
-static double unseen_reach(const struct column *c)
+static double code_len(const struct column *c, enum side side)
 {
-    return reach(c, true);
+    (void)side;
+    return c->code_len;
+}
+
+static double epoch_seconds(const struct column *c, enum side side)
+{
+    const struct curve *curve = is_trained(c) ? &c->network->curve : NULL;
+    (void)side;
+    return curve != NULL ? curve->points[curve->len - 1].seconds / (double)curve->len : (double)NAN;
+}
+
+static double epoch_cpu_seconds(const struct column *c, enum side side)
+{
+    const struct curve *curve = is_trained(c) ? &c->network->curve : NULL;
+    (void)side;
+    return curve != NULL ? curve->points[curve->len - 1].cpu_seconds / (double)curve->len
+                         : (double)NAN;
 }
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
@@ -145,11 +117,10 @@ static void write_number(FILE *file, double value, int decimals)
     fputs("</td>", file);
 }
 
-static void write_row(const struct table *t, const char *name, int decimals, cell *value)
+static void write_cells(const struct table *t, int decimals, cell *value, enum side side)
 {
-    fprintf(t->file, "<tr><th scope=\"row\">%s</th>", name);
     for (size_t i = 0; i < t->len; i++) {
-        const double v = value(&t->columns[i]);
+        const double v = value(&t->columns[i], side);
         if (isnan(v)) {
             fputs("<td></td>", t->file);
         } else if (v < 0) {
@@ -163,30 +134,50 @@ static void write_row(const struct table *t, const char *name, int decimals, cel
     fputs("</tr>\n", t->file);
 }
 
+static void write_row(const struct table *t, const char *name, int decimals, cell *value)
+{
+    fprintf(t->file, "<tr><th scope=\"row\">%s</th>", name);
+    write_cells(t, decimals, value, TRAIN);
+}
+
+/* A row of a measure that differs from side to side. */
+static void write_side(const struct table *t, const char *name, enum side side, int decimals,
+                       cell *value)
+{
+    fprintf(t->file, "<tr><th scope=\"row\">%s, %s</th>", name,
+            side == TRAIN ? "training faces" : "unseen people");
+    write_cells(t, decimals, value, side);
+}
+
 static void write_size(const struct table *t)
 {
     write_row(t, "Parameters", 0, parameters);
     write_row(t, "Numbers in the code", 0, code_len);
-    write_row(t, "Bytes of the compressed file, training faces", 0, train_bytes);
-    write_row(t, "Bytes of the compressed file, unseen people", 0, unseen_bytes);
+    for (enum side side = TRAIN; side < SIDES; side++) {
+        write_side(t, "Bytes of the compressed file", side, 0, bytes);
+    }
 }
 
 static void write_quality(const struct table *t)
 {
-    write_row(t, "MSE, training faces", 6, train_mse);
-    write_row(t, "PSNR in dB, training faces", 2, train_psnr);
-    write_row(t, "SSIM, training faces", 3, train_ssim);
-    write_row(t, "MSE, unseen people", 6, unseen_mse);
-    write_row(t, "PSNR in dB, unseen people", 2, unseen_psnr);
-    write_row(t, "SSIM, unseen people", 3, unseen_ssim);
+    for (enum side side = TRAIN; side < SIDES; side++) {
+        write_side(t, "MSE", side, 6, mse);
+        write_side(t, "PSNR in dB", side, 2, psnr);
+        write_side(t, "SSIM", side, 3, ssim);
+    }
 }
 
-static void write_cost(const struct table *t)
+static void write_time(const struct table *t)
 {
     write_row(t, "Seconds per epoch", 3, epoch_seconds);
     write_row(t, "Processor's seconds per epoch", 3, epoch_cpu_seconds);
-    write_row(t, "Processor's seconds to the SAE's last loss, training faces", 1, train_reach);
-    write_row(t, "Processor's seconds to the SAE's last loss, unseen people", 1, unseen_reach);
+}
+
+static void write_reach(const struct table *t)
+{
+    for (enum side side = TRAIN; side < SIDES; side++) {
+        write_side(t, "Processor's seconds to the SAE's last loss", side, 1, reach);
+    }
 }
 
 static void end_table(const struct table *t)
@@ -228,7 +219,8 @@ void table_compress(const struct results *results, FILE *file)
     begin_table(&t);
     write_size(&t);
     write_quality(&t);
-    write_cost(&t);
+    write_time(&t);
+    write_reach(&t);
     end_table(&t);
 }
 
@@ -246,7 +238,8 @@ void table_denoise(const struct results *results, FILE *file)
     begin_table(&t);
     write_size(&t);
     write_quality(&t);
-    write_cost(&t);
+    write_time(&t);
+    write_reach(&t);
     end_table(&t);
 }
 
@@ -261,8 +254,7 @@ void table_vae(const struct results *results, FILE *file)
     begin_table(&t);
     write_size(&t);
     write_quality(&t);
-    write_row(&t, "Seconds per epoch", 3, epoch_seconds);
-    write_row(&t, "Processor's seconds per epoch", 3, epoch_cpu_seconds);
+    write_time(&t);
     end_table(&t);
     fputs("</div>\n<div class=\"wide\"><table><thead><tr><th>Evidence lower bound, nats per "
           "face</th><th scope=\"col\">training faces</th><th scope=\"col\">unseen people</th></tr>"
