@@ -17,14 +17,6 @@ static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
     return CAE_OK;
 }
 
-static cae_region needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in)
-{
-    (void)l;
-    (void)which;
-    (void)in;
-    return out;
-}
-
 static void forward(const cae_pass *p)
 {
     cae_view_copy(&p->y, 0, &p->x[0], 0, p->x[0].c, p->images);
@@ -60,7 +52,7 @@ const cae_layer_type cae_layer_concat = {
     .word = "concat",
     .takes = CAE_TAKES_NAME | CAE_TAKES_ACTIVATION,
     .shape = shape,
-    .needs = needs,
+    .needs = cae_layer_needs_same,
     .forward = forward,
     .backward = backward,
 };

@@ -14,6 +14,15 @@ const cae_layer_type *const cae_layer_types[] = {
     &cae_layer_add,  &cae_layer_concat, &cae_layer_sample,  NULL,
 };
 
+cae_region cae_layer_needs_same(const cae_layer *l, size_t which, cae_region out,
+                                const cae_shape *in)
+{
+    (void)l;
+    (void)which;
+    (void)in;
+    return out;
+}
+
 ptrdiff_t cae_div_floor(ptrdiff_t a, ptrdiff_t b)
 {
     return a / b - (a % b < 0);

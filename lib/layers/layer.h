@@ -171,6 +171,10 @@ typedef struct cae_layer_type {
     void (*update)(const cae_pass *p, const cae_update *u);
 } cae_layer_type;
 
+/* cae_layer_type.needs of layers whose pixels read those at their own place. */
+cae_region cae_layer_needs_same(const cae_layer *l, size_t which, cae_region out,
+                                const cae_shape *in);
+
 /* The table, ended by a NULL. A new layer is a file and a row. */
 extern const cae_layer_type *const cae_layer_types[];
 

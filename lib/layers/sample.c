@@ -31,14 +31,6 @@ static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
     return CAE_OK;
 }
 
-static cae_region needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in)
-{
-    (void)l;
-    (void)which;
-    (void)in;
-    return out;
-}
-
 /* x = n log 2 + r with |r| <= log(2)/2, then the series of exp(r), whose next term is below 5e-18,
  * and 2^n by the exponent's bits. */
 static double exponential(double x)
@@ -174,7 +166,7 @@ const cae_layer_type cae_layer_sample = {
     .takes = 0,
     .samples = true,
     .shape = shape,
-    .needs = needs,
+    .needs = cae_layer_needs_same,
     .forward = forward,
     .backward = backward,
 };
