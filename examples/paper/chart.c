@@ -132,24 +132,31 @@ static void begin_line(const struct chart_line *line, const char *class, FILE *f
             class, line->variable, line->colour, line->dashed ? ";stroke-dasharray:6 4" : "");
 }
 
+/* Which of the PARTS the point is in, counted from the line's end: so the last one is a whole part, and
+ * the line does not end in a single epoch. */
+static double part_of(const struct chart_line *line, const struct scale *x, size_t i)
+{
+    const double width = (x->at_high - x->at_low) / PARTS;
+    return floor((place(x, line->x[line->len - 1]) - place(x, line->x[i])) / width);
+}
+
 static void draw_line(const struct chart_line *line, const struct scale *x, const struct scale *y,
                       FILE *file)
 {
-    const double width = (x->at_high - x->at_low) / PARTS;
     size_t drawn = 0;
     begin_line(line, "line", file);
     for (size_t i = 0; i < line->len;) {
         /* The points of one part of the axis; means of logarithms, as they are drawn. */
         double at = 0, height = 0, count = 0;
-        const double end = i < line->len && line->x[i] > 0 ? place(x, line->x[i]) + width : 0;
-        for (; i < line->len && (line->x[i] <= 0 || place(x, line->x[i]) < end || count == 0);
-             i++) {
+        const double part = part_of(line, x, i);
+        do {
             if (has_point(line, i)) {
                 at += place(x, line->x[i]);
                 height += place(y, line->y[i]);
                 count++;
             }
-        }
+            i++;
+        } while (i < line->len && part_of(line, x, i) == part);
         if (count > 0) {
             fprintf(file, "%s%.1f %.1f", drawn++ > 0 ? "L" : "M", at / count, height / count);
         }
