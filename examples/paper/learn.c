@@ -22,7 +22,7 @@
 #include "interrupt.h"
 #include "message.h"
 #include "model.h"
-#include "score.h"
+#include "outcome.h"
 #include "train_data.h"
 
 /* Seconds of work that a killed run may lose. The state of the largest network has 400 MB. */
@@ -56,6 +56,13 @@ static int name_files(struct learner *l)
                : fail("%s: out of memory", l->network->name);
 }
 
+static void free_names(struct learner *l)
+{
+    free(l->model_path);
+    free(l->checkpoint_path);
+    free(l->curve_path);
+}
+
 static bool exists(const char *path)
 {
     return access(path, F_OK) == 0;
@@ -78,9 +85,7 @@ int learn_check(const struct study *study, size_t n)
     if (result == DONE) {
         result = file_check_target(l.model_path);
     }
-    free(l.model_path);
-    free(l.checkpoint_path);
-    free(l.curve_path);
+    free_names(&l);
     return result;
 }
 
@@ -157,38 +162,20 @@ static int begin_data(struct learner *l)
 {
     const struct study *s = l->study;
     const size_t shape[3] = {1, SIDE, SIDE};
-    size_t *all = malloc(s->train.len * sizeof *all);
-    for (size_t i = 0; all != NULL && i < s->train.len; i++) {
-        all[i] = i;
-    }
     l->data = (struct train_data){
         .batch = s->batch, .seed = s->seed, .sigma = l->network->denoises ? s->sigma : 0};
-    int result = all != NULL ? image_set_pick(&l->data.set, &s->train, all, s->train.len)
-                             : fail("%s: out of memory", l->network->name);
-    if (result == DONE) {
-        result = train_data_start(&l->data, shape);
-    }
-    free(all);
-    return result;
+    return image_set_pick(&l->data.set, &s->train, NULL, s->train.len) == DONE
+               ? train_data_start(&l->data, shape)
+               : FAILED;
 }
 
 static int begin_test(struct learner *l)
 {
     const struct study *s = l->study;
     const double sigma = l->data.sigma;
-    l->clean = calloc(s->test.len, PIXELS * sizeof(float));
-    l->noisy = sigma > 0 ? calloc(s->test.len, PIXELS * sizeof(float)) : l->clean;
-    if (l->clean == NULL || l->noisy == NULL) {
-        return fail("%s: out of memory", l->network->name);
-    }
-    for (size_t i = 0; i < s->test.len; i++) {
-        if (score_input(&s->test, i, 0, s->seed, l->clean + i * PIXELS) != DONE ||
-            (sigma > 0 &&
-             score_input(&s->test, i, sigma, s->seed, l->noisy + i * PIXELS) != DONE)) {
-            return FAILED;
-        }
-    }
-    return DONE;
+    l->clean = outcome_input(&s->test, 0, s->seed);
+    l->noisy = sigma > 0 ? outcome_input(&s->test, sigma, s->seed) : l->clean;
+    return l->clean != NULL && l->noisy != NULL ? DONE : FAILED;
 }
 
 static int begin(struct learner *l)
@@ -328,8 +315,6 @@ int learn(const struct study *study, size_t n)
     curve_free(&l.curve);
     train_data_free(&l.data);
     cae_model_free(l.model);
-    free(l.model_path);
-    free(l.checkpoint_path);
-    free(l.curve_path);
+    free_names(&l);
     return result;
 }

@@ -159,7 +159,7 @@ static void write_picture(struct page *page, const float *faces, size_t len, con
 static void write_faces(struct page *page, const struct field *field)
 {
     const struct study *study = page->results->study;
-    const struct image_set *set = field->side == TRAIN ? &study->train : &study->test;
+    const struct image_set *set = results_faces(study, field->side);
     float *faces = outcome_input(set, 0, study->seed);
     if (faces == NULL) {
         page->result = FAILED;
@@ -358,12 +358,7 @@ int report_save(const struct results *results, const char *command)
     if (result == DONE) {
         struct page page = {results, command, output.file, DONE};
         write_page(&page);
-        result = page.result;
-        if (result == DONE) {
-            result = output_commit(&output);
-        } else {
-            output_discard(&output);
-        }
+        result = output_end(&output, page.result);
     }
     free(path);
     return result;

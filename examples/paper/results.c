@@ -19,7 +19,7 @@
 #include "pca.h"
 #include "score.h"
 
-static const struct image_set *faces(const struct study *study, enum side side)
+const struct image_set *results_faces(const struct study *study, enum side side)
 {
     return side == TRAIN ? &study->train : &study->test;
 }
@@ -35,7 +35,7 @@ static int out_of_memory(const struct study *study)
 static int judge_network(struct network_result *r, const struct study *study, size_t n,
                          const cae_model *model, enum side side)
 {
-    const struct image_set *set = faces(study, side);
+    const struct image_set *set = results_faces(study, side);
     const double sigma = networks[n].denoises ? study->sigma : 0;
     float *input = outcome_input(set, sigma, study->seed);
     float *output = calloc(set->len, PIXELS * sizeof *output);
@@ -71,7 +71,7 @@ static int describe(struct network_result *r, const cae_model *model, const char
 static int measure_bound(struct bound *b, const struct study *study, cae_model *model,
                          double kl_weight, enum side side)
 {
-    const struct image_set *set = faces(study, side);
+    const struct image_set *set = results_faces(study, side);
     float *input = outcome_input(set, 0, study->seed);
     float plain = 0, with_divergence = 0, sampled = 0;
     int result = input != NULL ? DONE : FAILED;
@@ -184,7 +184,7 @@ static void name_filter(struct baseline_result *r, const struct filter *f)
 /* The faces of a set and their noisy versions, as filters take them. */
 static int noisy_faces(const struct study *study, enum side side, struct filter_images *images)
 {
-    const struct image_set *set = faces(study, side);
+    const struct image_set *set = results_faces(study, side);
     images->noisy = outcome_input(set, study->sigma, study->seed);
     images->count = set->len;
     images->height = images->width = SIDE;
@@ -208,7 +208,7 @@ static int judge_filter(struct baseline_result *r, const struct study *study,
                         const struct filter *filter, const struct filter_images *images,
                         enum side side)
 {
-    const struct image_set *set = faces(study, side);
+    const struct image_set *set = results_faces(study, side);
     float *restored = calloc(set->len, PIXELS * sizeof *restored);
     const int result = restored != NULL && filter_run(filter, images, restored)
                            ? outcome_judge(&r->outcome[side], set, restored)
@@ -268,7 +268,7 @@ static int fail_pca(const struct study *study, size_t count, int status)
 static int judge_pca(struct pca_result *r, const struct study *study, const struct pca *pca,
                      enum side side)
 {
-    const struct image_set *set = faces(study, side);
+    const struct image_set *set = results_faces(study, side);
     float *input = outcome_input(set, 0, study->seed);
     if (input == NULL) {
         return FAILED;

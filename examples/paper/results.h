@@ -57,6 +57,9 @@ struct results {
     } vae;
 };
 
+/* The faces of a side. */
+const struct image_set *results_faces(const struct study *study, enum side side);
+
 int results_collect(struct results *results, const struct study *study);
 void results_free(struct results *results);
 

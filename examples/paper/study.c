@@ -85,18 +85,12 @@ static int load(const struct study *study, const char *folder, struct image_set 
 static int keep_first(struct image_set *set, size_t wanted)
 {
     struct image_set first;
-    bool *moves = calloc(set->len, sizeof *moves);
-    for (size_t i = 0; moves != NULL && i < wanted; i++) {
-        moves[i] = true;
+    if (image_set_pick(&first, set, NULL, wanted) != DONE) {
+        return FAILED;
     }
-    const int result =
-        moves != NULL ? image_set_part(set, moves, &first) : fail("%s: out of memory", set->folder);
-    free(moves);
-    if (result == DONE) {
-        image_set_free(set);
-        *set = first;
-    }
-    return result;
+    image_set_free(set);
+    *set = first;
+    return DONE;
 }
 
 /* Sets people aside until there are enough of their faces to measure on, as few as that takes. */

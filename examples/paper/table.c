@@ -201,6 +201,16 @@ static struct column pca_column(const char *name, const struct pca_result *pca)
                            pca->outcome[TRAIN].have ? (double)pca->components : (double)NAN};
 }
 
+static void write_comparison(const struct table *t)
+{
+    begin_table(t);
+    write_size(t);
+    write_quality(t);
+    write_time(t);
+    write_reach(t);
+    end_table(t);
+}
+
 void table_compress(const struct results *results, FILE *file)
 {
     char names[FITS][64];
@@ -216,12 +226,7 @@ void table_compress(const struct results *results, FILE *file)
     /* PCA's columns are left out where there is none. */
     const size_t len = results->pca[FIT_TRAIN].outcome[TRAIN].have ? 4 : 2;
     const struct table t = {file, columns, len};
-    begin_table(&t);
-    write_size(&t);
-    write_quality(&t);
-    write_time(&t);
-    write_reach(&t);
-    end_table(&t);
+    write_comparison(&t);
 }
 
 void table_denoise(const struct results *results, FILE *file)
@@ -235,12 +240,7 @@ void table_denoise(const struct results *results, FILE *file)
                                          NULL, NULL, NAN};
     }
     const struct table t = {file, columns, 2 + BASELINES};
-    begin_table(&t);
-    write_size(&t);
-    write_quality(&t);
-    write_time(&t);
-    write_reach(&t);
-    end_table(&t);
+    write_comparison(&t);
 }
 
 void table_vae(const struct results *results, FILE *file)

@@ -185,6 +185,15 @@ int output_commit(struct output *output)
     return ok ? DONE : FAILED;
 }
 
+int output_end(struct output *output, int result)
+{
+    if (result == DONE) {
+        return output_commit(output);
+    }
+    output_discard(output);
+    return result;
+}
+
 void output_discard(struct output *output)
 {
     if (output->file != NULL) {

@@ -26,6 +26,9 @@ struct output {
 
 int output_open(struct output *output, const char *path);
 int output_commit(struct output *output);
+
+/* Commits when all went well until here (`result` is DONE), else discards and passes `result` on. */
+int output_end(struct output *output, int result);
 void output_discard(struct output *output); /* also after a commit, where it does nothing */
 
 /* Fails when a file could not be written to `path` later: no folder, no right, no regular file. */

@@ -285,10 +285,11 @@ int image_set_pick(struct image_set *set, const struct image_set *from, const si
                      ? DONE
                      : fail("%s: out of memory", from->folder);
     for (size_t i = 0; i < len && result == DONE; i++) {
-        set->names[i] = strdup(from->names[numbers[i]]);
+        const size_t number = numbers != NULL ? numbers[i] : i;
+        set->names[i] = strdup(from->names[number]);
         set->len = i + 1;
         result = set->names[i] != NULL
-                     ? copy_image(&set->images[i], &from->images[numbers[i]], set->names[i])
+                     ? copy_image(&set->images[i], &from->images[number], set->names[i])
                      : fail("%s: out of memory", from->folder);
     }
     if (result != DONE) {

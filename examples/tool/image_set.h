@@ -30,7 +30,7 @@ int image_set_load(struct image_set *set, const char *folder, size_t limit, size
                    const struct preparation *preparation);
 void image_set_free(struct image_set *set);
 
-/* A set of its own of the images with these numbers, in this order. */
+/* A set of its own of the images with these `len` numbers, in this order; NULL: of the first `len`. */
 int image_set_pick(struct image_set *set, const struct image_set *from, const size_t *numbers,
                    size_t len);
 

@@ -69,9 +69,5 @@ int image_save(const struct image *image, const char *path)
     if (output_open(&output, path) != DONE) {
         return FAILED;
     }
-    if (write_image(image, output.file, path) == DONE) {
-        return output_commit(&output);
-    }
-    output_discard(&output);
-    return FAILED;
+    return output_end(&output, write_image(image, output.file, path));
 }

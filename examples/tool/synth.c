@@ -57,12 +57,7 @@ static int write_face(const char *folder, size_t number, const struct image *ima
     struct output output;
     int result = output_open(&output, path);
     if (result == DONE) {
-        result = pngio_write(image, output.file, path, PNGIO_STORED);
-        if (result == DONE) {
-            result = output_commit(&output);
-        } else {
-            output_discard(&output);
-        }
+        result = output_end(&output, pngio_write(image, output.file, path, PNGIO_STORED));
     }
     free(path);
     return result;
