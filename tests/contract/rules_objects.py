@@ -62,10 +62,12 @@ def symbols_by_member(args):
 # ---- calls ------------------------------------------------------------------------------------
 
 # What each folder may take from outside the library. Mathematics is absent but for what IEEE 754
-# makes exact: anything else differs between C libraries.
+# makes exact: anything else differs between C libraries. The last are what _FORTIFY_SOURCE, which
+# distributions set, makes of memcpy and the like.
 EVERYWHERE = """memcpy memmove memset memcmp memchr strlen strcmp strncmp strchr strrchr bcmp
     sqrt sqrtf fabs fabsf floor floorf ceil ceilf rint rintf nearbyint nearbyintf
-    __stack_chk_fail _GLOBAL_OFFSET_TABLE_ __tls_get_addr __errno_location"""
+    __stack_chk_fail _GLOBAL_OFFSET_TABLE_ __tls_get_addr __errno_location
+    __mem(?:cpy|move|set)_chk"""
 MEMORY = 'malloc calloc realloc free aligned_alloc posix_memalign madvise'
 THREADS = r"""pthread_\w+ sched_getaffinity __sched_cpucount __sched_cpualloc __sched_cpufree
     sysconf sigfillset fegetenv fesetenv feholdexcept fesetround fegetround"""

@@ -165,7 +165,8 @@ BAD_WORDS = [{'lib/a.c': f'{word};'} for word in
 # ---- no path outside ---------------------------------------------------------------------------
 
 def tracked(root):
-    """The repository's files: git's list, or without git what is neither hidden nor built."""
+    """The repository's files: git's list, or without git what is neither hidden nor built, nor
+    a distribution's own folder."""
     try:
         names = subprocess.run(['git', '-C', str(root), 'ls-files', '-co', '--exclude-standard'],
                                check=True, capture_output=True, text=True).stdout.split('\n')
@@ -173,8 +174,10 @@ def tracked(root):
         names = []
     files = [root / name for name in names if name]
     if not files:
+        built = {p.parent.name for p in root.glob('*/meson-private')} | {'debian'}
         files = [p for p in root.rglob('*')
-                 if not re.match(r'(?:\.git|build)', p.relative_to(root).as_posix())]
+                 if not re.match(r'(?:\.git|build)', p.relative_to(root).as_posix())
+                 and p.relative_to(root).parts[0] not in built]
     return sorted(p for p in files if p.suffix in TEXT and p.is_file())
 
 

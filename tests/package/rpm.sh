@@ -1,0 +1,91 @@
+#!/bin/sh
+# Builds the RPMs of docs/packaging/libcae.spec from a clean export with Debian's rpmbuild, and checks
+# them as far as that goes: rpmlint, names, files, what they need and give. Debian has none of
+# Fedora's macros for meson and Python, and none of its packages: the macros stand here, and
+# what the spec requires for building is taken on trust.
+#
+#     sh tests/package/rpm.sh [WORK]
+#
+# Exits with 77 where there is no rpmbuild.
+# SPDX-License-Identifier: BSD-2-Clause
+
+set -u
+. "$(dirname "$0")/common.sh"
+
+need rpm rpmbuild rpm
+if [ $# -gt 0 ]; then
+    mkdir -p "$1" && work=$(cd "$1" && pwd) || exit 1
+else
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+fi
+top=$work/rpm
+spec=$root/docs/packaging/libcae.spec
+
+# As in Fedora's meson and python3-devel, but for the folders of this system.
+write_macros() {
+    sitelib=$(/usr/bin/python3 -c 'import sysconfig; print(sysconfig.get_path("purelib", "deb_system"))')
+    cat >"$work/macros" <<END
+%_topdir $top
+%_libdir /usr/lib64
+%_docdir /usr/share/doc
+%python3_sitelib $sitelib
+%meson meson setup _build --prefix=/usr --libdir=%{_libdir} --buildtype=plain --auto-features=enabled
+%meson_build meson compile -C _build
+%meson_install DESTDIR=%{buildroot} meson install -C _build --no-rebuild
+%meson_test meson test -C _build --print-errorlogs
+END
+}
+
+build() {
+    rm -rf "$top" "$work/tree"
+    mkdir -p "$top/SOURCES"
+    export_tree "$work/tree/libcae-$version"
+    pack "$work/tree/libcae-$version" "$top/SOURCES/libcae-$version.tar.xz"
+    CFLAGS='-O2 -g' rpmbuild -ba --nodeps --without check --load "$work/macros" "$spec"
+}
+
+names() {
+    find "$top/RPMS" -name '*.rpm' -exec rpm -qp --qf '%{NAME} ' {} + | tr ' ' '\n' | sort | xargs
+}
+
+query() { # NAME FLAGS...: asks the package of that name
+    name=$1
+    shift
+    rpm -qp "$@" "$(find "$top/RPMS" -name "$name-$version-*.rpm")"
+}
+
+files() { # NAME FILE...: the package has exactly these, licence and debug links aside
+    name=$1
+    shift
+    query "$name" -l | grep -vE '/\.build-id|/licenses/' | sed 's/\.gz$//' | sort >"$work/has"
+    printf '%s\n' "$@" | sort >"$work/should"
+    diff "$work/should" "$work/has"
+}
+
+has_line() { # NAME --provides|--requires: the soname and the node of its symbols
+    query "$1" "$2" | grep -F 'libcae.so.0(LIBCAE_0.1)(64bit)'
+}
+
+lints() { # no errors, and no warning that is not explained in the file of filters
+    find "$top" -name '*.rpm' -exec rpmlint -c "$root/tests/package/rpmlint.toml" "$spec" {} + \
+        >"$work/rpmlint" 2>&1
+    cat "$work/rpmlint"
+    grep -q ' 0 errors, 0 warnings' "$work/rpmlint"
+}
+
+same_version() {
+    grep -q "^Version: *$version\$" "$spec" && grep -q "$version-1\$" "$spec"
+}
+
+write_macros
+check 'the spec is of this version' same_version
+must "$work/build.log" build
+check 'the packages' [ "$(names)" = 'libcae libcae-devel libcae-doc libcae-static libcae-tools python3-cae' ]
+check 'rpmlint' lints
+check 'libcae: files' files libcae /usr/lib64/libcae.so.0 "/usr/lib64/libcae.so.$version"
+check 'libcae-static: files' files libcae-static /usr/lib64/libcae.a
+check 'libcae-tools: files' files libcae-tools /usr/bin/cae /usr/share/man/man1/cae.1
+check 'libcae gives its soname, with the node of its symbols' has_line libcae --provides
+check 'libcae-tools needs it' has_line libcae-tools --requires
+finish
