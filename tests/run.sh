@@ -12,13 +12,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 set -u
 
-STAGES='release cpus emulated clang sanitize threads contract plain quickstart'
-LONG='subproject spaces lto valgrind fuzz browser s390x aarch64 fresh'
+STAGES='release cpus emulated clang sanitize threads contract plain quickstart package'
+LONG='subproject spaces lto valgrind fuzz browser s390x aarch64 fresh buildd'
 
 NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev'
 WANTED='g++ clang clang-format check libpng-dev libjpeg62-turbo-dev liblapacke-dev libopenblas-dev
-    curl python3-numpy python3-torch git qemu-user'
-WANTED_LONG='valgrind libc6-dbg debootstrap chromium gcc-s390x-linux-gnu libc6-dev-s390x-cross
+    curl python3-numpy python3-torch git qemu-user cmake cargo abigail-tools doxygen mandoc groff
+    libopenmpi-dev openmpi-bin iproute2 mypy debhelper dh-python lintian devscripts python3-debian rpm
+    rpmlint debootstrap'
+WANTED_LONG='valgrind libc6-dbg chromium gcc-s390x-linux-gnu libc6-dev-s390x-cross
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
 
 cd "$(dirname "$0")/.." || exit 1
@@ -251,6 +253,41 @@ stage_quickstart() { # the README's first command, with faces that it draws
         tail -n 20 "$folder.log"
         fail 'quick start'
     fi
+}
+
+# A script of tests/package, which counts its own checks.
+checks() { # LABEL SCRIPT ARGUMENT...
+    label=$1
+    log=$BUILDS/package-$label.log
+    shift
+    sh "$@" >"$log" 2>&1
+    status=$?
+    if [ $status -eq 77 ]; then
+        leave_out "$label" "$(tail -n 1 "$log" | sed 's/^SKIP: //')"
+        return
+    fi
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1)
+    ok=${line%% *} bad=$(echo "$line" | sed 's/.*, \([0-9]*\) failed/\1/')
+    passed=$((passed + ${ok:-0})) failed=$((failed + ${bad:-0}))
+    echo "   $label: ${line:-ended early}"
+    if [ $status -ne 0 ]; then
+        grep -A 20 '^FAILED' "$log"
+        [ "${bad:-0}" -gt 0 ] || fail "$label"
+    fi
+}
+
+stage_package() { # what a distribution builds and its users install
+    folder=$BUILDS/package
+    rm -rf "$folder"
+    checks deb tests/package/deb.sh "$folder"
+    checks rpm tests/package/rpm.sh "$folder"
+    if [ -d "$folder/one" ]; then
+        checks tree tests/package/tree.sh "$folder"
+    fi
+}
+
+stage_buildd() { # the Debian build as a distribution's machines do it, with all tests
+    checks buildd tests/package/deb.sh --tested
 }
 
 stage_subproject() { # inside of another meson project
