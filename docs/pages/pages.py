@@ -50,7 +50,7 @@ class Subject(NamedTuple):
     blocks: List[Block]
 
 
-# ---- the header, taken apart ----------------------------------------------------------------------
+# ---- the header, taken apart --------------------------------------------------------------------
 
 def frameless(comment):
     """The lines of a comment without its frame."""
@@ -75,7 +75,7 @@ def taken_apart(text):
     return first.comment, first.code, subjects
 
 
-# ---- words ------------------------------------------------------------------------------------------
+# ---- words --------------------------------------------------------------------------------------
 
 class Words:
     """Comments in Doxygen's language, with links to what `text`, the header, declares."""
@@ -108,7 +108,7 @@ class Words:
 
     def table(self, rows, parameters):
         if any(set(row[0].split(", ")) & set(parameters) for row in rows):
-            return ["@param " + row[0].replace(", ", ",") + " " + self.prose(row[1]) for row in rows]
+            return [f"@param {row[0].replace(', ', ',')} {self.prose(row[1])}" for row in rows]
         cells = [[self.prose(f"`{row[0]}`" if row[0].islower() else row[0])] +
                  [unbroken(self.prose(cell)) for cell in row[1:]] for row in rows]
         return ["", "<table>"] + ["<tr><td>" + "</td><td>".join(row) + "</td></tr>"
@@ -137,7 +137,7 @@ def depth(line):
 
 
 def rows_of(lines):
-    """The table that the lines begin with: its rows, lists of cells, and how many lines it takes."""
+    """The table that the lines begin with: rows of cells, and how many lines it takes."""
     indent, rows, taken = depth(lines[0]), [], 0
     for line in lines:
         if line and depth(line) == indent and ROW.fullmatch(line):
@@ -175,7 +175,7 @@ def pieces(lines):
                 at += 1
 
 
-# ---- the header, with marks -------------------------------------------------------------------------
+# ---- the header, with marks ---------------------------------------------------------------------
 
 def comment(lines):
     return "\n".join(["/**", *lines, "*/", ""])
@@ -221,7 +221,8 @@ def with_marks(words, block):
             lines = words.body([brief, "", f"{first} says more about both."])
         else:
             first = function and function.group(1)
-            parameters = re.findall(r"(\w+)(?:\[\d+\])?(?:,|$)", function.group(2) if function else "")
+            declared = function.group(2) if function else ""
+            parameters = re.findall(r"(\w+)(?:\[\d+\])?(?:,|$)", declared)
             lines = words.body(block.comment, parameters)
         out += comment(lines) + declaration + "\n\n"
     return out
@@ -242,7 +243,7 @@ def marked(text):
     return "\n".join(out)
 
 
-# ---- the pages --------------------------------------------------------------------------------------
+# ---- the pages ----------------------------------------------------------------------------------
 
 def without_backslashes(page):
     """Markdown in which no code has a backslash or a quotation mark, which Doxygen counts there."""
@@ -280,13 +281,13 @@ def keep_what_is_used(folder):
     """Doxygen adds scripts and pictures whether or not a page asks for them."""
     pages = "".join(page.read_text(encoding="utf-8") for page in folder.glob("*.html"))
     for file in folder.iterdir():
-        if file.suffix != ".html" and not re.search(rf"(?:src|href)=\"{re.escape(file.name)}\"", pages):
+        if file.suffix != ".html" and f'="{file.name}"' not in pages:
             file.unlink()
 
 
 def main():
     parser = argparse.ArgumentParser(description="Makes HTML pages of libcae's interface.")
-    parser.add_argument("--source", type=pathlib.Path, required=True, help="the root of the sources")
+    parser.add_argument("--source", type=pathlib.Path, required=True, help="the sources' root")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="the folder to write")
     parser.add_argument("--doxygen", default="doxygen")
     parser.add_argument("--strict", action="store_true", help="a warning is an error")

@@ -6,10 +6,10 @@ promised, and every later library under the same soname must keep it.
     python3 tests/abi/abi.py write      the baseline anew, for a release (docs/releasing.md)
 
 The baseline of libcae.so.N is two files. libcae.so.N.abi is written by `abidw`: the exported
-functions with their symbol versions and the types they reach, sorted, so that it is the same for any
-compiler, flags and folder. libcae.so.N.constants holds the values that the header defines, which no
-library shows. Both commands build the library alone, unoptimised and with debug information, in a
-folder that they remove again. CC names the compiler, MESON another meson.
+functions with their symbol versions and the types they reach, sorted, so that it is the same for
+any compiler, flags and folder. libcae.so.N.constants holds the values that the header defines,
+which no library shows. Both commands build the library alone, unoptimised and with debug
+information, in a folder that they remove again. CC names the compiler, MESON another meson.
 
 Exit status: 0 kept or written, 1 not, 77 abidiff or meson is missing or cannot compare here.
 """
@@ -100,7 +100,8 @@ def dump(build):
     if done.returncode != 0:
         raise Failed(f"abidw: {done.stderr}")
     corpus = ET.fromstring(done.stdout)
-    merged = ET.Element("abi-instr", {"address-size": "64", "path": "cae.h", "language": "LANG_C11"})
+    merged = ET.Element("abi-instr",
+                        {"address-size": "64", "path": "cae.h", "language": "LANG_C11"})
     known = set()
     for unit in corpus.findall("abi-instr"):
         corpus.remove(unit)
@@ -151,7 +152,8 @@ def changes(old, build):
     `const` is harmless; to us it says which calls may share a model."""
     done = subprocess.run(["abidiff", "--no-added-syms", "--harmless", "--fail-no-debug-info",
                            "--no-architecture", "--drop-private-types",
-                           "--headers-dir2", build.header.parent, old, build.library()], capture_output=True, text=True)
+                           "--headers-dir2", build.header.parent, old, build.library()],
+                          capture_output=True, text=True)
     if done.returncode & ~12:
         raise Failed(f"abidiff ended with {done.returncode}: {done.stdout}{done.stderr}")
     return done.stdout.strip() if done.returncode else ""
@@ -164,8 +166,8 @@ def additions(old, new, header):
              for name in sorted(new) if name not in declared]
     found += [f"the header declares {name}, but the library does not export it"
               for name in declared if name not in new]
-    found += [f"{name} came under {new[name]}, which the baseline has already: a program that needs "
-              "it would start with a library that lacks it; give it a new node in lib/cae.map"
+    found += [f"{name} came under {new[name]}, which the baseline has already: a program that "
+              "needs it would start with a library that lacks it; give it a new node in lib/cae.map"
               for name in sorted(set(new) - set(old)) if new[name] in old.values()]
     return found
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The tree keeps the ABI of its baseline; and on copies of the tree, what may change passes and what
-may not fails, each change made in header, map and source as its author would make it.
+"""The tree keeps the ABI of its baseline; and on copies of the tree, what may change passes and
+what may not fails, each change made in header, map and source as its author would make it.
 
 Works in a folder below the one it is given, the build's.
 """

@@ -137,8 +137,8 @@ class Man(unittest.TestCase):
             subprocess.run(command + ["-fsyntax-only"], check=True)
             print("left out: no shared library to link with, compiled alone")
             self.skipTest("library")
-        subprocess.run(command + ["-o", "example", LIBRARY, "-Wl,-rpath," + os.path.dirname(LIBRARY)],
-                       check=True, cwd=self.folder)
+        path = "-Wl,-rpath," + os.path.dirname(LIBRARY)
+        subprocess.run(command + ["-o", "example", LIBRARY, path], check=True, cwd=self.folder)
         done = subprocess.run(["./example"], cwd=self.folder, capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertLess(float(done.stdout.split(": ")[1]), 0.1)

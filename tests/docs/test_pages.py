@@ -25,7 +25,8 @@ from rules import SKIPPED, header_functions  # noqa: E402
 
 # What, an edit of the header, and words of the complaint.
 BAD = [
-    ("no comment", "/* Frees a model; NULL is fine. No other thread may be using it. Since 0.1. */\n",
+    ("no comment",
+     "/* Frees a model; NULL is fine. No other thread may be using it. Since 0.1. */\n",
      "", "cae_model_free"),
     ("a parameter forgotten", " *   seed          any value;", " * any value;", "'seed'"),
     ("a parameter by another name", " *   seed          any", " *   sead          any", "sead"),
@@ -91,7 +92,8 @@ class Pages(unittest.TestCase):
     def test_every_parameter_that_the_header_explains(self):
         explained = 0
         for comment, name, listed in re.findall(
-                r"/\*((?:(?!\*/).)*)\*/\nCAE_API [^(;]*?\b(cae_\w+)\(([^;]*)\);", self.header, re.S):
+                r"/\*((?:(?!\*/).)*)\*/\nCAE_API [^(;]*?\b(cae_\w+)\(([^;]*)\);",
+                self.header, re.S):
             parameters = re.findall(r"(\w+)(?:\[\d\])?(?:,|$)", listed)
             rows = re.findall(r"^ \*   (\w+(?:, \w+)*)  +\S", comment, re.M)
             for row in rows:
@@ -107,7 +109,8 @@ class Pages(unittest.TestCase):
         for comment, name in re.findall(r"/\*((?:(?!\*/).)*)\*/\nCAE_API [^(;]*?\b(cae_\w+)\(",
                                         self.header, re.S):
             self.assertFalse(lost(comment, self.section(name)), name)
-        for title, comment in re.findall(r"/\* -+ ([^\n]*?) -+ \*/\n/\*\n(.*?)\*/\n\n", self.header, re.S):
+        for title, comment in re.findall(r"/\* -+ ([^\n]*?) -+ \*/\n/\*\n(.*?)\*/\n\n",
+                                         self.header, re.S):
             page = next(text for text in self.texts.values() if f'"title">{title}<' in text)
             self.assertFalse(lost(comment, page), title)
         self.assertIn('class="stringliteral"', self.texts["index.html"])
@@ -127,7 +130,8 @@ class Pages(unittest.TestCase):
         for file in self.out.iterdir():
             self.assertIn(file.suffix, (".html", ".css"), file.name)
             text = file.read_text(encoding="utf-8")
-            for word in ("<script", "http:", "https:", "@import", "url(", str(ROOT), self.folder.name):
+            for word in ("<script", "http:", "https:", "@import", "url(", str(ROOT),
+                         self.folder.name):
                 self.assertNotIn(word, text, file.name)
 
     def test_equal_from_another_folder_at_another_time(self):
