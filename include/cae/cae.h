@@ -84,7 +84,7 @@ extern "C" {
 #define CAE_VERSION_PATCH 0
 
 /* Status values. They never change their meaning; new ones may be added below the last. */
-#define CAE_OK            0
+#define CAE_OK            0     /* done */
 #define CAE_E_ARGUMENT    (-1)  /* an argument is wrong; the message says which and why */
 #define CAE_E_NOMEM       (-2)  /* memory could not be had */
 #define CAE_E_IO          (-3)  /* the system refused to read or write a file */
@@ -165,6 +165,8 @@ CAE_API int cae_model_load_weights(cae_model *m, const char *path);
  * flushed to the disk, renamed, the folder flushed. Whatever fails, an old file at `path` survives
  * whole (if only the folder's flush fails, CAE_E_IO, the new one is in place, whole as well). A
  * target that is not a regular file is refused; the permissions of an old file are kept.
+ *   m       the model
+ *   path    the file's name
  *   flags   0 or CAE_SAVE_TRAINING
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _NOMEM. Since 0.1. */
 CAE_API int cae_model_save(const cae_model *m, const char *path, uint32_t flags);
@@ -315,10 +317,14 @@ CAE_API int cae_encode(const cae_model *m, const float *images, size_t count, si
 CAE_API int cae_decode(const cae_model *m, const float *codes, size_t count, size_t height,
                        size_t width, float *images);
 
-/* The whole network of any model: noisy and clean are count x channels x height x width.
- *   sigma   the noise's standard deviation on the scale [0,1], finite and >= 0; 0 = not known.
- *           Models without a noise-level input ignore it (none of the presets has one). Since
- *           0.1. */
+/* Runs the whole network of any model, whatever it was trained for.
+ *   m                      the model
+ *   noisy, clean           the images and what becomes of them: count x channels x height x width
+ *   count, height, width   how many images, and their size
+ *   sigma                  the noise's standard deviation on the scale [0,1], finite and >= 0; 0 =
+ *                          not known. Models without a noise-level input ignore it (none of the
+ *                          presets has one).
+ * Since 0.1. */
 CAE_API int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t height,
                         size_t width, float sigma, float *clean);
 
@@ -340,9 +346,11 @@ CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
 CAE_API size_t cae_compress_bound(const cae_model *m, size_t height, size_t width);
 
 /* Compresses an image.
- *   pixels    height rows of width x channels bytes, `stride` bytes apart (stride >= width x
- *             channels)
- *   quality   1 (smallest) .. 100 (best); 0 = the default, 50
+ *   m                      the model; it decides the number of channels
+ *   pixels                 height rows of width x channels bytes
+ *   height, width          the image's size
+ *   stride                 bytes from one row to the next, at least width x channels
+ *   quality                1 (smallest) .. 100 (best); 0 = the default, 50
  *   data, capacity, size   as in cae_model_save_memory; a size query runs the whole compression
  * Returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _LIMIT, _BUFFER, _UNSUPPORTED, _NONFINITE, _NOMEM.
  * Since 0.1. */
