@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 else:  # NumPy 1.20 has no NDArray
     Array = Floats = Pixels = np.ndarray
 
-FilePath = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+FilePath = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
 Bytes = Union[bytes, bytearray, memoryview, Pixels]
 
 # ---- Words and numbers ---------------------------------------------------------------------------
