@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Trains a small de-noiser on pictures that it draws, saves and loads it, and removes noise with it.
+"""Trains a small de-noiser on pictures that it draws, saves and loads it, and removes noise.
 
     python3 denoise.py [FOLDER]
 

@@ -89,8 +89,10 @@ def in_place(array: Floats) -> Floats:
 
 def floats(name: str, array: Floats, rank: int) -> Floats:
     """Checks dtype and rank; the array itself where it is contiguous, else a contiguous copy."""
-    scaling = " scaled to 0..1" if rank == 4 else ""
-    typed(name, array, np.float32, f"convert with {name}.astype(numpy.float32){scaling}")
+    advice = f"convert with {name}.astype(numpy.float32)"
+    if rank == 4:
+        advice += " scaled to 0..1, or pixels with cae.images_from_pixels()"
+    typed(name, array, np.float32, advice)
     if array.ndim != rank:
         raise ShapeError(f"{name} has shape {array.shape}; it needs {rank} dimension"
                          + ("s (count, channels, height, width)" if rank == 4 else ""))
@@ -118,7 +120,7 @@ def check_writable(out: Array, *inputs: Array) -> None:
 
 def rows_of(name: str, pixels: Pixels, channels: int) -> tuple[Pixels, int]:
     """(height x width x channels view, bytes from row to row: 0 where a row is not contiguous)."""
-    typed(name, pixels, np.uint8, "pixels are 0..255")
+    typed(name, pixels, np.uint8, "pixels are 0..255: cae.pixels_from_images() makes them")
     grey = pixels.ndim == 2 and channels == 1
     if not grey and (pixels.ndim != 3 or pixels.shape[2] != channels):
         shapes = f"(height, width, {channels})" + (" or (height, width)" if channels == 1 else "")

@@ -5,10 +5,11 @@ stands is the model's own step and epoch, which are saved with it; the batches a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple, Optional, Union
 
 from ._arrays import FilePath, Floats, file_path, real, whole
@@ -85,6 +86,9 @@ class Trainer:
     and KeyboardInterrupt goes on to whoever called: the model is not yet what the program behind
     the loop expects. Leaving a loop over epochs() early, by break or an error of your own, saves as
     well; a training that diverged (NonFiniteError) does not overwrite the last checkpoint.
+
+    Attributes: model; checkpoint, the path or None; history, a list with the Epoch of each epoch
+    that this trainer ended.
     """
 
     def __init__(self, model: Model, images: Union[Floats, Sequence[Floats]], *,
@@ -176,16 +180,17 @@ class Trainer:
         >>> [(epoch.number, epoch.step) for epoch in trainer.run(epochs=2)]
         [(1, 2), (2, 4)]
         """
-        for epoch in self.epochs(epochs):
-            if callback is not None:
-                callback(epoch)
+        with contextlib.closing(self.epochs(epochs)) as loop:  # an error leaves no loop behind
+            for epoch in loop:
+                if callback is not None:
+                    callback(epoch)
         return self.history
 
-    def epochs(self, epochs: int) -> Iterator[Epoch]:
+    def epochs(self, epochs: int) -> Generator[Epoch, None, None]:
         """The same as a loop: `for epoch in trainer.epochs(100): print(epoch.loss)`."""
         return self._epochs(whole("epochs", epochs))
 
-    def _epochs(self, epochs: int) -> Iterator[Epoch]:
+    def _epochs(self, epochs: int) -> Generator[Epoch, None, None]:
         self._check_position()
         steps, step = self._batches.steps, self.model.step
         self._note_epoch()
