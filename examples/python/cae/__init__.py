@@ -26,7 +26,8 @@ library reads and writes the memory of C-contiguous arrays in place. Another mem
 copy of that argument; pixels need no copy as long as each row is contiguous, so a crop of a picture
 passes as it is. Another dtype is a TypeError: whether 0..255 means 0..1 is not ours to guess, and
 images_from_pixels() says it. Where a function takes `out`, it must have the exact shape, be
-C-contiguous and writable; without `out` a new array is made.
+C-contiguous and writable; without `out` a new array is made. Type checkers know the two kinds of
+arrays as cae.Floats and cae.Pixels.
 
 Errors. What the library refuses raises a CaeError, a class of its own per status, with the
 library's sentence (cae_last_error) as its text and the number in `status`. A wrong shape, a closed
@@ -41,7 +42,8 @@ Processes may fork at any time; models can be pickled and so travel to processes
 
 from __future__ import annotations
 
-from ._arrays import Floats, Pixels
+# Not in __all__, for help() would explain the whole of numpy.ndarray.
+from ._arrays import Floats as Floats, Pixels as Pixels
 from ._library import lib as _lib
 from .errors import (ArchitectureError, ArgumentError, BufferTooSmallError, CaeError,
                      CancelledError, FileError, FormatError, LibraryError, LimitError,
@@ -57,8 +59,8 @@ __version__: str = _lib.cae_version_string().decode()  # of the library in use
 
 __all__ = [
     "ArchitectureError", "ArgumentError", "BufferTooSmallError", "CaeError", "CancelledError",
-    "Epoch", "FileError", "Floats", "FormatError", "LibraryError", "LimitError", "Model",
-    "NonFiniteError", "OutOfMemoryError", "Pixels", "Settings", "ShapeError", "Trainer",
+    "Epoch", "FileError", "FormatError", "LibraryError", "LimitError", "Model",
+    "NonFiniteError", "OutOfMemoryError", "Settings", "ShapeError", "Trainer",
     "UnsupportedError", "VersionError", "WrongModelError", "add_noise", "compressed_info",
     "images_from_pixels", "pixels_from_images", "presets", "setting_ranges",
 ]
