@@ -97,7 +97,7 @@ def check_manual(texts):
 
 
 def check_version(texts):
-    header, build, news, script, manual = texts
+    header, build, news, script, manual, package = texts
     macros = [re.search(rf'#define CAE_VERSION_{part} (\d+)', header).group(1)
               for part in ('MAJOR', 'MINOR', 'PATCH')]
     version = '.'.join(macros)
@@ -111,12 +111,15 @@ def check_version(texts):
         found.append(f'lib/cae.map: node {node} is newer than {version}')
     if f'libcae {version}' not in manual:
         found.append(f'libcae.3: not of {version}')
+    if f'\nversion = "{version}"\n' not in package:
+        found.append(f'examples/python/pyproject.toml: not version {version}')
     return found
 
 
 DECLARATION = '/* One sentence. Since 0.1. */\nCAE_API int cae_one(void);\n'
 VERSION = '#define CAE_VERSION_MAJOR 0\n#define CAE_VERSION_MINOR 1\n#define CAE_VERSION_PATCH 0\n'
-VERSIONS = [VERSION, "version: '0.1.0'", '## 0.1.0', 'LIBCAE_0.1 {', '.TH libcae 3 "" "libcae 0.1.0"']
+VERSIONS = [VERSION, "version: '0.1.0'", '## 0.1.0', 'LIBCAE_0.1 {', '.TH libcae 3 "" "libcae 0.1.0"',
+            '[project]\nversion = "0.1.0"\n']
 
 
 def replaced(items, index, item):
@@ -262,9 +265,11 @@ RULES = {
     'manual': Rule(lambda a: read(a, 'include/cae/cae.h', 'docs/man/libcae.3'), check_manual,
                    [[DECLARATION, ''], [DECLARATION, '.BI "int cae_two(void);"\n']]),
     'version': Rule(lambda a: read(a, 'include/cae/cae.h', 'meson.build', 'NEWS.md', 'lib/cae.map',
-                                   'docs/man/libcae.3'), check_version,
+                                   'docs/man/libcae.3', 'examples/python/pyproject.toml'),
+                    check_version,
                     [replaced(VERSIONS, i, text) for i, text in
-                     [(1, "version: '0.2.0'"), (2, '## 0.2.0'), (3, 'LIBCAE_0.2 {'), (4, '')]]),
+                     [(1, "version: '0.2.0'"), (2, '## 0.2.0'), (3, 'LIBCAE_0.2 {'), (4, ''),
+                      (5, '[project]\nversion = "0.2.0"\n')]]),
     'opening': Rule(gather_code, check_opening, [{'lib/a.c': 'int a;\n'}]),
     'words': Rule(gather_lib, check_words, BAD_WORDS),
     'paths': Rule(gather_paths, check_paths, BAD_PATHS),

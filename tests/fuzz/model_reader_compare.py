@@ -20,11 +20,12 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(ROOT, "examples", "python"), os.path.join(ROOT, "tests", "peers")]
 
 try:
-    import cae
+    import numpy as np
 except ModuleNotFoundError:
     print("SKIP: NumPy is missing (Debian: apt-get install python3-numpy)")
     sys.exit(77)
 
+import cae
 import safetensors_reader
 from model_mutations import Parts, mutate
 
@@ -48,16 +49,16 @@ REFUSALS = (cae.FormatError, cae.VersionError, cae.ShapeError, cae.NonFiniteErro
 def base_files():
     for text in ARCHITECTURES:
         model = cae.Model(text, seed=1)
-        yield model.save_memory()
-        images = cae.np.full((2, *model.shape), 0.25, cae.np.float32)
+        yield model.to_bytes()
+        images = np.full((2, *model.shape), 0.25, np.float32)
         model.train_step(images)
-        yield model.save_memory(training=True)
+        yield model.to_bytes(training=True)
 
 
 def library_judges(data):
     """None if libcae loads the file, else its words."""
     try:
-        cae.Model.load_memory(data).close()
+        cae.Model.from_bytes(data).close()
     except REFUSALS as error:
         return f"{type(error).__name__}: {error}"
     return None

@@ -71,7 +71,7 @@ class Readme(unittest.TestCase):
     def test_python(self):
         program = block("python")
         self.assertLessEqual(program.count("\n"), 10)
-        shutil.copy(ROOT / "examples/python/cae.py", self.folder)
+        shutil.copytree(ROOT / "examples/python/cae", self.folder / "cae")
         (self.folder / "program.py").write_text(program, encoding="utf-8")
         loss, error = map(
             float, self.run_here(sys.executable, "program.py", LIBCAE=str(LIBRARY)).split()

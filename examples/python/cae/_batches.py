@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The batches of a training: which images a step takes, where larger ones are cut, which noise is
+added. All of it is a function of the seed and the step's number, computed as the command
+`cae train` does (examples/tool/train_data.c); nothing that happened before plays a part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Union
+
+import numpy as np
+
+from ._arrays import Array, Floats, typed
+from .errors import ArgumentError, NonFiniteError, ShapeError
+from .images import add_noise
+
+# What random numbers are for; the values are part of the results.
+_ORDER, _CROP, _NOISE = 1, 2, 3
+
+ADVICE = "use cae.images_from_pixels(), or .astype(numpy.float32) scaled to 0..1"
+
+
+def _mix(x: Array) -> Array:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _random_bits(seed: int, stream: int, epoch: int, index: Array) -> Array:
+    """64 well-mixed bits for each index."""
+    start = _mix(np.array([seed], np.uint64))  # an array, for those wrap around without a warning
+    return _mix(_mix(_mix(start ^ np.uint64(stream)) ^ np.uint64(epoch)) ^ index.astype(np.uint64))
+
+
+class Batches:
+    """Shuffled batches of a model's training size from images of at least that size."""
+
+    def __init__(self, images: Union[Floats, Sequence[Floats]], shape: tuple[int, int, int],
+                 size: int, noise: float, seed: int) -> None:
+        self.images, self.shape, self.size = images, shape, size
+        self.noise, self.seed = noise, seed
+        self._check_images()
+        self.steps = (len(images) - 1) // size + 1  # in an epoch; the last batch may be short
+        batch = (min(size, len(images)), *shape)
+        self._target = np.empty(batch, np.float32)
+        self._input = np.empty(batch, np.float32) if noise > 0 else self._target
+        self._order: tuple[int, Array] = (-1, np.empty(0, np.intp))  # epoch, its order
+
+    def _check_images(self) -> None:
+        channels, height, width = self.shape
+        if isinstance(self.images, np.ndarray):
+            typed("images", self.images, np.float32, ADVICE)
+            if self.images.ndim != 4:
+                raise ShapeError(f"images has shape {self.images.shape}; it needs 4 dimensions "
+                                 "(count, channels, height, width)")
+        elif not isinstance(self.images, Sequence):
+            raise TypeError(f"images is a {type(self.images).__name__}; pass a NumPy array (count, "
+                            "channels, height, width) or a list of (channels, height, width)")
+        if len(self.images) == 0:
+            raise ArgumentError("images is empty; pass at least one image")
+        for i, image in enumerate(self.images):
+            typed(f"images[{i}]", image, np.float32, ADVICE)
+            if (image.ndim != 3 or image.shape[0] != channels or image.shape[1] < height
+                    or image.shape[2] < width):
+                raise ShapeError(
+                    f"images[{i}] has shape {image.shape}; training needs ({channels}, height, "
+                    f"width) of at least {height} x {width}, the model's training size, to which "
+                    "larger ones are cut at random")
+            if not np.isfinite(image).all():
+                raise NonFiniteError(f"images[{i}] contains NaN or infinity")
+
+    def _shuffled(self, epoch: int) -> Array:
+        """Fisher and Yates' shuffle, with the epoch's own numbers."""
+        if self._order[0] != epoch:
+            places = np.arange(len(self.images))
+            order = places.tolist()
+            picks = _random_bits(self.seed, _ORDER, epoch, places) % (places + 1).astype(np.uint64)
+            for i, j in zip(range(len(order) - 1, 0, -1), picks[:0:-1].tolist()):
+                order[i], order[j] = order[j], order[i]
+            self._order = epoch, np.array(order)
+        return self._order[1]
+
+    def _cut(self, epoch: int, indices: Array, out: Floats) -> None:
+        """Takes the training size out of each image, at a place that belongs to the epoch."""
+        _, height, width = self.shape
+        down = _random_bits(self.seed, _CROP, epoch, 2 * indices).tolist()
+        along = _random_bits(self.seed, _CROP, epoch, 2 * indices + 1).tolist()
+        for i, index in enumerate(indices.tolist()):
+            image = self.images[index]
+            top = down[i] % (image.shape[1] - height + 1)
+            left = along[i] % (image.shape[2] - width + 1)
+            out[i] = image[:, top:top + height, left:left + width]
+
+    def of_step(self, step: int) -> tuple[Floats, Floats]:
+        """(input, target) of the step after `step` updates; overwritten by the next call."""
+        epoch, batch = divmod(step, self.steps)
+        indices = self._shuffled(epoch)[batch * self.size:(batch + 1) * self.size]
+        target, noisy = self._target[:len(indices)], self._input[:len(indices)]
+        self._cut(epoch, indices, target)
+        if self.noise > 0:
+            noisy[...] = target
+            seeds = _random_bits(self.seed, _NOISE, epoch, indices).tolist()
+            for image, seed in zip(noisy, seeds):
+                add_noise(image, self.noise, seed, out=image)
+        return noisy, target

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""From a state_dict, NumPy's or PyTorch's, to the arrays that a model takes: everything is checked
+before the first weight is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ._arrays import Array, Floats, in_place, typed
+from .errors import NonFiniteError, WrongModelError
+
+
+def _from_tensor(name: str, tensor: Any) -> Array:
+    """A PyTorch tensor's own memory, without importing PyTorch."""
+    if tensor.device.type != "cpu":
+        raise TypeError(f"{name} is on the device {tensor.device}; pass it with .cpu()")
+    if str(tensor.dtype) != "torch.float32":
+        raise TypeError(f"{name} has dtype {tensor.dtype}; pass it with .float()")
+    try:
+        array: Array = tensor.detach().numpy()
+    except (TypeError, RuntimeError) as error:  # a sparse tensor, for example
+        raise TypeError(f"{name} has no array of numbers: {error}") from None
+    return array
+
+
+def _weight(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
+    """One tensor of a state_dict for a model whose own has `shape`."""
+    array = _from_tensor(name, value) if hasattr(value, "detach") else np.asarray(value)
+    if array.shape != shape:
+        raise WrongModelError(f"{name} has shape {array.shape}; the model's has {shape}")
+    typed(name, array, np.float32, "convert with .astype(numpy.float32)")
+    if not np.isfinite(array).all():
+        raise NonFiniteError(f"{name} contains NaN or infinity")
+    return in_place(array)
+
+
+def _check_names(own: set[str], given: set[str]) -> None:
+    if own == given:
+        return
+    prefixes = {name[:-len(end)] for name in given for end in own if name.endswith("." + end)}
+    fitting = sorted(prefix for prefix in prefixes if own <= {
+        name[len(prefix):] for name in given if name.startswith(prefix)})
+    parts = [f"{who} {', '.join(sorted(names))}" for who, names in
+             (("only the model has", own - given), ("only state has", given - own)) if names]
+    hint = "; pass prefix=" + " or ".join(map(repr, fitting)) if fitting else ""
+    raise WrongModelError(f"other weights than the model's: {'; '.join(parts)}{hint}")
+
+
+def matching(state: Mapping[str, Any], prefix: str,
+             shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
+    """What of `state` begins with the prefix, as arrays for a model whose weights have `shapes`."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state is a {type(state).__name__}; pass a dict of arrays by name, as "
+                        "state_dict() returns it")
+    for name in state:
+        if not isinstance(name, str):
+            raise TypeError(f"state has the name {name!r}; names are str")
+    given = {name[len(prefix):]: value for name, value in state.items() if name.startswith(prefix)}
+    _check_names(set(shapes), set(given))
+    return {name: _weight(name, given[name], shape) for name, shape in shapes.items()}

@@ -1,0 +1,450 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Models: every call on one checks its arguments here, passes addresses to the library and raises
+what that refuses. State lives in the library alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from ctypes import byref, c_char_p, c_double, c_float, c_size_t, c_void_p
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
+
+import numpy as np
+
+from ._arrays import (Bytes, FilePath, Floats, Pixels, bytes_of, check_writable, file_path, floats,
+                      output, real, rows_of, text, whole)
+from ._library import SAVE_TRAINING, check, lib, model_p, size3, size4
+from ._weights import matching
+from .errors import ArgumentError, ShapeError
+from .images import compressed_info
+from .settings import Settings, setting_ranges, unknown
+
+AnyModel = TypeVar("AnyModel", bound="Model")
+
+
+class Model:
+    """A network, its weights, its settings and the state of its training.
+
+    Close it, or use it in a `with` statement, to free its memory at a known time; otherwise that
+    happens when the last reference goes. A closed model raises ArgumentError. Models can be pickled
+    and copied by the module `copy`, training state and all.
+
+    images below are float32 arrays of shape (count, channels, height, width), nominally 0..1 (noise
+    may reach beyond): contiguous ones are read in place, others are copied once. Any height and
+    width that the network takes will do, not only its training size; a network with a dense layer
+    takes its own size alone. Every method that computes raises TypeError for another dtype,
+    ShapeError for another shape or a size that the network cannot take, NonFiniteError for NaN and
+    infinity, LimitError over the setting memory_limit, OutOfMemoryError.
+    """
+
+    __slots__ = ("_handle", "__weakref__")
+    _handle: Optional[int]
+
+    def __init__(self, architecture: str, seed: int = 0, **settings: float) -> None:
+        """A model with fresh weights.
+
+        architecture  a preset's name (presets() lists them) or an architecture text
+        seed          0 .. 2^64 - 1, of the weights; the same on every machine
+        settings      as Model.settings has them: Model("cae-denoise", threads=0)
+
+        Raises ArchitectureError with line and column, ShapeError for sizes that do not fit,
+        TypeError for a setting that there is not, ArgumentError for one out of its range.
+
+        >>> Model("cae-denoise", seed=1, learning_rate=2e-3)
+        <cae.Model 1 x 64 x 64, 178881 parameters, step 0>
+        """
+        self._handle = None
+        handle = model_p()
+        check(lib.cae_model_new(byref(handle), text("architecture", architecture),
+                                whole("seed", seed)))
+        self._take(handle, settings)
+
+    def _take(self, handle: c_void_p, settings: Mapping[str, float]) -> None:
+        self._handle = handle.value
+        try:
+            for key, value in settings.items():
+                self.settings[key] = value
+        except KeyError:
+            self.close()
+            raise TypeError(unknown(key)) from None
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def _adopt(cls: type[AnyModel], handle: c_void_p, settings: Mapping[str, float]) -> AnyModel:
+        model = cls.__new__(cls)
+        model._take(handle, settings)
+        return model
+
+    @classmethod
+    def load(cls: type[AnyModel], path: FilePath, **settings: float) -> AnyModel:
+        """Loads a model file, with its training state if it has one.
+
+        path      str, bytes or pathlib.Path of a file that save() or the command `cae` wrote
+        settings  set after loading, over those in the file
+
+        The file may come from a stranger. Raises FileError, FormatError for a file that is damaged
+        or of another kind, VersionError for a newer format.
+        """
+        handle = model_p()
+        check(lib.cae_model_load(byref(handle), file_path(path)))
+        return cls._adopt(handle, settings)
+
+    @classmethod
+    def from_bytes(cls: type[AnyModel], data: Bytes, **settings: float) -> AnyModel:
+        """The same from bytes, or anything with a buffer: what to_bytes() returned, a file's
+        contents, a numpy.memmap. They are not copied and may be freed afterwards."""
+        view, handle = bytes_of(data), model_p()
+        check(lib.cae_model_load_memory(byref(handle), view.ctypes.data, view.size))
+        return cls._adopt(handle, settings)
+
+    def save(self, path: FilePath, training: bool = False) -> None:
+        """Saves to a file, atomically: whatever fails, an old file at path survives whole.
+
+        training  True: the optimizer's state and the settings too, so that training can go on where
+                  it stopped
+
+        The file is a safetensors file, which other programs open too. Raises FileError.
+        """
+        check(lib.cae_model_save(self._open(), file_path(path), SAVE_TRAINING if training else 0))
+
+    def to_bytes(self, training: bool = False) -> bytes:
+        """The bytes of the file that save() would write."""
+        flags, size = SAVE_TRAINING if training else 0, c_size_t()
+        check(lib.cae_model_save_memory(self._open(), None, 0, byref(size), flags))
+        data = np.empty(size.value, np.uint8)
+        check(lib.cae_model_save_memory(self._open(), data.ctypes.data, data.size, byref(size),
+                                        flags))
+        return data[:size.value].tobytes()
+
+    def copy(self: AnyModel, training: bool = False) -> AnyModel:
+        """A copy, to serve one while the other trains; settings are copied.
+
+        training  True: the optimizer's state too; False: the copy's optimizer begins at step 0
+        """
+        handle = model_p()
+        check(lib.cae_model_copy(byref(handle), self._open(), SAVE_TRAINING if training else 0))
+        return self._adopt(handle, {})
+
+    def close(self) -> None:
+        """Frees the model's memory. Closing twice is fine; no other thread may be using it."""
+        handle, self._handle = self._handle, None
+        lib.cae_model_free(handle)
+
+    def __enter__(self: AnyModel) -> AnyModel:
+        self._open()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None and lib is not None:  # None as Python exits
+            self.close()
+
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[bytes]]:
+        return type(self).from_bytes, (self.to_bytes(training=True),)
+
+    def __copy__(self: AnyModel) -> AnyModel:
+        return self.copy(training=True)
+
+    def __deepcopy__(self: AnyModel, memo: object) -> AnyModel:
+        return self.copy(training=True)
+
+    def __repr__(self) -> str:
+        if self._handle is None:
+            return "<cae.Model, closed>"
+        channels, height, width = self.shape
+        return (f"<cae.Model {channels} x {height} x {width}, {self.parameters} parameters, "
+                f"step {self.step}>")
+
+    if not TYPE_CHECKING:  # a checker takes these for a promise that any name will do
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(self._advice(name))
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            try:
+                object.__setattr__(self, name, value)
+            except AttributeError:
+                raise AttributeError(self._advice(name)) from None
+
+    @staticmethod
+    def _advice(name: str) -> str:
+        if name in setting_ranges():
+            return f"{name} is a setting: use model.settings.{name}"
+        return (f"a model's {name} cannot be set" if hasattr(Model, name)
+                else f"a model has no attribute {name!r}; dir(model) lists them")
+
+    def _open(self) -> int:
+        if self._handle is None:
+            raise ArgumentError("the model is closed; make or load a new one")
+        return self._handle
+
+    def _get(self, key: str) -> float:
+        value = c_double()
+        check(lib.cae_model_get(self._open(), key.encode(), byref(value)))
+        return value.value
+
+    # ---- What it is ------------------------------------------------------------------------------
+
+    @property
+    def architecture(self) -> str:
+        """The canonical architecture text: one layer a line, defaults left out."""
+        found: bytes = lib.cae_model_architecture(self._open())
+        return found.decode()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the training size."""
+        shape = size3()
+        check(lib.cae_model_shape(self._open(), shape))
+        return shape[0], shape[1], shape[2]
+
+    @property
+    def kernels(self) -> str:
+        """The instruction set in use: "c", "sse2", "avx2" or "fma"."""
+        found: bytes = lib.cae_model_kernels(self._open())
+        return found.decode()
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights and biases."""
+        return int(self._get("parameters"))
+
+    @property
+    def step(self) -> int:
+        """How many updates the weights have had."""
+        return int(self._get("step"))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings: model.settings.threads = 2, model.settings["threads"]; see Settings."""
+        self._open()
+        return Settings(self)
+
+    def code_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """(channels, height, width) of the code of one image of height x width.
+
+        Raises ShapeError for a size that the network cannot take, UnsupportedError for a network
+        with a skip over its code.
+
+        >>> Model("cae-compress").code_shape(480, 640)
+        (32, 60, 80)
+        """
+        shape = size3()
+        check(lib.cae_code_shape(self._open(), whole("height", height), whole("width", width),
+                                 shape))
+        return shape[0], shape[1], shape[2]
+
+    # ---- Weights ---------------------------------------------------------------------------------
+
+    def _tensors(self) -> Iterator[tuple[int, str, tuple[int, ...]]]:
+        name, shape, rank = c_char_p(), size4(), c_size_t()
+        for index in range(lib.cae_tensor_count(self._open())):
+            check(lib.cae_tensor_info(self._open(), index, byref(name), shape, byref(rank)))
+            yield index, (name.value or b"").decode(), tuple(shape[:rank.value])
+
+    def state_dict(self) -> dict[str, Floats]:
+        """Copies of all weights by name, with PyTorch's names, shapes and layouts.
+
+        Convolutions are (out, in, height, width), transposed ones (in, out, height, width), dense
+        layers (out, in), biases (out,). For the nn.Sequential of the same layers:
+        net.load_state_dict({name: torch.from_numpy(w) for name, w in model.state_dict().items()}).
+        """
+        state = {}
+        for index, name, shape in self._tensors():
+            state[name] = np.empty(shape, np.float32)
+            check(lib.cae_tensor_get(self._open(), index, state[name].ctypes.data,
+                                     state[name].size))
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any], prefix: str = "") -> None:
+        """Sets all weights from float32 arrays, or from the state_dict of a PyTorch network.
+
+        state   names, and NumPy arrays or PyTorch tensors on the CPU; neither need be contiguous
+        prefix  takes only what begins with it: "encoder." where the nn.Sequential is the member
+                `encoder` of a larger module
+
+        Names and shapes must be this model's, values finite; otherwise nothing changes. The
+        optimizer's state stays: load into a fresh model, or use copy(), to begin with a new one.
+        Raises WrongModelError for other names or shapes, TypeError for another dtype or device,
+        NonFiniteError.
+        """
+        tensors = list(self._tensors())
+        arrays = matching(state, prefix, {name: shape for _, name, shape in tensors})
+        for index, name, _ in tensors:
+            check(lib.cae_tensor_set(self._open(), index, arrays[name].ctypes.data,
+                                     arrays[name].size))
+
+    def load_weights(self, path: FilePath) -> None:
+        """Takes the weights of a plain safetensors file, as safetensors.torch.save_file() has it.
+
+        The optimizer starts anew. Raises FileError, FormatError, NonFiniteError and, for names or
+        shapes that are not this model's, WrongModelError; the model is then as before.
+        """
+        check(lib.cae_model_load_weights(self._open(), file_path(path)))
+
+    # ---- Training --------------------------------------------------------------------------------
+
+    def _images(self, name: str, images: Floats) -> Floats:
+        channels = self.shape[0]
+        images = floats(name, images, 4)
+        if images.shape[1] != channels:
+            raise ShapeError(f"{name} has shape {images.shape}; the model takes "
+                             f"(count, {channels}, height, width)")
+        return images
+
+    def _loss(self, function: Callable[..., int], images: Floats,
+              target: Optional[Floats]) -> float:
+        images, loss = self._images("input", images), c_float()
+        target = images if target is None else self._images("target", target)
+        if target.shape != images.shape:
+            raise ShapeError(f"target has shape {target.shape}, input {images.shape}; "
+                             "they must be equal")
+        count, _, height, width = images.shape
+        check(function(self._open(), images.ctypes.data, target.ctypes.data, count, height, width,
+                       byref(loss)))
+        return loss.value
+
+    def train_step(self, input: Floats, target: Optional[Floats] = None) -> float:
+        """One step of Adam. Returns the loss before the update.
+
+        input   images, with noise to train a de-noiser
+        target  images of the same shape, what the network should make of them; None: input itself
+
+        The loss is the mean squared error; a sampled code adds its divergence. A step that would
+        make a weight infinite raises NonFiniteError and changes nothing.
+        """
+        return self._loss(lib.cae_train_step, input, target)
+
+    def train_gradient(self, input: Floats, target: Optional[Floats] = None) -> float:
+        """The first half of train_step(): computes the gradient and keeps it. Returns the loss."""
+        return self._loss(lib.cae_train_gradient, input, target)
+
+    def get_gradient(self, out: Optional[Floats] = None) -> Floats:
+        """The pending gradient, float32 of shape (parameters,): all tensors in the order of
+        state_dict(), the mean over the batch. ArgumentError when there is none."""
+        out = output(out, (self.parameters,))
+        check(lib.cae_gradient_get(self._open(), out.ctypes.data, out.size))
+        return out
+
+    def set_gradient(self, values: Floats) -> None:
+        """Replaces the pending gradient, for example by its mean over several machines.
+
+        values  float32 of shape (parameters,)
+        """
+        self._open()
+        values = floats("values", values, 1)
+        check(lib.cae_gradient_set(self._open(), values.ctypes.data, values.size))
+
+    def train_apply(self) -> None:
+        """The second half of train_step(): uses up the gradient. ArgumentError without one."""
+        check(lib.cae_train_apply(self._open()))
+
+    def evaluate(self, input: Floats, target: Optional[Floats] = None) -> float:
+        """The loss of the whole network, without training; arguments as in train_step()."""
+        return self._loss(lib.cae_evaluate, input, target)
+
+    # ---- Using it --------------------------------------------------------------------------------
+
+    def encode(self, images: Floats, out: Optional[Floats] = None) -> Floats:
+        """images -> codes, float32 of shape (count, *code_shape(height, width)).
+
+        out  of that shape, C-contiguous: filled and returned in place of a new array
+
+        UnsupportedError for a network with a skip over its code.
+        """
+        images = self._images("images", images)
+        count, _, height, width = images.shape
+        out = output(out, (count, *self.code_shape(height, width)), images)
+        check(lib.cae_encode(self._open(), images.ctypes.data, count, height, width,
+                             out.ctypes.data))
+        return out
+
+    def decode(self, codes: Floats, height: int, width: int,
+               out: Optional[Floats] = None) -> Floats:
+        """codes -> images of shape (count, channels, height, width).
+
+        codes          float32 of shape (count, *code_shape(height, width)), as of encode()
+        height, width  of the images
+        out            of the images' shape, C-contiguous: filled and returned
+
+        decode(encode(x), height, width) equals denoise(x) bit for bit. UnsupportedError for a
+        network with a skip over its code.
+        """
+        shape = self.code_shape(height, width)
+        codes = floats("codes", codes, 4)
+        if codes.shape[1:] != shape:
+            raise ShapeError(f"codes have shape {codes.shape}; images of {height} x {width} need "
+                             f"(count, {', '.join(map(str, shape))})")
+        out = output(out, (codes.shape[0], self.shape[0], height, width), codes)
+        check(lib.cae_decode(self._open(), codes.ctypes.data, codes.shape[0], height, width,
+                             out.ctypes.data))
+        return out
+
+    def denoise(self, noisy: Floats, sigma: float = 0.0, out: Optional[Floats] = None) -> Floats:
+        """The whole network of any model: images -> images of the same shape.
+
+        noisy  float32 (count, channels, height, width)
+        sigma  the noise's standard deviation on the scale 0..1, >= 0; 0 means not known. Models
+               without a noise-level input ignore it, and so do all presets
+        out    float32 of the same shape, C-contiguous, writable, not overlapping noisy: filled and
+               returned in place of a new array
+
+        Raises what the class says, and ArgumentError for an out that cannot be used.
+        """
+        noisy, sigma = self._images("noisy", noisy), real("sigma", sigma)
+        count, _, height, width = noisy.shape
+        out = output(out, noisy.shape, noisy)
+        check(lib.cae_denoise(self._open(), noisy.ctypes.data, count, height, width, sigma,
+                              out.ctypes.data))
+        return out
+
+    def compress(self, pixels: Pixels, quality: int = 0) -> bytes:
+        """One picture -> bytes, which decompress() of the same model restores.
+
+        pixels   uint8 (height, width, channels), or (height, width) for a grey model, of any size
+                 that the network takes; read in place as long as each row is contiguous
+        quality  1 (smallest) .. 100 (best); 0 means the default, 50
+
+        Raises TypeError, ShapeError, UnsupportedError for a network with a skip over its code.
+        """
+        rows, stride = rows_of("pixels", pixels, self.shape[0])
+        if stride == 0:
+            rows = np.ascontiguousarray(rows)
+            stride = rows.shape[1] * rows.shape[2]
+        height, width, _ = rows.shape
+        size = c_size_t(lib.cae_compress_bound(self._open(), height, width))
+        data = np.empty(size.value, np.uint8)
+        check(lib.cae_compress(self._open(), rows.ctypes.data, height, width, stride,
+                               whole("quality", quality, 32), data.ctypes.data, data.size,
+                               byref(size)))
+        return data[:size.value].tobytes()
+
+    def decompress(self, data: Bytes, out: Optional[Pixels] = None) -> Pixels:
+        """Bytes of compress() -> uint8 pixels (height, width, channels); (height, width) if grey.
+
+        data  bytes or anything with a buffer; may come from a stranger
+        out   uint8 of the picture's shape, writable: filled and returned. It may be a crop of a
+              larger picture: its rows must be contiguous, no more
+
+        Raises FormatError for damaged data, WrongModelError for a picture of another model,
+        VersionError, ShapeError.
+        """
+        self._open()
+        view = bytes_of(data)
+        channels, height, width = compressed_info(view)
+        if out is None:
+            shape = (height, width) if channels == 1 else (height, width, channels)
+            out = np.empty(shape, np.uint8)
+        rows, stride = rows_of("out", out, channels)
+        if rows.shape[:2] != (height, width):
+            raise ShapeError(f"out has shape {out.shape}; the image is {height} x {width}")
+        if stride == 0:
+            raise ArgumentError("out has rows that are not contiguous; leave it out")
+        check_writable(out, view)
+        check(lib.cae_decompress(self._open(), view.ctypes.data, view.size, rows.ctypes.data,
+                                 height, width, stride))
+        return out

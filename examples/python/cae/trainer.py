@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The training loop: epochs over images, measurements, checkpoints, a line of progress. Where it
+stands is the model's own step and epoch, which are saved with it; the batches are _batches.py's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import NamedTuple, Optional, Union
+
+from ._arrays import FilePath, Floats, file_path, real, whole
+from ._batches import Batches
+from .errors import ArgumentError, FileError, NonFiniteError
+from .images import add_noise
+from .model import Model
+
+
+class Epoch(NamedTuple):
+    """What one epoch came to."""
+
+    number: int  # 1 for the first
+    step: int  # updates that the weights have had in the end
+    loss: float  # mean over the images, each before the update it led to
+    validation_loss: Optional[float]  # after the epoch; None without validation images
+    seconds: float
+    images_per_second: float
+
+
+class _Progress:
+    """One line on standard error that is written over and over."""
+
+    INTERVAL = 0.2  # seconds; faster than this nobody reads
+
+    def __init__(self, wanted: Optional[bool], first: int, last: int) -> None:
+        stream = sys.stderr  # None under pythonw
+        self.shown = stream is not None and (stream.isatty() if wanted is None else wanted)
+        self.first, self.last, self.width = first, last, 0
+        self.start, self.written, self.images = time.monotonic(), 0.0, 0
+
+    def update(self, epoch: str, step: int, loss: float, count: int) -> None:
+        now = time.monotonic()
+        self.images += count
+        if not self.shown or now - self.written < self.INTERVAL:
+            return
+        elapsed = max(now - self.start, 1e-9)
+        left = round(elapsed / (step - self.first) * (self.last - step))
+        self.written = now
+        self._write(f"{epoch}, step {step} of {self.last}, loss {loss:.6f}, "
+                    f"{self.images / elapsed:.0f} images/s, {left // 60}:{left % 60:02d} left")
+
+    def say(self, words: str) -> None:
+        if self.shown:
+            self._write(words)
+            self.end()
+
+    def _write(self, words: str) -> None:
+        sys.stderr.write("\r" + words.ljust(self.width))
+        sys.stderr.flush()
+        self.width = len(words)
+
+    def end(self) -> None:
+        if self.width > 0:
+            sys.stderr.write("\n")
+        self.width = 0
+
+
+class Trainer:
+    """Trains a model on images: shuffled batches, fresh noise, measurements, checkpoints.
+
+    A step depends on the model, the images, the seed and the step's number alone. So a training
+    that was interrupted and goes on from its checkpoint ends with the same weights, bit for bit, as
+    one that never stopped; and it is the training of the command `cae train`, which makes the same
+    file of the same images and settings. To go on is to run the same program again:
+
+        path = "faces.safetensors"
+        model = (cae.Model.load(path, threads=0) if os.path.exists(path)
+                 else cae.Model("cae-denoise", seed=1, threads=0))
+        trainer = cae.Trainer(model, images, noise=25 / 255, checkpoint=path, save_every=10)
+        trainer.run(epochs=100)
+
+    Ctrl-C is heard when the step that runs is done. The checkpoint, if there is one, is then saved,
+    and KeyboardInterrupt goes on to whoever called: the model is not yet what the program behind
+    the loop expects. Leaving a loop over epochs() early, by break or an error of your own, saves as
+    well; a training that diverged (NonFiniteError) does not overwrite the last checkpoint.
+
+    Attributes: model; checkpoint, the path or None; history, a list with the Epoch of each epoch
+    that this trainer ended.
+    """
+
+    def __init__(self, model: Model, images: Union[Floats, Sequence[Floats]], *,
+                 noise: float = 0.0, batch_size: int = 50, seed: int = 0,
+                 validation: Optional[Floats] = None, checkpoint: Optional[FilePath] = None,
+                 save_every: int = 1, progress: Optional[bool] = None) -> None:
+        """Checks everything and takes no step yet.
+
+        model       what is trained; nobody else may change it meanwhile
+        images      float32 (count, channels, height, width) on the scale 0..1, or a list of arrays
+                    (channels, height, width) of any sizes; neither copied nor changed. From images
+                    larger than model.shape a random part of that size is taken, a new one in each
+                    epoch
+        noise       standard deviation of the noise that is added to the input, >= 0, fresh in each
+                    step; the target is the image without it
+        batch_size  images in a step; the last batch of an epoch may be shorter
+        seed        0 .. 2^64 - 1, of order, cuts and noise
+        validation  float32 (count, channels, height, width) of a size that the network takes, to
+                    measure the loss on after each epoch, with noise that stays the same
+        checkpoint  file in which the model is saved with its training state, atomically: after
+                    every `save_every` epochs, in the end, and when the loop is left early
+        progress    a line on standard error with epoch, loss, images per second and time left; None
+                    means if that is a terminal
+
+        Raises TypeError, ShapeError (an image smaller than the training size), NonFiniteError,
+        ArgumentError (no images, a model trained with other images or another batch_size),
+        FileError (a checkpoint that could never be written).
+        """
+        if not isinstance(model, Model):
+            raise TypeError(f"model is a {type(model).__name__}; pass a cae.Model")
+        self.model = model
+        self.history: list[Epoch] = []  # of the epochs that this trainer ended
+        self.checkpoint = None if checkpoint is None else os.fsdecode(file_path(checkpoint))
+        self._save_every = self._positive("save_every", save_every)
+        self._progress = progress
+        noise, seed = real("noise", noise), whole("seed", seed)
+        if not 0 <= noise < float("inf"):
+            raise ArgumentError(f"noise is {noise}; pass a finite number >= 0, on the scale 0..1")
+        self._batches = Batches(images, model.shape, self._positive("batch_size", batch_size),
+                                noise, seed)
+        self._validation: Optional[tuple[Floats, Floats]] = None
+        if validation is not None:
+            model.evaluate(validation[:1])  # what is wrong with it shows now, not after an epoch
+            self._validation = add_noise(validation, noise, seed), validation
+        self._check_position()
+        self._check_checkpoint()
+
+    @staticmethod
+    def _positive(name: str, value: int) -> int:
+        number = whole(name, value)
+        if number == 0:
+            raise ArgumentError(f"{name} is 0; pass at least 1")
+        return number
+
+    def _check_position(self) -> None:
+        """A model that has trained goes on where it stopped; that must be a place in our epochs."""
+        step, epoch = self.model.step, self.model.settings.epoch
+        if step > 0 and step // self._batches.steps != epoch:
+            raise ArgumentError(
+                f"the model has trained for {step} steps and {epoch} whole epochs, but "
+                f"{len(self._batches.images)} images in batches of {self._batches.size} make "
+                f"{self._batches.steps} steps an epoch: it was trained with others. Pass the same "
+                "images and batch_size to go on, or model.copy() to begin a new training with "
+                "its weights")
+
+    def _check_checkpoint(self) -> None:
+        """Hours of training must not end in a save that could never have worked."""
+        if self.checkpoint is None:
+            return
+        folder = os.path.dirname(self.checkpoint) or "."
+        if not os.path.isdir(folder):
+            raise FileError(f"checkpoint {self.checkpoint}: there is no folder {folder}")
+        if os.path.exists(self.checkpoint) and not os.path.isfile(self.checkpoint):
+            raise FileError(f"checkpoint {self.checkpoint}: not a regular file")
+        if not os.access(folder, os.W_OK):
+            raise FileError(f"checkpoint {self.checkpoint}: {folder} cannot be written to")
+
+    def run(self, epochs: int, callback: Optional[Callable[[Epoch], object]] = None
+            ) -> list[Epoch]:
+        """Trains until every image was seen `epochs` times in all; returns the history.
+
+        epochs    in all: a model that has 40 behind it does 60 more for 100, and nothing for 40
+        callback  called with the Epoch after each; to stop early, loop over epochs() and break
+
+        Raises KeyboardInterrupt after Ctrl-C, NonFiniteError when the training diverges.
+
+        >>> faces = numpy.full((6, 1, 64, 64), 0.5, numpy.float32)
+        >>> trainer = Trainer(Model("cae-denoise"), faces, noise=25 / 255, batch_size=4)
+        >>> [(epoch.number, epoch.step) for epoch in trainer.run(epochs=2)]
+        [(1, 2), (2, 4)]
+        """
+        with contextlib.closing(self.epochs(epochs)) as loop:  # an error leaves no loop behind
+            for epoch in loop:
+                if callback is not None:
+                    callback(epoch)
+        return self.history
+
+    def epochs(self, epochs: int) -> Generator[Epoch, None, None]:
+        """The same as a loop: `for epoch in trainer.epochs(100): print(epoch.loss)`."""
+        return self._epochs(whole("epochs", epochs))
+
+    def _epochs(self, epochs: int) -> Generator[Epoch, None, None]:
+        self._check_position()
+        steps, step = self._batches.steps, self.model.step
+        self._note_epoch()
+        progress = _Progress(self._progress, step, epochs * steps)
+        saved = step
+        try:
+            while step < epochs * steps:
+                epoch = self._epoch(epochs, progress)
+                step = epoch.step
+                if epoch.number % self._save_every == 0 or epoch.number == epochs:
+                    self._save()
+                    saved = step
+                self.history.append(epoch)
+                yield epoch
+        except (KeyboardInterrupt, GeneratorExit) as reason:
+            self._save_early(progress, saved, isinstance(reason, KeyboardInterrupt))
+            raise
+        finally:
+            progress.end()
+
+    def _epoch(self, epochs: int, progress: _Progress) -> Epoch:
+        """The rest of the epoch that the model stands in."""
+        steps, step, start = self._batches.steps, self.model.step, time.monotonic()
+        number, images, loss = step // steps + 1, 0, 0.0
+        while step < number * steps:
+            noisy, target = self._batches.of_step(step)
+            try:
+                step_loss = self.model.train_step(noisy, target)
+            except NonFiniteError as error:
+                raise NonFiniteError(f"step {step + 1}: the training diverged ({error}); a smaller "
+                                     "learning_rate may help") from None
+            step, images = step + 1, images + len(noisy)
+            loss += step_loss * len(noisy)
+            progress.update(f"epoch {number} of {epochs}", step, step_loss, len(noisy))
+        self._note_epoch()
+        seconds = max(time.monotonic() - start, 1e-9)
+        validation_loss = None if self._validation is None else self.model.evaluate(
+            *self._validation)
+        return Epoch(number, step, loss / images, validation_loss, seconds, images / seconds)
+
+    def _note_epoch(self) -> None:
+        self.model.settings.epoch = self.model.step // self._batches.steps
+
+    def _save(self) -> None:
+        if self.checkpoint is not None:
+            self._note_epoch()  # an interrupt may have come between a step and its note
+            self.model.save(self.checkpoint, training=True)
+
+    def _save_early(self, progress: _Progress, saved: int, interrupted: bool) -> None:
+        if self.model._handle is None:  # the loop is gone, and so is what it trained
+            return
+        step, words = self.model.step, "not saved, for there is no checkpoint"
+        if self.checkpoint is not None:
+            if step != saved:
+                self._save()
+            words = f"{self.checkpoint} has it all; load that to go on"
+        if interrupted:
+            progress.say(f"interrupted after step {step} of {progress.last}: {words}")
