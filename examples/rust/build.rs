@@ -82,7 +82,7 @@ fn ask() -> Result<Vec<String>, String> {
     let needed = format!("{major}.{minor}.{patch}");
     let version = pkg_config(&["--modversion", "libcae"])?.map_err(|words| {
         format!(
-            "pkg-config knows no libcae. Install its development files (Debian: apt-get install \
+            "pkg-config finds no libcae to use. Install its development files (Debian: apt-get install \
              libcae-dev), or add the folder of libcae.pc to PKG_CONFIG_PATH. {OTHERWISE}\n{words}"
         )
     })?;

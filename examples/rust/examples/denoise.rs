@@ -64,10 +64,10 @@ fn serve(model: &Model) -> cae::Result<()> {
     cae::add_noise(&mut noisy, SIGMA, 99)?;
     let mut restored = vec![0.0; clean.len()];
     thread::scope(|scope| {
-        let images = noisy.chunks(SIDE * SIDE).zip(restored.chunks_mut(SIDE * SIDE));
-        let threads: Vec<_> = images
-            .map(|(from, to)| scope.spawn(move || model.denoise_into(from, SIZE, SIGMA, to)))
-            .collect();
+        let mut threads = Vec::new();
+        for (from, to) in noisy.chunks(SIDE * SIDE).zip(restored.chunks_mut(SIDE * SIDE)) {
+            threads.push(scope.spawn(move || model.denoise_into(from, SIZE, SIGMA, to)));
+        }
         threads.into_iter().try_for_each(|thread| thread.join().expect("no thread panics"))
     })?;
     println!(

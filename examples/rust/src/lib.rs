@@ -1,4 +1,7 @@
 //! Train and run small autoencoders on images: libcae from Rust.
+//
+// SPDX-License-Identifier: BSD-2-Clause
+//
 //!
 //! ```
 //! use cae::{Keep, Model};
@@ -49,8 +52,6 @@
 //! A library that is older than the crate needs is refused three times over: by the build; by the
 //! dynamic linker, if the program uses a function that it lacks; and by an error of kind
 //! [`Kind::OldLibrary`] from whatever would be the first use of a model.
-//
-// SPDX-License-Identifier: BSD-2-Clause
 
 #![warn(missing_docs)]
 

@@ -108,19 +108,17 @@ fn weights_go_in_and_out() {
 
 /// The eight bytes of the length, the header, the data: safetensors at its plainest.
 fn plain_weights(model: &Model, count: usize) -> Vec<u8> {
-    let (mut header, mut data) = (String::new(), Vec::new());
+    let (mut entries, mut data) = (Vec::new(), Vec::new());
     for index in 0..count {
         let info = model.tensor_info(index).unwrap();
         let begin = data.len();
         data.extend(model.tensor(index).unwrap().iter().flat_map(|value| value.to_le_bytes()));
-        let span = [begin, data.len()];
-        let comma = if index > 0 { "," } else { "" };
-        header += &format!(
-            "{comma}\"{}\":{{\"dtype\":\"F32\",\"shape\":{:?},\"data_offsets\":{span:?}}}",
-            info.name, info.shape
-        );
+        let (name, shape, span) = (info.name, info.shape, [begin, data.len()]);
+        entries.push(format!(
+            r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":{span:?}}}"#
+        ));
     }
-    header = format!("{{{header}}}");
+    let header = format!("{{{}}}", entries.join(","));
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend(header.bytes());
     file.extend(data);
