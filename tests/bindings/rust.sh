@@ -56,7 +56,7 @@ run_cargo()
     target=$1
     shift
     (cd "$crate" && PATH="$(dirname "$cargo"):$PATH" LD_LIBRARY_PATH=$libdir \
-        CARGO_TARGET_DIR="$work/$target" "$cargo" "$@" --offline)
+        CARGO_TARGET_DIR="$work/$target" "$cargo" "$@" --offline </dev/null)
 }
 
 whole() # TARGET
