@@ -1,16 +1,18 @@
 /*
- * embed.cpp - libcae inside a C++ program: a model is owned by a unique_ptr, an error becomes an
- * exception. Trains a small network on images that it draws itself, saves and loads it, cleans a
- * noisy image, compresses and restores pixels.
+ * embed.cpp - libcae inside a C++ program: a class owns a model, an error becomes an exception.
+ * Trains a small network on images that it draws itself, saves and loads it, cleans a noisy image,
+ * compresses and restores pixels.
  *
  *     c++ -std=c++11 -o embed embed.cpp $(pkg-config --cflags --libs libcae) && ./embed
  *
- * Writes embed.safetensors into the current folder.
+ * Writes embed.safetensors into the current folder. CMakeLists.txt beside it does the same with
+ * CMake.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <cae/cae.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -18,41 +20,93 @@
 #include <string>
 #include <vector>
 
+namespace cae
+{
+
+/* status() is for the program to decide by, what() for people. */
+class Error : public std::runtime_error
+{
+  public:
+    explicit Error(int status)
+        : std::runtime_error(std::string(cae_strerror(status)) + ": " + cae_last_error()),
+          status_(status)
+    {
+    }
+
+    int status() const noexcept
+    {
+        return status_;
+    }
+
+  private:
+    int status_;
+};
+
+/* The message is this thread's, so it is fetched at once. */
+inline void check(int status)
+{
+    if (status != CAE_OK)
+        throw Error(status);
+}
+
+/*
+ * Owns a model: it can be moved, not copied (cae_model_copy may fail). It goes where C takes a
+ * model, so no function needs a second form; and, which a bare unique_ptr would not do, a const
+ * Model goes only where C takes a const one. What threads share as `const Model &` they cannot
+ * train: the compiler says so.
+ */
+class Model
+{
+  public:
+    explicit Model(const std::string &architecture, std::uint64_t seed = 1)
+    {
+        cae_model *made = nullptr;
+        check(cae_model_new(&made, architecture.c_str(), seed));
+        model_.reset(made);
+    }
+
+    static Model load(const std::string &path)
+    {
+        cae_model *made = nullptr;
+        check(cae_model_load(&made, path.c_str()));
+        return Model(made);
+    }
+
+    operator cae_model *() noexcept
+    {
+        return model_.get();
+    }
+
+    operator const cae_model *() const noexcept
+    {
+        return model_.get();
+    }
+
+  private:
+    struct Free {
+        void operator()(cae_model *model) const noexcept
+        {
+            cae_model_free(model);
+        }
+    };
+
+    explicit Model(cae_model *made) noexcept : model_(made)
+    {
+    }
+
+    std::unique_ptr<cae_model, Free> model_;
+};
+
+} // namespace cae
+
 namespace
 {
 
-struct FreeModel {
-    void operator()(cae_model *model) const
-    {
-        cae_model_free(model);
-    }
-};
-using Model = std::unique_ptr<cae_model, FreeModel>;
+using cae::check;
 using Image = std::vector<float>;
 
 const std::size_t side = 32;
 const float sigma = 25.0f / 255.0f; // the noise, on the scale [0,1]
-
-/* The message is this thread's, so it is fetched at once. */
-void check(int status)
-{
-    if (status != CAE_OK)
-        throw std::runtime_error(std::string(cae_strerror(status)) + ": " + cae_last_error());
-}
-
-Model new_model(const char *architecture, std::uint64_t seed)
-{
-    cae_model *model = nullptr;
-    check(cae_model_new(&model, architecture, seed));
-    return Model(model);
-}
-
-Model load_model(const std::string &path)
-{
-    cae_model *model = nullptr;
-    check(cae_model_load(&model, path.c_str()));
-    return Model(model);
-}
 
 /* A bright square on a dark ramp, `count` of them one after another. */
 Image draw(std::size_t count, std::size_t first)
@@ -76,7 +130,7 @@ double mean_squared_error(const Image &a, const Image &b)
     return sum / static_cast<double>(a.size());
 }
 
-void train(cae_model *model, std::size_t steps)
+void train(cae::Model &model, std::size_t steps)
 {
     const std::size_t batch = 16;
     float loss = 0;
@@ -91,7 +145,7 @@ void train(cae_model *model, std::size_t steps)
     }
 }
 
-void denoise(const cae_model *model)
+void denoise(const cae::Model &model)
 {
     const Image clean = draw(1, 123456);
     Image noisy = clean, restored(clean.size());
@@ -101,7 +155,7 @@ void denoise(const cae_model *model)
                 mean_squared_error(noisy, clean), mean_squared_error(restored, clean));
 }
 
-void compress(const cae_model *model)
+void compress(const cae::Model &model)
 {
     const std::size_t height = 45, width = 31; // any size will do
     std::vector<std::uint8_t> pixels(height * width);
@@ -133,15 +187,15 @@ void run()
                                      "conv 1 kernel 3 pad 1 sigmoid\n";
     const std::string path = "embed.safetensors";
 
-    const Model trained = new_model(architecture, 1);
-    check(cae_model_set(trained.get(), "threads", 0)); // all processors
-    train(trained.get(), 300);
-    check(cae_model_save(trained.get(), path.c_str(), 0));
+    cae::Model trained(architecture);
+    check(cae_model_set(trained, "threads", 0)); // all processors
+    train(trained, 300);
+    check(cae_model_save(trained, path.c_str(), 0));
 
-    const Model model = load_model(path);
+    const cae::Model model = cae::Model::load(path);
     std::printf("saved and loaded %s\n", path.c_str());
-    denoise(model.get());
-    compress(model.get());
+    denoise(model);
+    compress(model);
 }
 
 } // namespace

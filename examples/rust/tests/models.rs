@@ -1,0 +1,139 @@
+//! Models as values: what is saved comes back, copies are apart, settings and weights are as C says.
+//
+// SPDX-License-Identifier: BSD-2-Clause
+
+mod common;
+
+use cae::{Keep, Kind, Model};
+use common::*;
+use std::fs;
+
+#[test]
+fn the_library_tells_its_version_presets_and_settings() {
+    assert_eq!(cae::version().split('.').count(), 3);
+    let presets = cae::presets();
+    assert!(presets.len() >= 5 && presets.iter().any(|preset| preset.name == "cae-denoise"));
+    for preset in presets {
+        let model = Model::new(preset.name, 1).unwrap();
+        assert_eq!(Model::new(preset.text, 1).unwrap().architecture(), model.architecture());
+    }
+    let model = Model::new(NET, 1).unwrap();
+    for setting in cae::settings() {
+        assert_eq!(model.get(setting.key), Ok(setting.initial), "{}", setting.key);
+        assert!(setting.min <= setting.initial && setting.initial <= setting.max);
+    }
+}
+
+#[test]
+fn a_model_tells_what_it_is() {
+    let model = Model::new(NET, 1).unwrap();
+    assert_eq!(model.shape(), [2, 16, 16]);
+    assert_eq!(model.code_shape([16, 16]), Ok([3, 8, 8]));
+    assert_eq!(model.code_shape([5, 33]), Ok([3, 3, 17]));
+    assert_eq!(model.parameters(), 3 * 2 * 9 + 3 + 3 * 2 * 4 + 2);
+    assert_eq!((model.step(), trained(3).step()), (0, 3));
+    assert!(["c", "sse2", "avx2", "fma"].contains(&model.kernels()));
+    assert_eq!(model.architecture(), NET);
+    assert_eq!(format!("{model:?}"), "Model { shape: [2, 16, 16], parameters: 83, step: 0 }");
+}
+
+#[test]
+fn a_file_and_bytes_are_the_same_and_keep_what_they_should() {
+    let (model, path) = (trained(5), scratch("kept.safetensors"));
+    for keep in [Keep::Weights, Keep::Training] {
+        model.save(&path, keep).unwrap();
+        let bytes = model.to_bytes(keep).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        for loaded in [Model::load(&path).unwrap(), Model::from_bytes(&bytes).unwrap()] {
+            let steps = if keep == Keep::Training { 5 } else { 0 };
+            assert_eq!(loaded.step(), steps);
+            assert_eq!(loaded.to_bytes(keep).unwrap(), bytes);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_need_not_be_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let name = OsStr::from_bytes(b"caf\xe9 \xff.safetensors");
+    let path = scratch("x").with_file_name(name);
+    trained(1).save(&path, Keep::Weights).unwrap();
+    assert_eq!(Model::load(&path).unwrap().architecture(), NET);
+    let folder = fs::read_dir(path.parent().unwrap()).unwrap();
+    assert!(folder.into_iter().any(|entry| entry.unwrap().file_name() == name));
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_copy_goes_its_own_way() {
+    let model = trained(2);
+    let before = model.to_bytes(Keep::Training).unwrap();
+    let mut copy = model.copy(Keep::Training).unwrap();
+    assert_eq!(copy.to_bytes(Keep::Training).unwrap(), before);
+    let images = draw(1, 9, SIZE);
+    copy.train_step(&images, &images, SIZE).unwrap();
+    assert_eq!((copy.step(), model.step()), (3, 2));
+    assert_eq!(model.to_bytes(Keep::Training).unwrap(), before);
+    assert_eq!(model.copy(Keep::Weights).unwrap().step(), 0);
+    drop(model);
+    assert!(copy.evaluate(&images, &images, SIZE).is_ok());
+}
+
+#[test]
+fn weights_go_in_and_out() {
+    let (mut model, other) = (Model::new(NET, 1).unwrap(), Model::new(NET, 2).unwrap());
+    let expected: [(&str, &[usize]); 4] = [
+        ("0.bias", &[3]),
+        ("0.weight", &[3, 2, 3, 3]),
+        ("3.bias", &[2]),
+        ("3.weight", &[3, 2, 2, 2]),
+    ];
+    assert_eq!(model.tensor_count(), expected.len());
+    for (index, (name, shape)) in expected.into_iter().enumerate() {
+        let info = model.tensor_info(index).unwrap();
+        assert_eq!((info.name, &info.shape[..]), (name, shape));
+        assert_eq!(info.values(), shape.iter().product::<usize>());
+        let values = other.tensor(index).unwrap();
+        assert_ne!(model.tensor(index).unwrap(), values);
+        model.set_tensor(index, &values).unwrap();
+        assert_eq!(model.tensor(index).unwrap(), values);
+    }
+    let images = draw(1, 0, SIZE);
+    assert_eq!(model.denoise(&images, SIZE, 0.0), other.denoise(&images, SIZE, 0.0));
+    assert_eq!(model.tensor(4).unwrap_err().kind(), Kind::Argument);
+    assert_eq!(model.tensor(usize::MAX).unwrap_err().kind(), Kind::Argument);
+}
+
+/// The eight bytes of the length, the header, the data: safetensors at its plainest.
+fn plain_weights(model: &Model, count: usize) -> Vec<u8> {
+    let (mut entries, mut data) = (Vec::new(), Vec::new());
+    for index in 0..count {
+        let info = model.tensor_info(index).unwrap();
+        let begin = data.len();
+        data.extend(model.tensor(index).unwrap().iter().flat_map(|value| value.to_le_bytes()));
+        let (name, shape, span) = (info.name, info.shape, [begin, data.len()]);
+        entries.push(format!(
+            r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":{span:?}}}"#
+        ));
+    }
+    let header = format!("{{{}}}", entries.join(","));
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.bytes());
+    file.extend(data);
+    file
+}
+
+#[test]
+fn weights_come_from_a_plain_file() {
+    let (from, path) = (Model::new(NET, 3).unwrap(), scratch("plain.safetensors"));
+    let mut model = trained(2);
+    fs::write(&path, plain_weights(&from, 4)).unwrap();
+    model.load_weights(&path).unwrap();
+    assert_eq!((model.step(), model.tensor(1)), (0, from.tensor(1)));
+    fs::write(&path, plain_weights(&from, 3)).unwrap();
+    let error = model.load_weights(&path).unwrap_err();
+    assert_eq!((error.kind(), error.status()), (Kind::Model, -6));
+    assert!(error.message().contains("3.weight"), "{error}");
+}

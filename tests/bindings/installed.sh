@@ -1,0 +1,63 @@
+# A finished build, installed into a temporary folder where pkg-config finds it: what the tests of
+# this folder start from. They read this file with `.`, after setting `build` and `root`, and then
+# call install_build. CC, CXX and PKG_CONFIG are honoured. Sets `work`, which goes with the test.
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh disable=SC2154,SC2034
+
+CC=${CC:-cc} CXX=${CXX:-c++} PKG_CONFIG=${PKG_CONFIG:-pkg-config}
+unset PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_LIBDIR
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail()
+{
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+skip() # WHAT PACKAGE...: what is left out, for lack of what
+{
+    what=$1
+    shift
+    echo "SKIP: $what (Debian: apt-get install $*)"
+    exit 77
+}
+
+# install_build FOLDER: sets libdir and PKG_CONFIG_PATH. libcae.pc is made to say what it would say
+# had the build been configured for that folder: there it is then, with no variable for a sysroot.
+install_build()
+{
+    command -v "$PKG_CONFIG" >/dev/null || skip "$PKG_CONFIG is missing" pkg-config
+    meson install -C "$build" --no-rebuild --quiet --destdir "$1"
+    pc=$(find "$1" -name libcae.pc)
+    [ -f "$pc" ] || fail "libcae.pc was not installed once: '$pc'"
+    # For the shell of sed, then for pkg-config, which splits its words as a shell does.
+    place=$(printf '%s\n' "$1" | sed 's/[&|\\]/\\&/g; s/ /\\\\ /g')
+    sed "s|^\([a-z]*\)=/|\1=$place/|" "$pc" >"$pc.new"
+    mv "$pc.new" "$pc"
+    libdir=$(dirname "$(dirname "$pc")")
+    PKG_CONFIG_PATH=$(dirname "$pc")
+    export PKG_CONFIG_PATH
+    echo "cflags: $($PKG_CONFIG --cflags libcae); libs: $($PKG_CONFIG --libs libcae)"
+}
+
+# use PROGRAM LABEL MODEL: runs one of the examples in an empty folder and checks what it says, and
+# that it leaves the file MODEL alone behind.
+use()
+{
+    mkdir "$work/run-$2"
+    (cd "$work/run-$2" && LD_LIBRARY_PATH=$libdir "$1") >"$work/$2.out" || fail "$2 does not run"
+    sed 's/^/    /' "$work/$2.out"
+    [ "$(ls "$work/run-$2")" = "$3" ] || fail "$2 left other files than it says"
+    awk '/^mean squared error/ { found = 1; good = $7 + 0 < $5 + 0 } END { exit !(found && good) }' \
+        "$work/$2.out" || fail "$2 does not remove noise"
+    grep -q '^compressed ' "$work/$2.out" || fail "$2 does not compress"
+    echo "ok: $2"
+}
+
+# needs_library PROGRAM yes|no: that the program is linked as was meant.
+needs_library()
+{
+    if readelf -d "$1" | grep -q 'NEEDED.*\[libcae\.so\.0\]'; then found=yes; else found=no; fi
+    [ $found = "$2" ] || fail "$1: libcae.so.0 needed: $found, expected: $2"
+}

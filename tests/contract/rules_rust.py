@@ -1,0 +1,109 @@
+"""The Rust crate in examples/rust declares what cae/cae.h declares: the same functions with the same
+parameters, the same numbers, and it is of the same release.
+
+SPDX-License-Identifier: BSD-2-Clause
+"""
+import re
+
+from rules import Rule, run
+from rules_sources import declarations, read
+
+RUST_TYPES = {'int': 'c_int', 'size_t': 'usize', 'uint8_t': 'u8', 'uint32_t': 'u32',
+              'uint64_t': 'u64', 'float': 'f32', 'double': 'f64', 'char': 'c_char',
+              'void': 'c_void', 'cae_model': 'cae_model'}
+
+
+def rust_type(text):
+    """`const char *` is `*const c_char`; an array is a pointer, as C has it."""
+    constant, base, stars = re.fullmatch(r'(const )?(\w+) ?(\**)', text.strip()).groups()
+    result = RUST_TYPES[base]
+    for depth in range(len(stars)):
+        result = f'*{"const" if constant and depth == 0 else "mut"} {result}'
+    return result
+
+
+def parameter(text):
+    """'m: *const cae_model' from 'const cae_model *m'."""
+    kind, name, array = re.fullmatch(r'(.*?)(\w+)(\[\d+\])?', text.strip()).groups()
+    return f'{name}: {rust_type(kind + ("*" if array else ""))}'
+
+
+def c_functions(header):
+    """{name: signature in Rust} of the header."""
+    found = {}
+    for declaration in declarations(header):
+        result, name, inside = re.fullmatch(r'(.*?)(\w+)\((.*)\);', declaration).groups()
+        result = '' if result.strip() == 'void' else f' -> {rust_type(result)}'
+        inside = '' if inside == 'void' else ', '.join(map(parameter, inside.split(',')))
+        found[name] = f'({inside}){result}'
+    return found
+
+
+def rust_functions(text):
+    found = {}
+    for name, inside, result in re.findall(r'pub fn (\w+)\(([^)]*)\)\s*([^;]*);', text):
+        inside = ', '.join(' '.join(part.split()) for part in inside.split(',') if part.strip())
+        found[name] = f'({inside}) {result}'.strip()
+    return found
+
+
+def c_numbers(header):
+    return {name: int(value.strip('()u')) for name, value in
+            re.findall(r'^#define (CAE_[A-Z_]+) +(\S+)', header, re.M) if name != 'CAE_API'}
+
+
+def rust_numbers(text):
+    return {name: int(value) for name, value in
+            re.findall(r'^pub const (\w+): \w+ = (-?\d+);', text, re.M)}
+
+
+def check_declarations(texts):
+    found = []
+    for wanted, given in ((c_functions(texts[0]), rust_functions(texts[1])),
+                          (c_numbers(texts[0]), rust_numbers(texts[1]))):
+        found += [f'{name} is in the header alone' for name in wanted.keys() - given.keys()]
+        found += [f'{name} is in sys.rs alone' for name in given.keys() - wanted.keys()]
+        found += [f'{name} is {given[name]} in sys.rs, not {wanted[name]}'
+                  for name in sorted(wanted.keys() & given.keys()) if wanted[name] != given[name]]
+    return sorted(found)
+
+
+def check_release(texts):
+    """Manifest and lock name the header's release; the oldest that will do is not newer."""
+    numbers = c_numbers(texts[0])
+    release = [numbers[f'CAE_VERSION_{part}'] for part in ('MAJOR', 'MINOR', 'PATCH')]
+    found = [f'{name} is not of version {".".join(map(str, release))}'
+             for name, text in zip(('Cargo.toml', 'Cargo.lock'), texts[1:3])
+             if f'name = "cae"\nversion = "{".".join(map(str, release))}"' not in text]
+    oldest = re.search(r'OLDEST: \[u32; 3\] = \[([\d, ]+)\]', texts[3]).group(1)
+    if [int(number) for number in oldest.split(',')] > release:
+        found.append(f'oldest.rs: {oldest} is newer than the header')
+    return found
+
+
+C = ('#define CAE_E_IO (-3)\nCAE_API int cae_one(const cae_model *m, size_t shape[3],\n'
+     '                    const char **name);\n')
+RS = ('pub const CAE_E_IO: c_int = -3;\npub fn cae_one(\n    m: *const cae_model,\n'
+      '    shape: *mut usize,\n    name: *mut *const c_char,\n) -> c_int;\n')
+BAD_DECLARATIONS = [[C, ''], ['', RS]] + [[C, RS.replace(old, new)] for old, new in [
+    ('-3', '-4'), ('*const cae', '*mut cae'), ('usize', 'u32'), ('*mut *const', '*const *mut'),
+    ('-> c_int', '-> u32'), ('    shape: *mut usize,\n', ''), ('m:', 'n:'), ('cae_one', 'cae_two')]]
+assert not check_declarations([C, RS])
+
+VERSION = '#define CAE_VERSION_MAJOR 0\n#define CAE_VERSION_MINOR 1\n#define CAE_VERSION_PATCH 2\n'
+CRATE = 'name = "cae"\nversion = "0.1.2"'
+OLDEST = 'OLDEST: [u32; 3] = [0, 1, 0]'
+BAD_RELEASES = [[VERSION, CRATE[:-2], CRATE, OLDEST], [VERSION, CRATE, CRATE[:-2], OLDEST],
+                [VERSION, CRATE, CRATE, OLDEST.replace('1', '2')]]
+assert not check_release([VERSION, CRATE, CRATE, OLDEST])
+
+HEADER, FOLDER = 'include/cae/cae.h', 'examples/rust'
+RULES = {
+    'rust-declarations': Rule(lambda a: read(a, HEADER, f'{FOLDER}/src/sys.rs'),
+                              check_declarations, BAD_DECLARATIONS),
+    'rust-release': Rule(lambda a: read(a, HEADER, *(f'{FOLDER}/{name}' for name in (
+        'Cargo.toml', 'Cargo.lock', 'src/oldest.rs'))), check_release, BAD_RELEASES),
+}
+
+if __name__ == '__main__':
+    run(RULES)
