@@ -1,0 +1,247 @@
+/*
+ * One model on all ranks: see state.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message.h"
+#include "model.h"
+#include "random.h"
+
+/* ---- The start ------------------------------------------------------------------------------- */
+
+/* On rank 0 alone. */
+static int make_or_load(struct state *s, const struct origin *origin)
+{
+    if (model_make(&s->model, origin->name, origin->seed) != DONE ||
+        model_shape(s->model, origin->name, s->shape) != DONE) {
+        return FAILED;
+    }
+    return origin->resume ? model_resume(&s->model, origin->out, origin->name) : DONE;
+}
+
+/* The whole state as the bytes of a file, which the caller frees. */
+static int to_bytes(const cae_model *model, uint8_t **bytes, size_t *size)
+{
+    int status = cae_model_save_memory(model, NULL, 0, size, CAE_SAVE_TRAINING);
+    *bytes = status == CAE_OK ? malloc(*size) : NULL;
+    if (status == CAE_OK && *bytes == NULL) {
+        return fail("the model: out of memory for %zu bytes", *size);
+    }
+    if (status == CAE_OK) {
+        status = cae_model_save_memory(model, *bytes, *size, size, CAE_SAVE_TRAINING);
+    }
+    return status == CAE_OK ? DONE : fail("the model: %s", cae_last_error());
+}
+
+/* Rank 0's model to all: a checkpoint need not be readable, nor an architecture text, on others. */
+static int hand_out(struct state *s)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    int result = s->ranks.rank == 0 ? to_bytes(s->model, &bytes, &size) : DONE;
+    ranks_copy(&size, sizeof size);
+    if (s->ranks.rank != 0 && (bytes = malloc(size)) == NULL) {
+        result = fail("the model: out of memory for %zu bytes", size);
+    }
+    result = ranks_agree(result);
+    if (result == DONE) {
+        ranks_copy(bytes, size);
+        if (s->ranks.rank != 0 && cae_model_load_memory(&s->model, bytes, size) != CAE_OK) {
+            result = fail("rank 0's model: %s", cae_last_error());
+        }
+    }
+    free(bytes);
+    return ranks_agree(result);
+}
+
+int state_start(struct state *s, const struct ranks *ranks, const struct origin *origin)
+{
+    s->ranks = *ranks;
+    if (ranks_agree(ranks->rank == 0 ? make_or_load(s, origin) : DONE) != DONE ||
+        hand_out(s) != DONE) {
+        return FAILED;
+    }
+    ranks_copy(s->shape, sizeof s->shape);
+    s->samples = model_is_sampled(s->model);
+    s->len = (size_t)model_get(s->model, "parameters");
+    s->gradient = calloc(s->len, sizeof *s->gradient);
+    return ranks_agree(s->gradient != NULL ? DONE : fail("the gradient: out of memory"));
+}
+
+void state_free(struct state *s)
+{
+    cae_model_free(s->model);
+    free(s->gradient);
+    *s = (struct state){0};
+}
+
+/* Hosts with processors of different kinds would round differently, not in the gradient, where it
+ * would not matter, but in the update. */
+static int check_kernels(const struct state *s)
+{
+    char words[64];
+    snprintf(words, sizeof words, "libcae %s, kernels %s", cae_version_string(),
+             cae_model_kernels(s->model));
+    char first[sizeof words];
+    memcpy(first, words, sizeof words);
+    ranks_copy(first, sizeof first);
+    return strcmp(first, words) == 0
+               ? DONE
+               : fail("this is %s, rank 0 has %s: their last bits may differ; --reproducible makes "
+                      "processors of all kinds compute alike",
+                      words, first);
+}
+
+int state_set(struct state *s, double learning_rate, size_t threads, bool reproducible)
+{
+    int result = DONE;
+    if (model_set(s->model, "learning_rate", learning_rate) != DONE ||
+        model_set(s->model, "threads", (double)threads) != DONE ||
+        model_set(s->model, "reproducible", reproducible) != DONE) {
+        result = FAILED;
+    }
+    const int same = check_kernels(s);
+    return ranks_agree(result == DONE ? same : result);
+}
+
+/* ---- A step ---------------------------------------------------------------------------------- */
+
+static int copy_weights(cae_model *to, const cae_model *from, float *scratch)
+{
+    int status = CAE_OK;
+    for (size_t i = 0; status == CAE_OK && i < cae_tensor_count(from); i++) {
+        size_t shape[4];
+        status = cae_tensor_info(from, i, NULL, shape, NULL);
+        const size_t len = shape[0] * shape[1] * shape[2] * shape[3];
+        if (status == CAE_OK) {
+            status = cae_tensor_get(from, i, scratch, len);
+        }
+        if (status == CAE_OK) {
+            status = cae_tensor_set(to, i, scratch, len);
+        }
+    }
+    return status;
+}
+
+/*
+ * A sampled code is drawn by the model's seed, its step and the image's place in the call, so ranks
+ * with one seed would draw the same numbers for different images. A rank other than 0 therefore
+ * draws with a model that lives for one step: a seed for each rank and step, the weights of all. A
+ * lasting model with a seed of its own would do until a restart, which loads rank 0's seed.
+ */
+static int make_sampler(const struct state *s, uint64_t seed, cae_model **sampler)
+{
+    int status = cae_model_new(sampler, cae_model_architecture(s->model), seed);
+    for (size_t i = 0; status == CAE_OK; i++) {
+        const char *key = NULL;
+        double value = 0;
+        if (cae_setting_info(i, &key, NULL, NULL, NULL) != CAE_OK) {
+            break;
+        }
+        status = cae_model_get(s->model, key, &value);
+        if (status == CAE_OK) {
+            status = cae_model_set(*sampler, key, value);
+        }
+    }
+    return status == CAE_OK ? copy_weights(*sampler, s->model, s->gradient) : status;
+}
+
+static int gradient_of(struct state *s, cae_model *model, const struct share *share, float *loss)
+{
+    const struct train_data *d = &share->data;
+    const int status =
+        cae_train_gradient(model, d->input, d->target, share->count, d->height, d->width, loss);
+    return status == CAE_OK ? cae_gradient_get(model, s->gradient, s->len) : status;
+}
+
+/* Puts this rank's mean over its `count` images to the weight that it has among all `total`. */
+static void weigh(struct state *s, const struct share *share)
+{
+    const float weight = (float)((double)share->count / (double)share->total);
+    for (size_t i = 0; i < s->len; i++) {
+        s->gradient[i] *= weight;
+    }
+}
+
+int state_gradient(struct state *s, const struct share *share, uint64_t step, double *loss)
+{
+    *loss = 0;
+    if (share->count == 0) { /* more ranks than images in this batch: nothing to add */
+        memset(s->gradient, 0, s->len * sizeof *s->gradient);
+        return DONE;
+    }
+    cae_model *sampler = NULL;
+    int status = CAE_OK;
+    float mean = 0;
+    if (s->samples && s->ranks.rank != 0) {
+        status = make_sampler(s, random_bits(share->data.seed, RANDOM_RANK, s->ranks.rank, step),
+                              &sampler);
+    }
+    if (status == CAE_OK) {
+        status = gradient_of(s, sampler != NULL ? sampler : s->model, share, &mean);
+    }
+    cae_model_free(sampler);
+    if (status != CAE_OK) {
+        return fail("step %llu: %s%s", (unsigned long long)step + 1, cae_last_error(),
+                    status == CAE_E_NONFINITE ? ": the training diverged; a smaller --lr may help"
+                                              : "");
+    }
+    weigh(s, share);
+    *loss = (double)mean * (double)share->count / (double)share->total;
+    return DONE;
+}
+
+int state_gather_ranges(struct state *s, const struct share *share)
+{
+    float *input = NULL;
+    if (s->ranks.count == 1) {
+        return DONE; /* its own gradient was that of the whole batch */
+    }
+    int result = share_gather(share, &input);
+    /* Ranges are gathered with a gradient, which s->gradient will replace; so any target will do. */
+    if (result == DONE &&
+        cae_train_gradient(s->model, input, input, share->total, share->data.height,
+                           share->data.width, NULL) != CAE_OK) {
+        result = fail("the codec's ranges: %s", cae_last_error());
+    }
+    free(input);
+    return ranks_agree(result);
+}
+
+int state_apply(struct state *s, uint64_t step)
+{
+    int status = cae_gradient_set(s->model, s->gradient, s->len);
+    if (status == CAE_OK) {
+        status = cae_train_apply(s->model);
+    }
+    /* All ranks look at the same numbers and refuse them alike: one voice is enough. */
+    if (status == CAE_E_NONFINITE && s->ranks.rank == 0) {
+        fail("step %llu: the training diverged (%s); a smaller --lr may help",
+             (unsigned long long)step + 1, cae_last_error());
+    } else if (status != CAE_OK && status != CAE_E_NONFINITE) {
+        fail("step %llu: %s", (unsigned long long)step + 1, cae_last_error());
+    }
+    return ranks_agree(status == CAE_OK ? DONE : FAILED);
+}
+
+/* ---- Checks ---------------------------------------------------------------------------------- */
+
+int state_check_same(const struct state *s)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    int result = ranks_agree(to_bytes(s->model, &bytes, &size));
+    if (result == DONE && !ranks_same(random_from_bytes((const char *)bytes, size))) {
+        result = fail("step %.0f: the weights here are not those of rank 0: a fault of memory, "
+                      "processor or network; nothing is saved",
+                      model_get(s->model, "step"));
+    }
+    free(bytes);
+    return ranks_agree(result);
+}
