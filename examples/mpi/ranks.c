@@ -49,6 +49,41 @@ void ranks_copy(void *data, size_t size)
     }
 }
 
+/* Each rank adds up a slice; the last one may reach beyond the end. */
+static size_t slice_len(const struct ranks *ranks, size_t len)
+{
+    return (len - 1) / ranks->count + 1;
+}
+
+size_t ranks_room(const struct ranks *ranks, size_t len)
+{
+    return slice_len(ranks, len) * ranks->count;
+}
+
+/* Neighbours first, then pairs of neighbours: what is over joins in later. */
+static void add_slices(float *slices, size_t len, size_t count)
+{
+    for (size_t step = 1; step < count; step *= 2) {
+        for (size_t i = 0; i + step < count; i += 2 * step) {
+            float *to = slices + i * len;
+            const float *from = slices + (i + step) * len;
+            for (size_t k = 0; k < len; k++) {
+                to[k] += from[k];
+            }
+        }
+    }
+}
+
+void ranks_sum(const struct ranks *ranks, float *values, size_t len, float *scratch)
+{
+    const int slice = (int)slice_len(ranks, len); /* a model has at most 2^28 parameters */
+    if (ranks->count > 1) {
+        MPI_Alltoall(values, slice, MPI_FLOAT, scratch, slice, MPI_FLOAT, MPI_COMM_WORLD);
+        add_slices(scratch, (size_t)slice, ranks->count);
+        MPI_Allgather(scratch, slice, MPI_FLOAT, values, slice, MPI_FLOAT, MPI_COMM_WORLD);
+    }
+}
+
 bool ranks_same(uint64_t value)
 {
     uint64_t first = value;

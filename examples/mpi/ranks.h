@@ -31,6 +31,30 @@ int ranks_agree(int result);
 /* Rank 0's `size` bytes at `data`, on all ranks. */
 void ranks_copy(void *data, size_t size);
 
+/*
+ * Adds up `len` floats over all ranks, in place. The order is that of a tree, ((0 + 1) + (2 + 3)) +
+ * ..., and each sum is made on one rank and copied to the others, so that all have the same bits,
+ * whatever the network. Each rank sends as many bytes as in a ring's allreduce: twice
+ * (count - 1) / count of them. `values` and `scratch` both have room for ranks_room() floats.
+ *
+ * MPI_Allreduce leaves the order to MPI, which picks it by the number of ranks and the size. Then
+ * sums differ in the last bit, of which training makes much: docs/mpi.md shows it.
+ */
+void ranks_sum(const struct ranks *ranks, float *values, size_t len, float *scratch);
+size_t ranks_room(const struct ranks *ranks, size_t len);
+
+/*
+ * Adds up `len` floats over all ranks, in place. The order is that of a tree, ((0 + 1) + (2 + 3)) +
+ * ..., and each sum is made on one rank and copied to the others, so that all have the same bits,
+ * whatever the network. Each rank sends as many bytes as in a ring's allreduce: twice
+ * (count - 1) / count of them. `values` and `scratch` both have room for ranks_room() floats.
+ *
+ * MPI_Allreduce leaves the order to MPI, which picks it by the number of ranks and the size. Then
+ * sums differ in the last bit, of which training makes much: docs/mpi.md shows it.
+ */
+void ranks_sum(const struct ranks *ranks, float *values, size_t len, float *scratch);
+size_t ranks_room(const struct ranks *ranks, size_t len);
+
 /* Whether this rank's value is that of rank 0. */
 bool ranks_same(uint64_t value);
 

@@ -1,7 +1,8 @@
 /*
- * The dealing of files and batches to ranks: see share.h. Of a rank's files, row k (its files among
- * the numbers k * batch to (k + 1) * batch - 1) holds one for each of its places, in their order;
- * the last row may be short. So file k * places + q is that of row k and of the rank's place q.
+ * The dealing of files and batches to ranks: see share.h. A rank's places have numbers of their own,
+ * q, in their order. Of its files, row k (its files among the numbers k * batch to (k + 1) * batch
+ * - 1) holds one for each of its places, in their order; the last row may be short. So file
+ * k * places + q is that of row k and place q.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -16,10 +17,43 @@
 #include "message.h"
 #include "random.h"
 
+/* ---- Places ---------------------------------------------------------------------------------- */
+
+size_t share_default_parts(size_t ranks, size_t batch)
+{
+    size_t parts = ranks;
+    while (parts < 4 && 2 * parts <= batch) {
+        parts *= 2;
+    }
+    return parts;
+}
+
+/* The place in the batch that is number q among this rank's. */
+static size_t place_of(const struct share *s, size_t q)
+{
+    return q / s->own_parts * s->parts + s->first_part + q % s->own_parts;
+}
+
 /* How many of the first `total` places of a batch are rank `rank`'s. */
 static size_t places_of(const struct share *s, size_t rank, size_t total)
 {
-    return rank < total ? (total - rank - 1) / s->ranks.count + 1 : 0;
+    const size_t first = rank * s->own_parts, rest = total % s->parts;
+    const size_t more = rest < first ? 0 : rest - first;
+    return total / s->parts * s->own_parts + (more < s->own_parts ? more : s->own_parts);
+}
+
+size_t share_part_count(const struct share *s, size_t part)
+{
+    return part < s->total ? (s->total - part - 1) / s->parts + 1 : 0;
+}
+
+size_t share_part_start(const struct share *s, size_t part)
+{
+    size_t start = 0;
+    for (size_t earlier = s->first_part; earlier < part; earlier++) {
+        start += share_part_count(s, earlier);
+    }
+    return start;
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
@@ -32,7 +66,7 @@ static int pick(struct share *s, struct image_set *all)
         return fail("%s: out of memory", all->folder);
     }
     for (size_t i = 0; i < all->len; i++) {
-        mine[i] = i % s->batch % s->ranks.count == s->ranks.rank;
+        mine[i] = i % s->batch % s->parts / s->own_parts == s->ranks.rank;
     }
     const int result = image_set_part(all, mine, &s->data.set);
     free(mine);
@@ -103,7 +137,7 @@ uint64_t share_steps(const struct share *s)
 static void shuffle_place(struct share *s, uint64_t epoch, size_t q)
 {
     size_t *order = s->data.order + q; /* row k at k * places */
-    const size_t place = s->ranks.rank + q * s->ranks.count;
+    const size_t place = place_of(s, q);
     const size_t rows = (s->files - place - 1) / s->batch + 1;
     for (size_t k = 0; k < rows; k++) {
         order[k * s->places] = k * s->places + q;
@@ -126,35 +160,44 @@ static void shuffle(struct share *s, uint64_t epoch)
     s->data.order_epoch = epoch;
 }
 
+/* Puts the image of row `row` and this rank's place q of the batch at `to`. */
+static int view(struct share *s, uint64_t epoch, size_t row, size_t q, size_t to)
+{
+    const size_t index = s->data.order[row * s->places + q];
+    const uint64_t number = (uint64_t)(index / s->places) * s->batch + place_of(s, q);
+    return train_data_view(&s->data, &s->data.set.images[index], epoch, number, to);
+}
+
 int share_fill(struct share *s, uint64_t step)
 {
     const uint64_t epoch = step / share_steps(s);
     const size_t row = (size_t)(step % share_steps(s)), left = s->files - row * s->batch;
+    size_t filled = 0;
     if (epoch != s->data.order_epoch) {
         shuffle(s, epoch);
     }
     s->total = left < s->batch ? left : s->batch;
     s->count = places_of(s, s->ranks.rank, s->total);
-    for (size_t q = 0; q < s->count; q++) {
-        const size_t index = s->data.order[row * s->places + q];
-        const size_t place = s->ranks.rank + q * s->ranks.count;
-        const uint64_t number = (uint64_t)(index / s->places) * s->batch + place;
-        if (train_data_view(&s->data, &s->data.set.images[index], epoch, number, q) != DONE) {
-            return FAILED;
+    for (size_t part = 0; part < s->own_parts; part++) {
+        for (size_t q = part; q < s->places && place_of(s, q) < s->total; q += s->own_parts) {
+            if (view(s, epoch, row, q, filled++) != DONE) {
+                return FAILED;
+            }
         }
     }
     return DONE;
 }
 
 int share_open(struct share *s, const struct ranks *ranks, const char *folder, size_t limit,
-               size_t batch, const struct preparation *preparation, const size_t shape[3])
+               const struct preparation *preparation, const size_t shape[3])
 {
     s->ranks = *ranks;
-    s->batch = batch;
+    s->own_parts = s->parts / ranks->count;
+    s->first_part = ranks->rank * s->own_parts;
     if (list(s, folder, limit) != DONE) {
         return FAILED;
     }
-    s->places = places_of(s, ranks->rank, s->files < batch ? s->files : batch);
+    s->places = places_of(s, ranks->rank, s->files < s->batch ? s->files : s->batch);
     s->data.batch = s->places;
     s->data.channels = shape[0];
     s->data.height = shape[1];

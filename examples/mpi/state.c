@@ -60,7 +60,25 @@ static int hand_out(struct state *s)
     return ranks_agree(result);
 }
 
-int state_start(struct state *s, const struct ranks *ranks, const struct origin *origin)
+static int make_sums(struct state *s, size_t own_parts)
+{
+    size_t levels = s->ranks.count > 1 || own_parts > 1 ? 2 : 1;
+    for (size_t parts = own_parts; parts > 2; parts /= 2) {
+        levels++;
+    }
+    for (size_t i = 0; i < levels; i++) {
+        s->sums[i] = calloc(ranks_room(&s->ranks, s->len), sizeof *s->sums[i]);
+        if (s->sums[i] == NULL) {
+            return fail("the gradient: out of memory");
+        }
+    }
+    s->gradient = s->sums[0];
+    s->scratch = s->sums[1];
+    return DONE;
+}
+
+int state_start(struct state *s, const struct ranks *ranks, const struct origin *origin,
+                size_t own_parts)
 {
     s->ranks = *ranks;
     if (ranks_agree(ranks->rank == 0 ? make_or_load(s, origin) : DONE) != DONE ||
@@ -70,14 +88,15 @@ int state_start(struct state *s, const struct ranks *ranks, const struct origin 
     ranks_copy(s->shape, sizeof s->shape);
     s->samples = model_is_sampled(s->model);
     s->len = (size_t)model_get(s->model, "parameters");
-    s->gradient = calloc(s->len, sizeof *s->gradient);
-    return ranks_agree(s->gradient != NULL ? DONE : fail("the gradient: out of memory"));
+    return ranks_agree(make_sums(s, own_parts));
 }
 
 void state_free(struct state *s)
 {
     cae_model_free(s->model);
-    free(s->gradient);
+    for (size_t i = 0; i < STATE_LEVELS; i++) {
+        free(s->sums[i]);
+    }
     *s = (struct state){0};
 }
 
@@ -130,12 +149,13 @@ static int copy_weights(cae_model *to, const cae_model *from, float *scratch)
 }
 
 /*
- * A sampled code is drawn by the model's seed, its step and the image's place in the call, so ranks
- * with one seed would draw the same numbers for different images. A rank other than 0 therefore
- * draws with a model that lives for one step: a seed for each rank and step, the weights of all. A
- * lasting model with a seed of its own would do until a restart, which loads rank 0's seed.
+ * A sampled code is drawn by the model's seed, its step and the image's place in the call, so parts
+ * that are computed with one seed would draw the same numbers for different images. Those but the
+ * first are therefore drawn with a model that lives for one step: a seed for each part and step, the
+ * weights of all. A lasting model with a seed of its own would do until a restart, which loads the
+ * one seed of the checkpoint. `scratch` has room for the largest tensor.
  */
-static int make_sampler(const struct state *s, uint64_t seed, cae_model **sampler)
+static int make_sampler(const struct state *s, uint64_t seed, float *scratch, cae_model **sampler)
 {
     int status = cae_model_new(sampler, cae_model_architecture(s->model), seed);
     for (size_t i = 0; status == CAE_OK; i++) {
@@ -149,42 +169,38 @@ static int make_sampler(const struct state *s, uint64_t seed, cae_model **sample
             status = cae_model_set(*sampler, key, value);
         }
     }
-    return status == CAE_OK ? copy_weights(*sampler, s->model, s->gradient) : status;
+    return status == CAE_OK ? copy_weights(*sampler, s->model, scratch) : status;
 }
 
-static int gradient_of(struct state *s, cae_model *model, const struct share *share, float *loss)
+/* A part of the batch at hand: its number, its images among this rank's, its gradient. */
+struct part {
+    size_t number, count, start;
+    float *sum;
+};
+
+static int gradient_of(const struct state *s, cae_model *model, const struct share *share,
+                       const struct part *part, float *loss)
 {
     const struct train_data *d = &share->data;
-    const int status =
-        cae_train_gradient(model, d->input, d->target, share->count, d->height, d->width, loss);
-    return status == CAE_OK ? cae_gradient_get(model, s->gradient, s->len) : status;
+    const size_t at = part->start * d->channels * d->height * d->width;
+    const int status = cae_train_gradient(model, d->input + at, d->target + at, part->count,
+                                          d->height, d->width, loss);
+    return status == CAE_OK ? cae_gradient_get(model, part->sum, s->len) : status;
 }
 
-/* Puts this rank's mean over its `count` images to the weight that it has among all `total`. */
-static void weigh(struct state *s, const struct share *share)
+/* The mean over the part's images, times the weight that these have in the batch. */
+static int part_gradient(const struct state *s, const struct share *share, const struct part *part,
+                         uint64_t step, double *loss)
 {
-    const float weight = (float)((double)share->count / (double)share->total);
-    for (size_t i = 0; i < s->len; i++) {
-        s->gradient[i] *= weight;
-    }
-}
-
-int state_gradient(struct state *s, const struct share *share, uint64_t step, double *loss)
-{
-    *loss = 0;
-    if (share->count == 0) { /* more ranks than images in this batch: nothing to add */
-        memset(s->gradient, 0, s->len * sizeof *s->gradient);
-        return DONE;
-    }
     cae_model *sampler = NULL;
     int status = CAE_OK;
     float mean = 0;
-    if (s->samples && s->ranks.rank != 0) {
-        status = make_sampler(s, random_bits(share->data.seed, RANDOM_RANK, s->ranks.rank, step),
-                              &sampler);
+    if (s->samples && part->number > 0) {
+        const uint64_t seed = random_bits(share->data.seed, RANDOM_PART, part->number, step);
+        status = make_sampler(s, seed, part->sum, &sampler);
     }
     if (status == CAE_OK) {
-        status = gradient_of(s, sampler != NULL ? sampler : s->model, share, &mean);
+        status = gradient_of(s, sampler != NULL ? sampler : s->model, share, part, &mean);
     }
     cae_model_free(sampler);
     if (status != CAE_OK) {
@@ -192,16 +208,49 @@ int state_gradient(struct state *s, const struct share *share, uint64_t step, do
                     status == CAE_E_NONFINITE ? ": the training diverged; a smaller --lr may help"
                                               : "");
     }
-    weigh(s, share);
-    *loss = (double)mean * (double)share->count / (double)share->total;
+    const double weight = (double)part->count / (double)share->total;
+    for (size_t i = 0; i < s->len; i++) {
+        part->sum[i] *= (float)weight;
+    }
+    *loss += weight * (double)mean;
     return DONE;
+}
+
+/* Adds up `parts` parts of the batch, a power of two, into s->sums[level]. */
+static int sum_parts(const struct state *s, const struct share *share, size_t first, size_t parts,
+                     size_t level, uint64_t step, double *loss)
+{
+    float *sum = s->sums[level];
+    if (parts > 1) {
+        if (sum_parts(s, share, first, parts / 2, level, step, loss) != DONE ||
+            sum_parts(s, share, first + parts / 2, parts / 2, level + 1, step, loss) != DONE) {
+            return FAILED;
+        }
+        for (size_t i = 0; i < s->len; i++) {
+            sum[i] += s->sums[level + 1][i];
+        }
+        return DONE;
+    }
+    const struct part part = {first, share_part_count(share, first), share_part_start(share, first),
+                              sum};
+    if (part.count == 0) { /* more parts than images in this batch: nothing to add */
+        memset(sum, 0, s->len * sizeof *sum);
+        return DONE;
+    }
+    return part_gradient(s, share, &part, step, loss);
+}
+
+int state_gradient(struct state *s, const struct share *share, uint64_t step, double *loss)
+{
+    *loss = 0;
+    return sum_parts(s, share, share->first_part, share->own_parts, 0, step, loss);
 }
 
 int state_gather_ranges(struct state *s, const struct share *share)
 {
     float *input = NULL;
-    if (s->ranks.count == 1) {
-        return DONE; /* its own gradient was that of the whole batch */
+    if (share->parts == 1) {
+        return DONE; /* its gradient was that of the whole batch */
     }
     int result = share_gather(share, &input);
     /* Ranges are gathered with a gradient, which s->gradient will replace; so any target will do. */

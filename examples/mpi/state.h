@@ -12,13 +12,18 @@
 
 #include "share.h"
 
+enum { STATE_LEVELS = 22 }; /* for a million parts, the most that a batch can have */
+
 struct state {
     cae_model *model;
     struct ranks ranks;
     bool samples;    /* a variational autoencoder */
     size_t shape[3]; /* of its images: channels, height, width */
+    size_t len;      /* of the gradient: the model's parameters */
     float *gradient; /* of this rank's images, then of all */
-    size_t len;      /* of the gradient */
+    float *scratch;  /* as large */
+    float
+        *sums[STATE_LEVELS]; /* gradient, scratch, and more for many parts; NULL where not needed */
 };
 
 /* Where the model comes from; rank 0's counts. */
@@ -29,8 +34,10 @@ struct origin {
     bool resume;
 };
 
-/* Makes or loads the model on rank 0 and hands it to all. `s` is zeroed. Collective. */
-int state_start(struct state *s, const struct ranks *ranks, const struct origin *origin);
+/* Makes or loads the model on rank 0 and hands it to all. `own_parts` of a batch, a power of two, are
+ * each rank's. `s` is zeroed. Collective. */
+int state_start(struct state *s, const struct ranks *ranks, const struct origin *origin,
+                size_t own_parts);
 void state_free(struct state *s);
 
 /* Gives the model its settings; fails when the ranks' processors would compute differently.
@@ -38,8 +45,9 @@ void state_free(struct state *s);
 int state_set(struct state *s, double learning_rate, size_t threads, bool reproducible);
 
 /* Fills s->gradient with what this rank's images of the batch at hand add to the gradient of the
- * whole batch, and *loss likewise. The sum over the ranks is the mean over the batch. Step `step`
- * counts from 0. */
+ * whole batch, and *loss likewise. The sum over the ranks is the mean over the batch. The gradients
+ * of parts are added as ranks_sum() adds those of ranks, so that the sum over all depends on the
+ * parts and not on who has them. Step `step` counts from 0. */
 int state_gradient(struct state *s, const struct share *share, uint64_t step, double *loss);
 
 /* Has the codec's ranges, which go with the next update, gathered from the whole batch, as one

@@ -1,15 +1,14 @@
 /*
  * cae-train-mpi: data-parallel training on the ranks of an MPI job, as libcae's calls allow it. In
- * take_step() is all there is to it: each rank computes the gradient of its part of the batch, MPI
+ * take_step() is all there is to it: each rank computes the gradient of its parts of the batch, MPI
  * adds them up, and each rank makes the same update by the sum. Who has which images is share.c's,
- * that all ranks hold one model state.c's, and that they decide alike ranks.c's.
+ * that all ranks hold one model state.c's, and that they decide and add up alike ranks.c's.
  *
- * Of what is summed: MPI_Allreduce adds floats, each rank's mean weighed by its part of the batch,
- * for half the bytes of doubles; the rounding is that of the sums inside of a gradient. The standard
- * only recommends, to whoever implements it, that a reduction gives equal bits on all ranks. Those
- * of Open MPI do: each element is added up on one rank and copied, or on two in mirrored order, and
- * a + b = b + a. The proof is in state_check_same() before each save. With one number of ranks one
- * job gives one file; with another the sums round differently.
+ * The sum is of floats, each part's mean weighed by its share of the batch: half the bytes of doubles,
+ * and its rounding is that of the sums inside of a gradient. It is made in an order that depends on
+ * the batch's parts alone, so that 1, 2 and 4 ranks give the same file, bit for bit. MPI_Allreduce
+ * (--any-order) promises less: another order for another number of ranks, and the standard only
+ * recommends that all ranks get the same bits. That they have them is checked before each save.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -35,10 +34,10 @@
 /* What all ranks must have alike, and take from rank 0. */
 struct settings {
     struct preparation preparation;
-    size_t limit, epochs, steps, batch, save_every;
+    size_t limit, epochs, steps, batch, parts, save_every;
     double learning_rate, sigma;
     uint64_t seed;
-    bool reproducible, resume;
+    bool any_order, reproducible, resume;
 };
 
 struct train_options {
@@ -84,7 +83,7 @@ static int take_step(struct training *t)
     enum { LOSS, FAILURES, STOPS, SUMS };
     double sums[SUMS] = {0}, clock = MPI_Wtime();
 
-    /* This rank's part of the batch, and its part of the gradient. */
+    /* This rank's images of the batch, and what they add to the gradient. */
     int result = share_fill(&t->share, t->step);
     if (result == DONE) {
         result = state_gradient(s, &t->share, t->step, &sums[LOSS]);
@@ -104,7 +103,11 @@ static int take_step(struct training *t)
     clock_phase(t, WAIT, &clock);
 
     /* The gradient of the whole batch, on every rank. */
-    MPI_Allreduce(MPI_IN_PLACE, s->gradient, (int)s->len, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
+    if (t->options->same.any_order) {
+        MPI_Allreduce(MPI_IN_PLACE, s->gradient, (int)s->len, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
+    } else {
+        ranks_sum(&t->ranks, s->gradient, s->len, s->scratch);
+    }
     clock_phase(t, REDUCE, &clock);
 
     /* The same update on every rank. */
@@ -167,7 +170,8 @@ static int prepare_model(struct training *t)
     if (t->ranks.rank == 0) {
         result = file_check_target(o->out);
     }
-    if (ranks_agree(result) != DONE || state_start(&t->state, &t->ranks, &origin) != DONE) {
+    if (ranks_agree(result) != DONE ||
+        state_start(&t->state, &t->ranks, &origin, o->same.parts / t->ranks.count) != DONE) {
         return FAILED;
     }
     if (!o->same.resume && access(o->out, F_OK) == 0) {
@@ -180,16 +184,18 @@ static int prepare_model(struct training *t)
 static int prepare_data(struct training *t)
 {
     const struct settings *same = &t->options->same;
+    t->share.batch = same->batch;
+    t->share.parts = same->parts;
     t->share.data.seed = same->seed;
     t->share.data.sigma = same->sigma >= 0 ? same->sigma : model_default_sigma(t->state.model);
-    if (share_open(&t->share, &t->ranks, t->options->data, same->limit, same->batch,
-                   &same->preparation, t->state.shape) != DONE) {
+    if (share_open(&t->share, &t->ranks, t->options->data, same->limit, &same->preparation,
+                   t->state.shape) != DONE) {
         return FAILED;
     }
     const size_t most = t->share.files < same->batch ? t->share.files : same->batch;
-    if (most < t->ranks.count) {
-        note("a batch has %zu images: %zu of %zu ranks have nothing to do", most,
-             t->ranks.count - most, t->ranks.count);
+    if (most < same->parts) {
+        note("the batch has %zu images for %zu parts: ranks without one have nothing to do", most,
+             same->parts);
     }
     return DONE;
 }
@@ -263,20 +269,37 @@ static const char details[] =
     "To be run by mpirun; alone it is a job of one rank. Every rank must find the same files in DIR\n"
     "(a shared folder, or copies) and reads a part of them, every one of which must be usable. Batches\n"
     "are those of the whole job and do not depend on the number of ranks. The architecture text, --out\n"
-    "and --log are rank 0's files. Before each save all ranks compare their weights. Options are as for\n"
+    "and --log are rank 0's files. Each rank computes some of the parts of a batch (4, unless the number\n"
+    "of ranks is no divisor): the result depends on their number, not on that of the ranks. Before each save all ranks compare their weights. Options are as for\n"
     "`cae train`; Ctrl-C finishes the step and saves if that takes less than the second that mpirun\n"
     "allows. A job that was stopped or killed and is resumed with the same arguments and as many ranks\n"
     "ends with the same file as one that never stopped. docs/mpi.md has more.\n";
 
-static int check(struct train_options *o)
+static bool is_power_of_two(size_t n)
 {
-    if ((o->same.epochs == 0) == (o->same.steps == 0)) {
-        return usage_error(NULL, "give either --epochs or --steps");
-    }
-    return preparation_parse(&o->same.preparation, NULL, o->crop, o->size);
+    return n > 0 && (n & (n - 1)) == 0;
 }
 
-static bool parse(struct train_options *o, int argc, char **argv, int *exit_code)
+static int check(struct train_options *o, const struct ranks *ranks)
+{
+    struct settings *same = &o->same;
+    if ((same->epochs == 0) == (same->steps == 0)) {
+        return usage_error(NULL, "give either --epochs or --steps");
+    }
+    if (same->parts == 0) {
+        same->parts = share_default_parts(ranks->count, same->batch);
+    }
+    if (same->parts % ranks->count != 0 || !is_power_of_two(same->parts / ranks->count)) {
+        return usage_error(NULL,
+                           "--parts: \"%zu\" is not the number of ranks, %zu, times a power "
+                           "of two",
+                           same->parts, ranks->count);
+    }
+    return preparation_parse(&same->preparation, NULL, o->crop, o->size);
+}
+
+static bool parse(struct train_options *o, const struct ranks *ranks, int argc, char **argv,
+                  int *exit_code)
 {
     const struct operand operands[] = {{NULL, NULL}};
     struct settings *same = &o->same;
@@ -292,6 +315,9 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
         COUNT_OPTION("steps", &same->steps, 1, 1e15, "N",
                      "train until N steps in all; one of the two"),
         COUNT_OPTION("batch", &same->batch, 1, 1e6, "N", "images per step, of all ranks together"),
+        COUNT_OPTION("parts", &same->parts, 1, 1e6, "N",
+                     "of a batch, each with a gradient of its own"),
+        SWITCH_OPTION("any-order", &same->any_order, "let MPI_Allreduce add up the gradients"),
         REAL_OPTION("lr", &same->learning_rate, 0, 1e6, "RATE", "Adam's learning rate"),
         REAL_OPTION("noise", &same->sigma, 0, 255, "SIGMA", "noise on the input, of 255"),
         SEED_OPTION("seed", &same->seed, "S", "weights, order, crops and noise"),
@@ -313,7 +339,7 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
     if (!options_parse(&line, argc, argv, exit_code)) {
         return false;
     }
-    *exit_code = check(o);
+    *exit_code = check(o, ranks);
     return *exit_code == DONE;
 }
 
@@ -323,14 +349,14 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
 static bool parse_on_all(struct train_options *o, const struct ranks *ranks, int argc, char **argv,
                          int *exit_code)
 {
-    bool goes_on = ranks->rank != 0 || parse(o, argc, argv, exit_code);
+    bool goes_on = ranks->rank != 0 || parse(o, ranks, argc, argv, exit_code);
     ranks_copy(&goes_on, sizeof goes_on);
     ranks_copy(exit_code, sizeof *exit_code);
     if (!goes_on) {
         return false;
     }
     if (ranks->rank != 0) {
-        parse(o, argc, argv, exit_code);
+        parse(o, ranks, argc, argv, exit_code);
     }
     *exit_code = ranks_agree(*exit_code);
     ranks_copy(&o->same, sizeof o->same);
