@@ -87,7 +87,7 @@ int state_start(struct state *s, const struct ranks *ranks, const struct origin 
     }
     ranks_copy(s->shape, sizeof s->shape);
     s->samples = model_is_sampled(s->model);
-    s->len = (size_t)model_get(s->model, "parameters");
+    s->len = (size_t)model_get(s->model, "parameters") + 1;
     return ranks_agree(make_sums(s, own_parts));
 }
 
@@ -179,28 +179,27 @@ struct part {
 };
 
 static int gradient_of(const struct state *s, cae_model *model, const struct share *share,
-                       const struct part *part, float *loss)
+                       const struct part *part)
 {
     const struct train_data *d = &share->data;
     const size_t at = part->start * d->channels * d->height * d->width;
     const int status = cae_train_gradient(model, d->input + at, d->target + at, part->count,
-                                          d->height, d->width, loss);
-    return status == CAE_OK ? cae_gradient_get(model, part->sum, s->len) : status;
+                                          d->height, d->width, &part->sum[s->len - 1]);
+    return status == CAE_OK ? cae_gradient_get(model, part->sum, s->len - 1) : status;
 }
 
 /* The mean over the part's images, times the weight that these have in the batch. */
 static int part_gradient(const struct state *s, const struct share *share, const struct part *part,
-                         uint64_t step, double *loss)
+                         uint64_t step)
 {
     cae_model *sampler = NULL;
     int status = CAE_OK;
-    float mean = 0;
     if (s->samples && part->number > 0) {
         const uint64_t seed = random_bits(share->data.seed, RANDOM_PART, part->number, step);
         status = make_sampler(s, seed, part->sum, &sampler);
     }
     if (status == CAE_OK) {
-        status = gradient_of(s, sampler != NULL ? sampler : s->model, share, part, &mean);
+        status = gradient_of(s, sampler != NULL ? sampler : s->model, share, part);
     }
     cae_model_free(sampler);
     if (status != CAE_OK) {
@@ -208,22 +207,21 @@ static int part_gradient(const struct state *s, const struct share *share, const
                     status == CAE_E_NONFINITE ? ": the training diverged; a smaller --lr may help"
                                               : "");
     }
-    const double weight = (double)part->count / (double)share->total;
+    const float weight = (float)((double)part->count / (double)share->total);
     for (size_t i = 0; i < s->len; i++) {
-        part->sum[i] *= (float)weight;
+        part->sum[i] *= weight;
     }
-    *loss += weight * (double)mean;
     return DONE;
 }
 
 /* Adds up `parts` parts of the batch, a power of two, into s->sums[level]. */
 static int sum_parts(const struct state *s, const struct share *share, size_t first, size_t parts,
-                     size_t level, uint64_t step, double *loss)
+                     size_t level, uint64_t step)
 {
     float *sum = s->sums[level];
     if (parts > 1) {
-        if (sum_parts(s, share, first, parts / 2, level, step, loss) != DONE ||
-            sum_parts(s, share, first + parts / 2, parts / 2, level + 1, step, loss) != DONE) {
+        if (sum_parts(s, share, first, parts / 2, level, step) != DONE ||
+            sum_parts(s, share, first + parts / 2, parts / 2, level + 1, step) != DONE) {
             return FAILED;
         }
         for (size_t i = 0; i < s->len; i++) {
@@ -237,13 +235,12 @@ static int sum_parts(const struct state *s, const struct share *share, size_t fi
         memset(sum, 0, s->len * sizeof *sum);
         return DONE;
     }
-    return part_gradient(s, share, &part, step, loss);
+    return part_gradient(s, share, &part, step);
 }
 
-int state_gradient(struct state *s, const struct share *share, uint64_t step, double *loss)
+int state_gradient(struct state *s, const struct share *share, uint64_t step)
 {
-    *loss = 0;
-    return sum_parts(s, share, share->first_part, share->own_parts, 0, step, loss);
+    return sum_parts(s, share, share->first_part, share->own_parts, 0, step);
 }
 
 int state_gather_ranges(struct state *s, const struct share *share)
@@ -265,7 +262,7 @@ int state_gather_ranges(struct state *s, const struct share *share)
 
 int state_apply(struct state *s, uint64_t step)
 {
-    int status = cae_gradient_set(s->model, s->gradient, s->len);
+    int status = cae_gradient_set(s->model, s->gradient, s->len - 1);
     if (status == CAE_OK) {
         status = cae_train_apply(s->model);
     }
@@ -277,6 +274,11 @@ int state_apply(struct state *s, uint64_t step)
         fail("step %llu: %s", (unsigned long long)step + 1, cae_last_error());
     }
     return ranks_agree(status == CAE_OK ? DONE : FAILED);
+}
+
+float state_loss(const struct state *s)
+{
+    return s->gradient[s->len - 1];
 }
 
 /* ---- Checks ---------------------------------------------------------------------------------- */

@@ -19,8 +19,8 @@ struct state {
     struct ranks ranks;
     bool samples;    /* a variational autoencoder */
     size_t shape[3]; /* of its images: channels, height, width */
-    size_t len;      /* of the gradient: the model's parameters */
-    float *gradient; /* of this rank's images, then of all */
+    size_t len; /* of the gradient, one value for each of the model's parameters, and its loss */
+    float *gradient; /* of this rank's images, then of all; last the loss, summed as it is */
     float *scratch;  /* as large */
     float
         *sums[STATE_LEVELS]; /* gradient, scratch, and more for many parts; NULL where not needed */
@@ -44,11 +44,11 @@ void state_free(struct state *s);
  * Collective. */
 int state_set(struct state *s, double learning_rate, size_t threads, bool reproducible);
 
-/* Fills s->gradient with what this rank's images of the batch at hand add to the gradient of the
- * whole batch, and *loss likewise. The sum over the ranks is the mean over the batch. The gradients
+/* Fills s->gradient with what this rank's images of the batch at hand add to the gradient and loss of
+ * the whole batch. The sum over the ranks is the mean over the batch. The gradients
  * of parts are added as ranks_sum() adds those of ranks, so that the sum over all depends on the
  * parts and not on who has them. Step `step` counts from 0. */
-int state_gradient(struct state *s, const struct share *share, uint64_t step, double *loss);
+int state_gradient(struct state *s, const struct share *share, uint64_t step);
 
 /* Has the codec's ranges, which go with the next update, gathered from the whole batch, as one
  * machine would: the ranges are a part of the model that a checkpoint saves. Collective. */
@@ -56,6 +56,7 @@ int state_gather_ranges(struct state *s, const struct share *share);
 
 /* Updates the weights by s->gradient, equal on all ranks. Collective. */
 int state_apply(struct state *s, uint64_t step);
+float state_loss(const struct state *s);
 
 /* Fails unless the states of all ranks are equal to the last bit. Collective. */
 int state_check_same(const struct state *s);

@@ -47,7 +47,7 @@ struct train_options {
 };
 
 /* Where a step's time goes, on this rank. */
-enum phase { COMPUTE, WAIT, REDUCE, UPDATE, PHASES };
+enum phase { COMPUTE, WAIT, REDUCE, UPDATE, SAVE, PHASES };
 
 struct training {
     const struct train_options *options;
@@ -80,40 +80,42 @@ static void clock_phase(struct training *t, enum phase phase, double *since)
 static int take_step(struct training *t)
 {
     struct state *s = &t->state;
-    enum { LOSS, FAILURES, STOPS, SUMS };
-    double sums[SUMS] = {0}, clock = MPI_Wtime();
+    enum { FAILURES, STOPS, SUMS };
+    int sums[SUMS];
+    double clock = MPI_Wtime();
 
     /* This rank's images of the batch, and what they add to the gradient. */
     int result = share_fill(&t->share, t->step);
     if (result == DONE) {
-        result = state_gradient(s, &t->share, t->step, &sums[LOSS]);
+        result = state_gradient(s, &t->share, t->step);
     }
     sums[FAILURES] = result != DONE;
     sums[STOPS] = interrupt_came();
     clock_phase(t, COMPUTE, &clock);
 
-    /* Who failed, or should stop, and what the loss is: few bytes, before the many. The slowest
-     * rank is waited for here. */
-    MPI_Allreduce(MPI_IN_PLACE, sums, SUMS, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+    /* How many failed, or should stop: few bytes before the many. The slowest rank is waited for
+     * here. */
+    MPI_Allreduce(MPI_IN_PLACE, sums, SUMS, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
     if (sums[FAILURES] > 0) {
         return FAILED;
     }
-    t->loss = (float)sums[LOSS];
     t->stop = sums[STOPS] > 0;
     clock_phase(t, WAIT, &clock);
 
-    /* The gradient of the whole batch, on every rank. */
+    /* The gradient of the whole batch, and the loss, on every rank. */
     if (t->options->same.any_order) {
         MPI_Allreduce(MPI_IN_PLACE, s->gradient, (int)s->len, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
     } else {
         ranks_sum(&t->ranks, s->gradient, s->len, s->scratch);
     }
+    t->loss = state_loss(s);
     clock_phase(t, REDUCE, &clock);
 
     /* The same update on every rank. */
     if (save_is_due(t, t->step + 1) && state_gather_ranges(s, &t->share) != DONE) {
         return FAILED;
     }
+    clock_phase(t, SAVE, &clock);
     if (state_apply(s, t->step) != DONE) {
         return FAILED;
     }
@@ -153,9 +155,11 @@ static int train(struct training *t)
         }
         const uint64_t epoch = (t->step - 1) / t->epoch_steps + 1;
         train_log_write(&t->log, epoch, t->step, (double)t->loss, NAN, seconds_now() - t->start);
+        double clock = MPI_Wtime();
         if (save_is_due(t, t->step) && save(t) != DONE) {
             return FAILED;
         }
+        clock_phase(t, SAVE, &clock);
     }
     return DONE;
 }
@@ -229,10 +233,11 @@ static void say_summary(const struct training *t)
     const double steps = (double)(t->step - t->first_step);
     tell("%s: step %llu, last loss %.6f, %.1f s", t->options->out, (unsigned long long)t->step,
          (double)t->loss, seconds_now() - t->start);
-    tell("a step on rank 0 of %zu, in ms: gradient %.3f, waiting %.3f, all-reduce %.3f, update "
-         "%.3f",
-         t->ranks.count, 1e3 * t->seconds[COMPUTE] / steps, 1e3 * t->seconds[WAIT] / steps,
-         1e3 * t->seconds[REDUCE] / steps, 1e3 * t->seconds[UPDATE] / steps);
+    tell(
+        "a step on rank 0 of %zu, in ms: gradient %.3f, waiting %.3f, sum %.3f, update %.3f; saving: "
+        "%.1f s",
+        t->ranks.count, 1e3 * t->seconds[COMPUTE] / steps, 1e3 * t->seconds[WAIT] / steps,
+        1e3 * t->seconds[REDUCE] / steps, 1e3 * t->seconds[UPDATE] / steps, t->seconds[SAVE]);
 }
 
 static int run(struct training *t)
