@@ -191,8 +191,40 @@ static int load_one(const struct image_set *set, const char *name, size_t channe
     return result;
 }
 
-/* Loads what can be loaded and closes the gaps. */
-static int load_all(struct image_set *set, size_t channels, const struct preparation *preparation)
+int image_set_list(struct image_set *set, const char *folder, size_t limit)
+{
+    *set = (struct image_set){0};
+    struct name_list list = {0};
+    int result = list_all(folder, &list);
+    if (result == DONE) {
+        result = drop_unreadable_kinds(folder, &list, &set->left_out);
+    }
+    if (result != DONE) {
+        goto done;
+    }
+    qsort(list.names, list.len, sizeof *list.names, by_bytes);
+    while (limit != 0 && list.len > limit) {
+        free(list.names[--list.len]);
+    }
+    set->folder = strdup(folder);
+    set->images = calloc(list.len, sizeof *set->images);
+    if (set->folder == NULL || set->images == NULL) {
+        result = fail("%s: out of memory", folder);
+        goto done;
+    }
+    set->names = list.names;
+    set->len = list.len;
+    list = (struct name_list){0};
+done:
+    free_names(&list);
+    if (result != DONE) {
+        image_set_free(set);
+    }
+    return result;
+}
+
+/* Closes the gaps that files leave which cannot be read. */
+int image_set_read(struct image_set *set, size_t channels, const struct preparation *preparation)
 {
     const size_t wanted = set->len;
     unsigned said = 0;
@@ -222,31 +254,10 @@ static int load_all(struct image_set *set, size_t channels, const struct prepara
 int image_set_load(struct image_set *set, const char *folder, size_t limit, size_t channels,
                    const struct preparation *preparation)
 {
-    *set = (struct image_set){0};
-    struct name_list list = {0};
-    int result = list_all(folder, &list);
+    int result = image_set_list(set, folder, limit);
     if (result == DONE) {
-        result = drop_unreadable_kinds(folder, &list, &set->left_out);
+        result = image_set_read(set, channels, preparation);
     }
-    if (result != DONE) {
-        goto done;
-    }
-    qsort(list.names, list.len, sizeof *list.names, by_bytes);
-    while (limit != 0 && list.len > limit) {
-        free(list.names[--list.len]);
-    }
-    set->folder = strdup(folder);
-    set->images = calloc(list.len, sizeof *set->images);
-    if (set->folder == NULL || set->images == NULL) {
-        result = fail("%s: out of memory", folder);
-        goto done;
-    }
-    set->names = list.names;
-    set->len = list.len;
-    list = (struct name_list){0};
-    result = load_all(set, channels, preparation);
-done:
-    free_names(&list);
     if (result != DONE) {
         image_set_free(set);
     }

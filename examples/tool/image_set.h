@@ -30,6 +30,11 @@ int image_set_load(struct image_set *set, const char *folder, size_t limit, size
                    const struct preparation *preparation);
 void image_set_free(struct image_set *set);
 
+/* The two halves of it, for who reads only a part of the folder: image_set_list finds the names, of
+ * images that are empty; image_set_read reads the files of a set of one or more names. */
+int image_set_list(struct image_set *set, const char *folder, size_t limit);
+int image_set_read(struct image_set *set, size_t channels, const struct preparation *preparation);
+
 /* A set of its own of the images with these `len` numbers, in this order; NULL: of the first `len`. */
 int image_set_pick(struct image_set *set, const struct image_set *from, const size_t *numbers,
                    size_t len);

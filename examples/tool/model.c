@@ -5,6 +5,7 @@
  */
 #include "model.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,6 +58,37 @@ int model_load(cae_model **model, const char *path)
         return fail("%s: %s", path, cae_last_error());
     }
     return model_set(*model, "threads", 0);
+}
+
+int model_resume(cae_model **model, const char *path, const char *name)
+{
+    cae_model *earlier = NULL;
+    if (access(path, F_OK) != 0) {
+        return fail("%s: nothing to resume: %s; leave --resume out to start", path,
+                    strerror(errno));
+    }
+    if (model_load(&earlier, path) != DONE) {
+        return FAILED;
+    }
+    if (strcmp(cae_model_architecture(earlier), cae_model_architecture(*model)) != 0) {
+        cae_model_free(earlier);
+        return fail("%s: cannot resume: this is not a model of --model %s", path, name);
+    }
+    cae_model_free(*model);
+    *model = earlier;
+    return DONE;
+}
+
+int model_check_epoch(const cae_model *model, const char *path, uint64_t epoch_steps)
+{
+    const uint64_t step = (uint64_t)model_get(model, "step");
+    const double epoch = model_get(model, "epoch");
+    return step / epoch_steps == (uint64_t)epoch
+               ? DONE
+               : fail("%s: cannot resume: it was trained with other --data, --limit or --batch: "
+                      "step %llu was in epoch %.0f, and would be in %llu now",
+                      path, (unsigned long long)step, epoch + 1,
+                      (unsigned long long)(step / epoch_steps + 1));
 }
 
 int model_shape(const cae_model *model, const char *name, size_t shape[3])

@@ -19,6 +19,13 @@ int model_make(cae_model **model, const char *name, uint64_t seed);
 /* Loads a model file and lets it use all processors; results do not depend on how many. */
 int model_load(cae_model **model, const char *path);
 
+/* Puts the model of an earlier run, saved at `path`, in the place of *model, a fresh one of `name`,
+ * whose architecture it must have. */
+int model_resume(cae_model **model, const char *path, const char *name);
+
+/* Fails when the run that saved the model had another number of steps per epoch. */
+int model_check_epoch(const cae_model *model, const char *path, uint64_t epoch_steps);
+
 /* shape = channels, height, width of the training size; channels other than 1 and 3 are refused. */
 int model_shape(const cae_model *model, const char *name, size_t shape[3]);
 

@@ -19,6 +19,7 @@ enum random_stream {
     RANDOM_FACE = 5,   /* the parameters of face number a */
     RANDOM_DRAW = 6,   /* which faces a study trains on */
     RANDOM_PEOPLE = 7, /* the order of people in a split */
+    RANDOM_PART = 8,   /* seeds for the sampled codes of part a of a batch, in step b */
 };
 
 /* 64 well-mixed bits for number (a, b) of a stream. */

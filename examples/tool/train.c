@@ -8,7 +8,6 @@
  */
 #include "commands.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,28 +127,6 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
 
 /* ---- Before the first step ------------------------------------------------------------------- */
 
-/* Takes the model of an earlier run from --out; t->model is a fresh one of --model. */
-static int load_earlier(struct training *t)
-{
-    const struct train_options *o = t->options;
-    cae_model *earlier = NULL;
-    if (access(o->out, F_OK) != 0) {
-        return fail("%s: nothing to resume: %s; leave --resume out to start", o->out,
-                    strerror(errno));
-    }
-    if (model_load(&earlier, o->out) != DONE) {
-        return FAILED;
-    }
-    if (strcmp(cae_model_architecture(earlier), cae_model_architecture(t->model)) != 0) {
-        cae_model_free(earlier);
-        return fail("%s: cannot resume: this is not a model of --model %s", o->out, o->model);
-    }
-    cae_model_free(t->model);
-    t->model = earlier;
-    t->step = (uint64_t)model_get(earlier, "step");
-    return DONE;
-}
-
 static int prepare_model(struct training *t, size_t shape[3])
 {
     const struct train_options *o = t->options;
@@ -157,9 +134,10 @@ static int prepare_model(struct training *t, size_t shape[3])
         model_shape(t->model, o->model, shape) != DONE) {
         return FAILED;
     }
-    if (o->resume && load_earlier(t) != DONE) {
+    if (o->resume && model_resume(&t->model, o->out, o->model) != DONE) {
         return FAILED;
     }
+    t->step = (uint64_t)model_get(t->model, "step");
     if (!o->resume && access(o->out, F_OK) == 0) {
         note("%s exists and will be replaced at the first save; --resume would go on from it",
              o->out);
@@ -215,13 +193,7 @@ static int plan(struct training *t)
     t->epoch_steps = train_data_steps(&t->data);
     t->first_step = t->step;
     t->last_step = o->steps > 0 ? o->steps : o->epochs * t->epoch_steps;
-    if (o->resume && t->step / t->epoch_steps != (uint64_t)model_get(t->model, "epoch")) {
-        return fail("%s: cannot resume: it was trained with other --data, --limit or --batch: step "
-                    "%llu was in epoch %.0f, and would be in %llu now",
-                    o->out, (unsigned long long)t->step, model_get(t->model, "epoch") + 1,
-                    (unsigned long long)(t->step / t->epoch_steps + 1));
-    }
-    return DONE;
+    return o->resume ? model_check_epoch(t->model, o->out, t->epoch_steps) : DONE;
 }
 
 static int prepare(struct training *t)

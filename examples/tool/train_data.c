@@ -101,12 +101,12 @@ uint64_t train_data_steps(const struct train_data *data)
     return (data->set.len - 1) / data->batch + 1;
 }
 
-/* Cuts the training size out of image `index`, at a place that belongs to the epoch. */
-static void cut(const struct train_data *data, uint64_t epoch, size_t index, float *values)
+/* Cuts the training size out of image `number`, at a place that belongs to the epoch. */
+static void cut(const struct train_data *data, const struct image *image, uint64_t epoch,
+                uint64_t number, float *values)
 {
-    const struct image *image = &data->set.images[index];
-    const uint64_t down = random_bits(data->seed, RANDOM_CROP, epoch, 2 * index);
-    const uint64_t along = random_bits(data->seed, RANDOM_CROP, epoch, 2 * index + 1);
+    const uint64_t down = random_bits(data->seed, RANDOM_CROP, epoch, 2 * number);
+    const uint64_t along = random_bits(data->seed, RANDOM_CROP, epoch, 2 * number + 1);
     const size_t top = (size_t)(down % (image->height - data->height + 1));
     const size_t left = (size_t)(along % (image->width - data->width + 1));
     for (size_t c = 0; c < data->channels; c++) {
@@ -120,33 +120,34 @@ static void cut(const struct train_data *data, uint64_t epoch, size_t index, flo
     }
 }
 
-static int add_noise(const struct train_data *data, uint64_t epoch, size_t index, float *values,
-                     size_t len)
+int train_data_view(const struct train_data *data, const struct image *image, uint64_t epoch,
+                    uint64_t number, size_t place)
 {
-    const uint64_t seed = random_bits(data->seed, RANDOM_TRAIN_NOISE, epoch, index);
-    if (cae_add_noise(values, len, (float)(data->sigma / 255), seed) != CAE_OK) {
-        return fail("noise: %s", cae_last_error());
+    const size_t len = data->channels * data->height * data->width;
+    float *input = data->input + place * len;
+    cut(data, image, epoch, number, data->target + place * len);
+    if (data->input == data->target) {
+        return DONE;
     }
-    return DONE;
+    cut(data, image, epoch, number, input);
+    const uint64_t seed = random_bits(data->seed, RANDOM_TRAIN_NOISE, epoch, number);
+    return cae_add_noise(input, len, (float)(data->sigma / 255), seed) == CAE_OK
+               ? DONE
+               : fail("noise: %s", cae_last_error());
 }
 
 int train_data_fill(struct train_data *data, uint64_t step, size_t *count)
 {
     const uint64_t epoch = step / train_data_steps(data);
     const size_t first = (size_t)(step % train_data_steps(data)) * data->batch;
-    const size_t left = data->set.len - first, len = data->channels * data->height * data->width;
+    const size_t left = data->set.len - first;
     if (epoch != data->order_epoch) {
         shuffle(data, epoch);
     }
     *count = left < data->batch ? left : data->batch;
     for (size_t i = 0; i < *count; i++) {
         const size_t index = data->order[first + i];
-        cut(data, epoch, index, data->target + i * len);
-        if (data->input == data->target) {
-            continue;
-        }
-        cut(data, epoch, index, data->input + i * len);
-        if (add_noise(data, epoch, index, data->input + i * len, len) != DONE) {
+        if (train_data_view(data, &data->set.images[index], epoch, index, i) != DONE) {
             return FAILED;
         }
     }

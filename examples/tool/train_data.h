@@ -33,4 +33,10 @@ uint64_t train_data_steps(const struct train_data *data);
 /* Fills input and target for step number `step`, counted from 0; *count images. */
 int train_data_fill(struct train_data *data, uint64_t step, size_t *count);
 
+/* Puts one image at a place of input and target as it is seen in an epoch: cut to the training size
+ * and, in the input, with noise. Both depend on the image's `number`, its index in the set unless
+ * the set is a part of another. */
+int train_data_view(const struct train_data *data, const struct image *image, uint64_t epoch,
+                    uint64_t number, size_t place);
+
 #endif
