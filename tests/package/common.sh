@@ -7,7 +7,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 version=$(sed -n "s/^  version: '\(.*\)',/\1/p" "$root/meson.build")
 passed=0 failed=0
 
-# A caller's flags and locale are not the package's.
+# A caller's flags, locale and own programs are not the package's.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
 unset CC CXX CFLAGS CXXFLAGS LDFLAGS CAE_CPU DESTDIR LIBCAE MAKEFLAGS
 unset DEB_BUILD_OPTIONS DEB_BUILD_PROFILES SOURCE_DATE_EPOCH
 export LC_ALL=C.UTF-8
