@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import operator
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
-from .errors import ArgumentError, ShapeError
+from .errors import ArgumentError, NonFiniteError, OutOfMemoryError, ShapeError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -33,12 +34,20 @@ def text(name: str, value: str) -> bytes:
         raise TypeError(f"{name} is a {type(value).__name__}; pass a str")
     if "\0" in value:
         raise ArgumentError(f"{name} contains a NUL character")
-    return value.encode()
+    return encoded(name, value, str.encode)
+
+
+def encoded(name: str, value: Any, encode: Callable[[Any], bytes]) -> bytes:
+    try:
+        return encode(value)
+    except UnicodeEncodeError as error:  # half of a surrogate pair, or no such letter in the locale
+        raise ArgumentError(f"{name} contains {error.object[error.start]!a}, which cannot be "
+                            f"written in {error.encoding}") from None
 
 
 def file_path(value: FilePath) -> bytes:
     try:
-        path = os.fsencode(value)
+        path = encoded("path", value, os.fsencode)
     except TypeError:
         raise TypeError(f"path is a {type(value).__name__}; pass a str, bytes or pathlib.Path"
                         ) from None
@@ -71,20 +80,51 @@ def real(name: str, value: float) -> float:
 # ---- Arrays --------------------------------------------------------------------------------------
 
 
-def typed(name: str, array: Array, dtype: type, advice: str) -> None:
+def empty(shape: tuple[int, ...], dtype: type) -> Array:
+    """numpy.empty(); its errors for too much memory, and for more than any machine has, are ours."""
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError):
+        raise OutOfMemoryError(f"no memory for a {np.dtype(dtype)} array of shape {shape}"
+                               ) from None
+
+
+def _check_type(name: str, array: Array, dtype: type, new: str, other: str, plain: str) -> None:
+    """What to pass instead of no array: `new`, of another dtype: `other`, of a masked one: `plain`.
+    """
     if not isinstance(array, np.ndarray):
-        if hasattr(array, "detach"):  # a PyTorch tensor
-            advice = f"{name}.detach().cpu().numpy()"
-        raise TypeError(f"{name} is a {type(array).__name__}; pass a NumPy array ({advice})")
+        raise TypeError(f"{name} is a {type(array).__name__}; pass a NumPy array ({new})")
     if array.dtype != dtype:
-        raise TypeError(f"{name} has dtype {array.dtype}, not {np.dtype(dtype)}; {advice}")
+        raise TypeError(f"{name} has dtype {array.dtype}, not {np.dtype(dtype)}; {other}")
     if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; pass {name}.filled(value)")
+        raise TypeError(f"{name} is a masked array; pass {plain}")
 
 
-def in_place(array: Floats) -> Floats:
+def typed(name: str, array: Array, dtype: type, advice: str) -> None:
+    """Checks what is read; `advice` is for an array of another dtype."""
+    new = (f"{name}.detach().cpu().numpy()" if hasattr(array, "detach")  # a PyTorch tensor
+           else f"numpy.asarray({name}, numpy.{np.dtype(dtype)}) makes one of a list")
+    _check_type(name, array, dtype, new, advice, f"{name}.filled(value)")
+
+
+def _check_output(out: Array, shape: tuple[int, ...], dtype: type) -> None:
+    """Checks what is written: no advice may lead to a copy, which would be filled in its place."""
+    new = f"numpy.empty({shape}, numpy.{np.dtype(dtype)})"
+    _check_type("out", out, dtype, new, f"pass {new} or leave it out", "out.data or leave it out")
+
+
+def finite(name: str, array: Floats) -> None:
+    if not np.isfinite(array).all():
+        raise NonFiniteError(f"{name} contains NaN or infinity")
+
+
+def in_place(array: Array) -> Array:
     """The array itself where C can read it, else the one copy."""
-    return np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
+    copy = empty(array.shape, array.dtype.type)
+    np.copyto(copy, array)
+    return copy
 
 
 def floats(name: str, array: Floats, rank: int) -> Floats:
@@ -101,35 +141,75 @@ def floats(name: str, array: Floats, rank: int) -> Floats:
 
 def output(out: Floats | None, shape: tuple[int, ...], *inputs: Array) -> Floats:
     if out is None:
-        return np.empty(shape, np.float32)
-    typed("out", out, np.float32, "make it with numpy.empty(shape, numpy.float32)")
+        return empty(shape, np.float32)
+    _check_output(out, shape, np.float32)
     if out.shape != shape:
         raise ShapeError(f"out has shape {out.shape}; it needs {shape}")
-    if not (out.flags.c_contiguous and out.flags.aligned):
-        raise ArgumentError("out is not C-contiguous; pass a whole array or leave it out")
-    check_writable(out, *inputs)
+    _check_writable(out, *inputs)
+    for good, what in ((out.flags.c_contiguous, "C-contiguous"), (out.flags.aligned, "aligned")):
+        if not good:
+            raise ArgumentError(f"out is not {what}; pass a whole array or leave it out")
     return out
 
 
-def check_writable(out: Array, *inputs: Array) -> None:
+def _check_writable(out: Array, *inputs: Array) -> None:
     if not out.flags.writeable:
         raise ArgumentError("out is read-only; pass a writable array or leave it out")
     if any(np.may_share_memory(out, other) for other in inputs):
         raise ArgumentError("out overlaps an input; pass an array of its own")
 
 
-def rows_of(name: str, pixels: Pixels, channels: int) -> tuple[Pixels, int]:
-    """(height x width x channels view, bytes from row to row: 0 where a row is not contiguous)."""
-    typed(name, pixels, np.uint8, "pixels are 0..255: cae.pixels_from_images() makes them")
-    grey = pixels.ndim == 2 and channels == 1
-    if not grey and (pixels.ndim != 3 or pixels.shape[2] != channels):
+# ---- Pixels: their rows may lie apart ------------------------------------------------------------
+
+
+def _as_rows(name: str, pixels: Pixels, channels: int) -> Pixels:
+    """A view of (height, width, channels)."""
+    if pixels.ndim == 2 and channels == 1:
+        return pixels[:, :, np.newaxis]
+    if pixels.ndim != 3 or pixels.shape[2] != channels:
         shapes = f"(height, width, {channels})" + (" or (height, width)" if channels == 1 else "")
         raise ShapeError(f"{name} has shape {pixels.shape}; it needs {shapes}")
-    rows = pixels[:, :, np.newaxis] if grey else pixels
-    row_size = rows.shape[1] * channels
-    stride = rows.strides[0] if rows.shape[0] > 1 else row_size
-    plain = rows[:1].flags.c_contiguous and stride >= row_size
-    return rows, stride if plain else 0
+    return pixels
+
+
+def _stride(rows: Pixels) -> int:
+    """Bytes from row to row; of a single row, its size."""
+    return rows.strides[0] if rows.shape[0] > 1 else rows.shape[1] * rows.shape[2]
+
+
+def _rows_fault(rows: Pixels) -> str:
+    """Why C cannot go from row to row; nothing if it can."""
+    if not rows[:1].flags.c_contiguous:
+        return "rows that are not contiguous"
+    if _stride(rows) < 0:
+        return "its rows in reverse order"
+    return "rows that overlap" if _stride(rows) < rows.shape[1] * rows.shape[2] else ""
+
+
+def input_rows(pixels: Pixels, channels: int) -> tuple[Pixels, int]:
+    """(height x width x channels, bytes from row to row); a copy only where that must be."""
+    typed("pixels", pixels, np.uint8, "pixels are 0..255: cae.pixels_from_images() makes them")
+    rows = _as_rows("pixels", pixels, channels)
+    if _rows_fault(rows):
+        rows = in_place(rows)
+    return rows, _stride(rows)
+
+
+def output_rows(out: Pixels | None, shape: tuple[int, int, int], *inputs: Array
+                ) -> tuple[Pixels, Pixels, int]:
+    """(out or a new array, the same two of it) for a picture of (height, width, channels)."""
+    whole = shape[:2] if shape[2] == 1 else shape
+    if out is None:
+        out = empty(whole, np.uint8)
+    _check_output(out, whole, np.uint8)
+    rows = _as_rows("out", out, shape[2])
+    if rows.shape != shape:
+        raise ShapeError(f"out has shape {out.shape}; the image is {shape[0]} x {shape[1]}")
+    _check_writable(out, *inputs)
+    fault = _rows_fault(rows)
+    if fault:
+        raise ArgumentError(f"out has {fault}; pass a whole array, a crop of one, or leave it out")
+    return out, rows, _stride(rows)
 
 
 def bytes_of(data: Bytes) -> Pixels:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, Floats, in_place, typed
-from .errors import NonFiniteError, WrongModelError
+from ._arrays import Array, Floats, finite, in_place, text, typed
+from .errors import WrongModelError
 
 
 def _from_tensor(name: str, tensor: Any) -> Array:
@@ -27,14 +27,20 @@ def _from_tensor(name: str, tensor: Any) -> Array:
     return array
 
 
+def _from_numbers(name: str, value: Any) -> Array:
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # lists of different lengths
+        raise TypeError(f"{name} makes no array: {error}") from None
+
+
 def _weight(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
     """One tensor of a state_dict for a model whose own has `shape`."""
-    array = _from_tensor(name, value) if hasattr(value, "detach") else np.asarray(value)
+    array = _from_tensor(name, value) if hasattr(value, "detach") else _from_numbers(name, value)
     if array.shape != shape:
         raise WrongModelError(f"{name} has shape {array.shape}; the model's has {shape}")
-    typed(name, array, np.float32, "convert with .astype(numpy.float32)")
-    if not np.isfinite(array).all():
-        raise NonFiniteError(f"{name} contains NaN or infinity")
+    typed(name, array, np.float32, "convert with numpy.asarray(array, numpy.float32)")
+    finite(name, array)
     return in_place(array)
 
 
@@ -56,6 +62,7 @@ def matching(state: Mapping[str, Any], prefix: str,
     if not isinstance(state, Mapping):
         raise TypeError(f"state is a {type(state).__name__}; pass a dict of arrays by name, as "
                         "state_dict() returns it")
+    text("prefix", prefix)
     for name in state:
         if not isinstance(name, str):
             raise TypeError(f"state has the name {name!r}; names are str")

@@ -9,9 +9,9 @@ from typing import Optional
 
 import numpy as np
 
-from ._arrays import Bytes, Floats, Pixels, bytes_of, output, real, typed, whole
+from ._arrays import Bytes, Floats, Pixels, bytes_of, empty, finite, output, real, typed, whole
 from ._library import check, lib, size3
-from .errors import NonFiniteError, ShapeError
+from .errors import ShapeError
 
 
 def presets() -> dict[str, str]:
@@ -47,9 +47,7 @@ def add_noise(images: Floats, sigma: float, seed: int = 0, out: Optional[Floats]
     """
     typed("images", images, np.float32, "convert with images.astype(numpy.float32)")
     sigma, seed = real("sigma", sigma), whole("seed", seed)
-    if out is None:
-        out = np.array(images, order="C")
-    elif out is images:
+    if out is images:
         out = output(out, images.shape)
     else:
         out = output(out, images.shape, images)
@@ -86,7 +84,7 @@ def images_from_pixels(pixels: Pixels) -> Floats:
                          "channels) or (count, height, width): pass one picture as "
                          "picture[numpy.newaxis]")
     planes = pixels[:, np.newaxis] if pixels.ndim == 3 else np.moveaxis(pixels, 3, 1)
-    return np.divide(planes, np.float32(255), order="C", dtype=np.float32)
+    return np.divide(planes, np.float32(255), out=empty(planes.shape, np.float32))
 
 
 def pixels_from_images(images: Floats) -> Pixels:
@@ -103,8 +101,7 @@ def pixels_from_images(images: Floats) -> Pixels:
     if images.ndim != 4:
         raise ShapeError(f"images has shape {images.shape}; it needs 4 dimensions (count, "
                          "channels, height, width)")
-    if not np.isfinite(images).all():
-        raise NonFiniteError("images contains NaN or infinity")
+    finite("images", images)
     # Clipped first: 255 times a large number would overflow.
     values = np.clip(images, 0, 1) * np.float32(255) + np.float32(0.5)
     if images.shape[1] == 1:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from ctypes import byref, c_char_p, c_double, c_float, c_size_t, c_void_p
+from functools import partial
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 import numpy as np
 
-from ._arrays import (Bytes, FilePath, Floats, Pixels, bytes_of, check_writable, file_path, floats,
-                      output, real, rows_of, text, whole)
+from ._arrays import (Bytes, FilePath, Floats, Pixels, bytes_of, empty, file_path, floats,
+                      input_rows, output, output_rows, real, text, whole)
 from ._library import SAVE_TRAINING, check, lib, model_p, size3, size4
 from ._weights import matching
-from .errors import ArgumentError, ShapeError
+from .errors import ArgumentError, ShapeError, WrongModelError
 from .images import compressed_info
 from .settings import Settings, setting_ranges, unknown
 
@@ -27,7 +28,8 @@ class Model:
 
     Close it, or use it in a `with` statement, to free its memory at a known time; otherwise that
     happens when the last reference goes. A closed model raises ArgumentError. Models can be pickled
-    and copied by the module `copy`, training state and all.
+    and copied by the module `copy`, training state and all settings included; what a subclass adds
+    stays behind, and so does a pending gradient.
 
     images below are float32 arrays of shape (count, channels, height, width), nominally 0..1 (noise
     may reach beyond): contiguous ones are read in place, others are copied once. Any height and
@@ -53,7 +55,7 @@ class Model:
         >>> Model("cae-denoise", seed=1, learning_rate=2e-3)
         <cae.Model 1 x 64 x 64, 178881 parameters, step 0>
         """
-        self._handle = None
+        self.close()  # a second call begins anew
         handle = model_p()
         check(lib.cae_model_new(byref(handle), text("architecture", architecture),
                                 whole("seed", seed)))
@@ -113,7 +115,7 @@ class Model:
         """The bytes of the file that save() would write."""
         flags, size = SAVE_TRAINING if training else 0, c_size_t()
         check(lib.cae_model_save_memory(self._open(), None, 0, byref(size), flags))
-        data = np.empty(size.value, np.uint8)
+        data = empty((size.value,), np.uint8)
         check(lib.cae_model_save_memory(self._open(), data.ctypes.data, data.size, byref(size),
                                         flags))
         return data[:size.value].tobytes()
@@ -129,7 +131,7 @@ class Model:
 
     def close(self) -> None:
         """Frees the model's memory. Closing twice is fine; no other thread may be using it."""
-        handle, self._handle = self._handle, None
+        handle, self._handle = getattr(self, "_handle", None), None
         lib.cae_model_free(handle)
 
     def __enter__(self: AnyModel) -> AnyModel:
@@ -140,11 +142,13 @@ class Model:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_handle", None) is not None and lib is not None:  # None as Python exits
+        if lib is not None:  # None as Python exits
             self.close()
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[bytes]]:
-        return type(self).from_bytes, (self.to_bytes(training=True),)
+        """A model comes back with all its settings: those that files leave to the machine, too."""
+        again = partial(type(self).from_bytes, **self.settings)
+        return again, (self.to_bytes(training=True),)
 
     def __copy__(self: AnyModel) -> AnyModel:
         return self.copy(training=True)
@@ -255,7 +259,7 @@ class Model:
         """
         state = {}
         for index, name, shape in self._tensors():
-            state[name] = np.empty(shape, np.float32)
+            state[name] = empty(shape, np.float32)
             check(lib.cae_tensor_get(self._open(), index, state[name].ctypes.data,
                                      state[name].size))
         return state
@@ -411,13 +415,10 @@ class Model:
 
         Raises TypeError, ShapeError, UnsupportedError for a network with a skip over its code.
         """
-        rows, stride = rows_of("pixels", pixels, self.shape[0])
-        if stride == 0:
-            rows = np.ascontiguousarray(rows)
-            stride = rows.shape[1] * rows.shape[2]
+        rows, stride = input_rows(pixels, self.shape[0])
         height, width, _ = rows.shape
         size = c_size_t(lib.cae_compress_bound(self._open(), height, width))
-        data = np.empty(size.value, np.uint8)
+        data = empty((size.value,), np.uint8)
         check(lib.cae_compress(self._open(), rows.ctypes.data, height, width, stride,
                                whole("quality", quality, 32), data.ctypes.data, data.size,
                                byref(size)))
@@ -436,15 +437,10 @@ class Model:
         self._open()
         view = bytes_of(data)
         channels, height, width = compressed_info(view)
-        if out is None:
-            shape = (height, width) if channels == 1 else (height, width, channels)
-            out = np.empty(shape, np.uint8)
-        rows, stride = rows_of("out", out, channels)
-        if rows.shape[:2] != (height, width):
-            raise ShapeError(f"out has shape {out.shape}; the image is {height} x {width}")
-        if stride == 0:
-            raise ArgumentError("out has rows that are not contiguous; leave it out")
-        check_writable(out, view)
+        if channels != self.shape[0]:
+            raise WrongModelError("the image was compressed with another model: channels are "
+                                  f"{channels} in it, {self.shape[0]} in this one")
+        out, rows, stride = output_rows(out, (height, width, channels), view)
         check(lib.cae_decompress(self._open(), view.ctypes.data, view.size, rows.ctypes.data,
                                  height, width, stride))
         return out

@@ -52,7 +52,8 @@ class Settings(MutableMapping[str, float]):
 
     setting_ranges() lists them with their ranges, as the library in use has them. A value out of
     range is an ArgumentError, a name that is none an AttributeError or KeyError. save() keeps all
-    but threads and memory_limit, which belong to the machine, if asked for the training state.
+    but threads and memory_limit, which belong to the machine, if asked for the training state;
+    copies and pickles keep all.
 
     >>> model = Model("cae-denoise", threads=2)
     >>> model.settings.learning_rate = 5e-4

@@ -160,7 +160,8 @@ class Walked(Case):
 
     def test_what_is_no_number_path_or_text(self):
         bad = {"sigma": ["0.1", None, 1j], "height": [1.0, "1"], "quality": ["50", None],
-               "path": [None, 3], "data": [None, "text", 3], "state": [None, [], 3]}
+               "path": [None, 3], "data": [None, "text", 3], "state": [None, [], 3],
+               "prefix": [None, b"", 3]}
         for name in methods():
             for parameter in inspect.signature(getattr(cae.Model, name)).parameters:
                 for value in bad.get(parameter, []):
@@ -175,6 +176,14 @@ class Walked(Case):
         self.refused(cae.ArgumentError, "sigma", self.model.denoise, images, -0.1)
         self.refused(cae.ArgumentError, "sigma", self.model.denoise, images, float("nan"))
         self.refused(cae.ArgumentError, "sigma", cae.add_noise, images, 1e300)
+
+
+def claiming(side):
+    """A compressed picture of 16 x 16 whose header is made to say side x side."""
+    data = cae.Model(GREY).compress(np.zeros((16, 16), np.uint8))
+    start = data.index(b"\x10\x10")  # height and width, as in docs/file-formats.md
+    number = bytes([side >> 7 * i & 127 | 128 for i in range(3)]) + bytes([side >> 21])
+    return data[:start] + number + number + data[start + 2:]
 
 
 class Errors(Case):
@@ -201,6 +210,29 @@ class Errors(Case):
         self.refused(cae.FormatError, ".", trained().decompress, data[:-1])
         self.refused(cae.FormatError, ".", cae.compressed_info, b"no image")
 
+    def test_pictures_of_grey_and_of_colour_are_each_other_s_wrong_models(self):
+        grey, colour = cae.Model(GREY), cae.Model(COLOUR)
+        for model, other, shape in ((grey, colour, (10, 10, 3)), (colour, grey, (10, 10))):
+            data = other.compress(np.zeros(shape, np.uint8))
+            for out in (None, np.zeros(shape, np.uint8)):
+                self.refused(cae.WrongModelError, "another model: channels are", model.decompress,
+                             data, out=out)
+
+    def test_no_memory(self):
+        """2^48 elements: one picture whose header says so, and arrays whose strides are 0."""
+        model, side = cae.Model(GREY), 1 << 24
+        floats = np.broadcast_to(np.float32(0.5), (1, 1, side, side))
+        pixels = np.broadcast_to(np.uint8(128), (1, side, side))
+        for function, *given in (
+                (model.denoise, floats), (model.encode, floats), (model.train_step, floats),
+                (model.decode, np.broadcast_to(np.float32(0), (1, 4, side // 2, side // 2)),
+                 side, side),
+                (model.compress, pixels[0]), (model.decompress, claiming(side)),
+                (cae.add_noise, floats, 0.1), (cae.images_from_pixels, pixels)):
+            with self.subTest(function.__name__):
+                self.refused(cae.OutOfMemoryError, "no memory for a .* array of shape", function,
+                             *given)
+
     def test_errors_are_also_python_s_own_and_can_be_pickled(self):
         for status, kind in cae.errors.BY_STATUS.items():
             error = pickle.loads(pickle.dumps(kind("words")))
@@ -212,7 +244,8 @@ class Errors(Case):
         model = cae.Model(GREY)
         self.refused(TypeError, "float64.*astype", model.encode, pictures().astype(np.float64))
         self.refused(TypeError, "uint8", model.train_step, np.zeros((1, 1, 16, 16), np.uint8))
-        self.refused(TypeError, "list.*NumPy", model.denoise, [[[[0.5]]]])
+        self.refused(TypeError, r"noisy is a list.*numpy\.asarray\(noisy, numpy\.float32\)",
+                     model.denoise, [[[[0.5]]]])
         self.refused(TypeError, ">f4", model.encode, pictures().astype(">f4"))
         self.refused(TypeError, "float32.*0..255", model.compress, pictures()[0, 0])
         self.refused(TypeError, "out has dtype", model.encode, pictures(),
@@ -242,12 +275,36 @@ class Errors(Case):
         self.refused(cae.ArgumentError, "overlaps", model.denoise, images, out=images)
         self.refused(cae.ArgumentError, "contiguous", model.denoise, images,
                      out=np.empty((3, 1, 16, 32), np.float32)[..., ::2])
-        data = model.compress(np.zeros((16, 16), np.uint8))
-        self.refused(cae.ArgumentError, "read-only", model.decompress, data,
-                     out=np.frombuffer(bytes(256), np.uint8).reshape(16, 16))
-        self.refused(cae.ArgumentError, "contiguous", model.decompress, data,
-                     out=np.empty((16, 32), np.uint8)[:, ::2])
         self.refused(cae.ArgumentError, "read-only", cae.add_noise, read_only, 0.1, out=read_only)
+        beside = np.empty(images.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(images.shape)
+        self.refused(cae.ArgumentError, "not aligned", model.denoise, images, out=beside)
+
+    def test_wrong_outputs_for_pixels(self):
+        model = cae.Model(GREY)
+        data, pixels = model.compress(np.zeros((16, 16), np.uint8)), np.zeros((16, 32), np.uint8)
+        overlapping = np.lib.stride_tricks.as_strided(pixels, (16, 16), (8, 1))
+        for words, out in (("read-only", np.frombuffer(bytes(256), np.uint8).reshape(16, 16)),
+                           ("read-only", np.broadcast_to(np.uint8(0), (16, 16))),
+                           ("rows that are not contiguous", pixels[:, ::2]),
+                           ("its rows in reverse order", pixels[::-1, :16]),
+                           ("rows that overlap", overlapping)):
+            with self.subTest(words):
+                self.refused(cae.ArgumentError, f"out .*{words}", model.decompress, data, out=out)
+
+    def test_advice_for_outputs_makes_no_copy(self):
+        """A copy would be filled in place of the array that was meant."""
+        model, images = cae.Model(GREY), pictures()
+        data, new = model.compress(np.zeros((16, 16), np.uint8)), r"empty\(\(.*16, 16\), numpy\."
+        for function, given, dtype in ((model.denoise, images, np.float32),
+                                       (model.decompress, data, np.uint8)):
+            out = function(given)
+            words = new + np.dtype(dtype).name
+            self.refused(TypeError, "list.*" + words, function, given, out=out.tolist())
+            self.refused(TypeError, "complex.*" + words, function, given, out=out.astype(complex))
+            masked = np.ma.masked_array(np.zeros_like(out))
+            self.refused(TypeError, r"pass out\.data or leave", function, given, out=masked)
+            function(given, out=masked.data)
+            np.testing.assert_array_equal(masked.data, out)
 
     def test_numbers_that_c_would_cut_off(self):
         model = cae.Model(GREY)
@@ -282,6 +339,8 @@ class Errors(Case):
         self.refused(cae.ArchitectureError, ".", cae.Model, "größer")
         self.refused(cae.LimitError, ".", cae.Model, "#" * 100000)
         self.refused(cae.FileError, ".", cae.Model.load, os.curdir)
+        self.refused(cae.ArgumentError, r"architecture contains '\\udc80'", cae.Model, "\udc80")
+        self.refused(cae.ArgumentError, r"path contains '\\ud800'", cae.Model.load, "a\ud800")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ import pickle
 import shutil
 import subprocess
 import unittest
+from unittest import mock
 
 from common import COLOUR, GREY, Case, cae, np, pictures, run_code, trained
 import plain_safetensors
+from cae import _library
 
 
 class Describing(Case):
@@ -32,6 +34,17 @@ class Describing(Case):
             self.assertEqual(model.code_shape(64, 64), (32, 8, 8))
             self.assertEqual(model.code_shape(65, 1), (32, 9, 1))
             self.assertIn("109217", repr(model))
+
+    def test_init_again_frees_the_first(self):
+        with mock.patch.object(_library.lib, "cae_model_free") as free:
+            model = cae.Model(GREY)
+            first = model._handle
+            model.__init__(COLOUR)
+        free.assert_called_with(first)
+        _library.lib.cae_model_free(first)
+        self.assertEqual(model.shape, (3, 16, 16))
+        self.refused(cae.ArchitectureError, ".", model.__init__, "nonsense")
+        self.refused(cae.ArgumentError, "closed", lambda: model.shape)
 
     def test_seed(self):
         one, same, other = cae.Model(GREY, 1), cae.Model(GREY, 1), cae.Model(GREY, 2)
@@ -115,10 +128,10 @@ class Settings(Case):
 
     def test_copies_have_them_too(self):
         self.settings.update(threads=2, learning_rate=0.5)
-        for model in (copy.copy(self.model), copy.deepcopy(self.model), self.model.copy()):
+        self.settings.memory_limit = 1 << 20
+        for model in (copy.copy(self.model), copy.deepcopy(self.model), self.model.copy(),
+                      pickle.loads(pickle.dumps(self.model))):
             self.assertEqual(model.settings, self.settings)
-        travelled = pickle.loads(pickle.dumps(self.model)).settings
-        self.assertEqual((travelled.threads, travelled.learning_rate), (1, 0.5))
 
 
 class Files(Case):
@@ -188,6 +201,7 @@ class Files(Case):
         missing = {name: array for name, array in state.items() if name != "3.weight"}
         for kind, bad in ((cae.NonFiniteError, bad_nan), (cae.WrongModelError, bad_shape),
                           (TypeError, bad_type), (cae.WrongModelError, missing),
+                          (TypeError, {**state, "0.bias": [1.0, 2.0, [3.0]]}),
                           (cae.WrongModelError, {**state, "9.bias": state["0.bias"]})):
             with self.assertRaises(kind):
                 model.load_state_dict(bad)
