@@ -11,7 +11,7 @@ from typing import Union
 
 import numpy as np
 
-from ._arrays import Array, Floats, typed
+from ._arrays import Array, Floats, empty, finite, typed
 from .errors import ArgumentError, NonFiniteError, ShapeError
 from .images import add_noise
 
@@ -45,8 +45,8 @@ class Batches:
         self._check_images()
         self.steps = (len(images) - 1) // size + 1  # in an epoch; the last batch may be short
         batch = (min(size, len(images)), *shape)
-        self._target = np.empty(batch, np.float32)
-        self._input = np.empty(batch, np.float32) if noise > 0 else self._target
+        self._target = empty(batch, np.float32)
+        self._input = empty(batch, np.float32) if noise > 0 else self._target
         self._order: tuple[int, Array] = (-1, np.empty(0, np.intp))  # epoch, its order
 
     def _check_images(self) -> None:
@@ -69,8 +69,7 @@ class Batches:
                     f"images[{i}] has shape {image.shape}; training needs ({channels}, height, "
                     f"width) of at least {height} x {width}, the model's training size, to which "
                     "larger ones are cut at random")
-            if not np.isfinite(image).all():
-                raise NonFiniteError(f"images[{i}] contains NaN or infinity")
+            finite(f"images[{i}]", image)
 
     def _shuffled(self, epoch: int) -> Array:
         """Fisher and Yates' shuffle, with the epoch's own numbers."""
@@ -94,12 +93,21 @@ class Batches:
             left = along[i] % (image.shape[2] - width + 1)
             out[i] = image[:, top:top + height, left:left + width]
 
+    @staticmethod
+    def _check_unchanged(indices: Array, target: Floats) -> None:
+        """The images are the caller's, who may have written to them; that is no divergence."""
+        good = np.isfinite(target).all(axis=(1, 2, 3))
+        if not good.all():
+            raise NonFiniteError(f"images[{indices[~good][0]}] contains NaN or infinity, which it "
+                                 "did not before the training: something changed it meanwhile")
+
     def of_step(self, step: int) -> tuple[Floats, Floats]:
         """(input, target) of the step after `step` updates; overwritten by the next call."""
         epoch, batch = divmod(step, self.steps)
         indices = self._shuffled(epoch)[batch * self.size:(batch + 1) * self.size]
         target, noisy = self._target[:len(indices)], self._input[:len(indices)]
         self._cut(epoch, indices, target)
+        self._check_unchanged(indices, target)
         if self.noise > 0:
             noisy[...] = target
             seeds = _random_bits(self.seed, _NOISE, epoch, indices).tolist()

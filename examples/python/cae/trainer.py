@@ -10,9 +10,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional, TextIO, Union
 
-from ._arrays import FilePath, Floats, file_path, real, whole
+from ._arrays import FilePath, Floats, file_path, finite, real, whole
 from ._batches import Batches
 from .errors import ArgumentError, FileError, NonFiniteError
 from .images import add_noise
@@ -30,30 +30,46 @@ class Epoch(NamedTuple):
     images_per_second: float
 
 
+def _is_terminal(stream: Optional[TextIO]) -> bool:
+    """Not None, which standard error is under pythonw, nor one that is closed, nor any object that
+    a program put in its place."""
+    try:
+        return stream is not None and stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
 class _Progress:
     """One line on standard error that is written over and over."""
 
     INTERVAL = 0.2  # seconds; faster than this nobody reads
 
     def __init__(self, wanted: Optional[bool], first: int, last: int) -> None:
-        stream = sys.stderr  # None under pythonw
-        self.shown = stream is not None and (stream.isatty() if wanted is None else wanted)
+        stream = sys.stderr
+        self.shown = stream is not None and (_is_terminal(stream) if wanted is None else wanted)
         self.first, self.last, self.width = first, last, 0
         self.start, self.written, self.images = time.monotonic(), 0.0, 0
+        self.unwritten: Optional[tuple[str, int, float]] = None
 
     def update(self, epoch: str, step: int, loss: float, count: int) -> None:
-        now = time.monotonic()
         self.images += count
-        if not self.shown or now - self.written < self.INTERVAL:
+        self.unwritten = epoch, step, loss
+        if self.shown and time.monotonic() - self.written >= self.INTERVAL:
+            self._write_step()
+
+    def _write_step(self) -> None:
+        if not self.shown or self.unwritten is None:
             return
-        elapsed = max(now - self.start, 1e-9)
+        epoch, step, loss = self.unwritten
+        self.unwritten, self.written = None, time.monotonic()
+        elapsed = max(self.written - self.start, 1e-9)
         left = round(elapsed / (step - self.first) * (self.last - step))
-        self.written = now
         self._write(f"{epoch}, step {step} of {self.last}, loss {loss:.6f}, "
                     f"{self.images / elapsed:.0f} images/s, {left // 60}:{left % 60:02d} left")
 
     def say(self, words: str) -> None:
         if self.shown:
+            self.unwritten = None
             self._write(words)
             self.end()
 
@@ -63,6 +79,8 @@ class _Progress:
         self.width = len(words)
 
     def end(self) -> None:
+        """Leaves the last step behind, not the last that was worth an update."""
+        self._write_step()
         if self.width > 0:
             sys.stderr.write("\n")
         self.width = 0
@@ -131,7 +149,7 @@ class Trainer:
                                 noise, seed)
         self._validation: Optional[tuple[Floats, Floats]] = None
         if validation is not None:
-            model.evaluate(validation[:1])  # what is wrong with it shows now, not after an epoch
+            validation = self._checked(validation)
             self._validation = add_noise(validation, noise, seed), validation
         self._check_position()
         self._check_checkpoint()
@@ -142,6 +160,15 @@ class Trainer:
         if number == 0:
             raise ArgumentError(f"{name} is 0; pass at least 1")
         return number
+
+    def _checked(self, validation: Floats) -> Floats:
+        """What is wrong with it shows now, and under its name, not after an epoch."""
+        validation = self.model._images("validation", validation)
+        if len(validation) == 0:
+            raise ArgumentError("validation is empty; pass at least one image or leave it out")
+        finite("validation", validation)
+        self.model.evaluate(validation[:1])
+        return validation
 
     def _check_position(self) -> None:
         """A model that has trained goes on where it stopped; that must be a place in our epochs."""

@@ -285,12 +285,21 @@ class Progress(Case):
         self.assertEqual(words.count("\n"), 1)
         self.assertLess(max(map(len, words.split("\r"))), 80)
 
+    def test_the_last_step_stays(self):
+        stream = Terminal()
+        with contextlib.redirect_stderr(stream):  # all within one interval
+            cae.Trainer(cae.Model(GREY), pictures(10), batch_size=4).run(3)
+        self.assertRegex(stream.getvalue(), r"\repoch 3 of 3, step 9 of 9, .*, 0:00 left *\n$")
+
     def test_nothing_to_do_shows_nothing(self):
         self.assertEqual(self.shown(Terminal(), None, 0), "")
 
     def test_without_standard_error(self):
-        with mock.patch.object(sys, "stderr", None):
-            cae.Trainer(cae.Model(GREY), pictures()).run(1)
+        closed = io.StringIO()
+        closed.close()
+        for stream in (None, closed, object()):  # the last has no isatty()
+            with mock.patch.object(sys, "stderr", stream):
+                cae.Trainer(cae.Model(GREY), pictures()).run(1)
 
     def test_interrupted(self):
         path = os.path.join(self.make_folder(), "m.safetensors")
@@ -300,6 +309,12 @@ class Progress(Case):
             with contextlib.redirect_stderr(stream), self.assertRaises(KeyboardInterrupt):
                 cae.Trainer(model, pictures(10), batch_size=4, checkpoint=checkpoint).run(2)
             self.assertRegex(stream.getvalue(), f"\rinterrupted after step . of 6: .*{words}.*\n$")
+
+
+def with_nan(index):
+    images = pictures()
+    images[index, 0, 5, 5] = np.nan
+    return images
 
 
 class Refused(Case):
@@ -320,8 +335,7 @@ class Refused(Case):
                 (cae.ShapeError, "16 x 16, the model's training size", pictures(3, 1, 15, 30)),
                 (cae.ShapeError, r"images\[2\]", [*good[:2], good[2, 0]]),
                 (cae.ArgumentError, "empty", good[:0]), (cae.ArgumentError, "empty", []),
-                (cae.NonFiniteError, r"images\[2\]", np.where(np.arange(3).reshape(3, 1, 1, 1) == 2,
-                                                              np.float32(np.nan), good))):
+                (cae.NonFiniteError, r"images\[2\]", with_nan(2))):
             with self.subTest(words):
                 self.refused(kind, words, self.make, images=images)
 
@@ -339,9 +353,12 @@ class Refused(Case):
                 (cae.ArgumentError, "noise is -1", {"noise": -1}),
                 (cae.ArgumentError, "noise is nan", {"noise": float("nan")}),
                 (TypeError, "noise is '25'", {"noise": "25"}),
-                (cae.ShapeError, ".", {"validation": pictures(2, 3)}),
-                (cae.ArgumentError, ".", {"validation": pictures()[:0]}),
-                (TypeError, "float64", {"validation": pictures().astype(float)}),
+                (cae.ShapeError, "validation has shape", {"validation": pictures(2, 3)}),
+                (cae.ArgumentError, "validation is empty", {"validation": pictures()[:0]}),
+                (TypeError, r"validation has.*float64", {"validation": pictures().astype(float)}),
+                (TypeError, r"validation is a list.*asarray\(validation, numpy.float32\)",
+                 {"validation": pictures().tolist()}),
+                (cae.NonFiniteError, "validation contains NaN", {"validation": with_nan(2)}),
                 (TypeError, "path", {"checkpoint": 3}),
                 (cae.FileError, "no folder /nonexistent", {"checkpoint": "/nonexistent/m"}),
                 (cae.FileError, "not a regular file", {"checkpoint": os.curdir})):
@@ -369,6 +386,15 @@ class Refused(Case):
         self.refused(cae.NonFiniteError, r"step \d+: the training diverged.*smaller learning_rate",
                      self.make(model, checkpoint=path, save_every=10**6).run, 10**5)
         self.assertEqual(pathlib.Path(path).read_bytes(), before)
+
+    def test_images_that_change_during_training_are_no_divergence(self):
+        for noise in (0, NOISE):
+            images = pictures()
+            trainer = self.make(images=images, noise=noise)
+            trainer.run(1)
+            images[2] = np.inf
+            self.refused(cae.NonFiniteError, r"^images\[2\] contains NaN.*changed it meanwhile",
+                         trainer.run, 2)
 
 
 if __name__ == "__main__":
