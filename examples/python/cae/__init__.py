@@ -15,10 +15,10 @@ de-noising, compression. Trainer is the training loop, Settings what can be set.
 and so on tell shapes, ranges and errors; the C header cae/cae.h is the manual of what lies beneath.
 
 Installation. Debian: apt-get install python3-cae. Else build the library with the meson option
--Dpython=enabled; or `pip install examples/python`; or copy this folder beside your program, for
-there is nothing to compile. It needs Python 3.9 and NumPy 1.20 or newer (tested: Debian 12 with
-3.11 and 1.24), and the shared library: the one that the environment variable LIBCAE names, by its
-path or its soname, else the system's libcae.so.0.
+-Dpython=enabled; or, in a virtual environment, `pip install examples/python`; or copy this folder
+beside your program, for there is nothing to compile. It needs Python 3.9 and NumPy 1.20 or newer
+(tested: Debian 12 with 3.11 and 1.24), and the shared library: the one that the environment
+variable LIBCAE names, by its path or its soname, else the system's libcae.so.0.
 
 Arrays. Images and codes are float32 arrays of shape (count, channels, height, width); pixels are
 uint8 arrays of shape (height, width, channels), or (height, width) for a model of one channel. The

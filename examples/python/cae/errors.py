@@ -25,7 +25,11 @@ class OutOfMemoryError(CaeError, MemoryError):
 
 
 class FileError(CaeError, OSError):
-    """A file could not be read or written; the message has its name and the system's reason."""
+    """A file could not be read or written; the message has its name and the system's reason.
+
+    An OSError without errno and filename, for the library reports a sentence and no number: a
+    missing file is no FileNotFoundError.
+    """
 
     status = -3
 
