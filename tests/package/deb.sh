@@ -252,7 +252,10 @@ check 'libcae-dev: files' only libcae-dev "usr/lib/$triplet/*" 'usr/include/cae/
 check 'libcae-dev: all files' holds libcae-dev "usr/lib/$triplet/libcae.so" \
     "usr/lib/$triplet/libcae.a" "usr/lib/$triplet/pkgconfig/libcae.pc" 'usr/share/man/man3/libcae.3.gz'
 check 'libcae-tools: files' only libcae-tools usr/bin/cae usr/share/man/man1/cae.1.gz
-check 'python3-cae: files' only python3-cae 'usr/lib/python3/dist-packages/cae/*'
+check 'python3-cae: files' only python3-cae 'usr/lib/python3/dist-packages/cae/*' \
+    "usr/lib/python3/dist-packages/libcae-$version.dist-info/METADATA"
+check 'python3-cae: all files' holds python3-cae 'usr/lib/python3/dist-packages/cae/__init__.py' \
+    "usr/lib/python3/dist-packages/libcae-$version.dist-info/METADATA"
 check 'libcae-doc: files' only libcae-doc 'usr/share/doc-base/*'
 check 'libcae-doc: all files' holds libcae-doc '*/html/index.html' '*/README.md*' '*/numerics.md*' \
     '*/examples/embed/embed.c*' '*/examples/mpi/train.c*' '*/examples/rust/Cargo.toml'

@@ -6,8 +6,10 @@ Python finds it, types and documentation are complete and true, the example work
 
 import ast
 import doctest
+import filecmp
 import glob
 import importlib
+import importlib.metadata
 import importlib.util
 import inspect
 import os
@@ -179,6 +181,22 @@ class Installed(Case):
                           "-I", "-W", "error", cwd=self.make_folder())
         self.assertEqual(result.stdout, f"{folder}/cae/__init__.py 2\n", result.stderr)
 
+    def check_metadata(self, folder):
+        """That folder knows its package, by the words of pyproject.toml."""
+        try:
+            import tomllib
+        except ImportError:
+            self.skipTest("no tomllib (Python 3.11 has it)")
+        with open(os.path.join(PACKAGE, "pyproject.toml"), "rb") as file:
+            project = tomllib.load(file)["project"]
+        wanted = {"Name": project["name"], "Version": cae.__version__,
+                  "Summary": project["description"], "License": project["license"]["text"],
+                  "Requires-Python": project["requires-python"]}
+        found, = importlib.metadata.distributions(path=[folder])
+        self.assertEqual({key: found.metadata[key] for key in wanted}, wanted)
+        self.assertEqual([re.sub("[ ()]", "", needed) for needed in found.requires],
+                         project["dependencies"])
+
     def meson(self, *arguments, **environment):
         path = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
         return subprocess.run(["meson", *arguments], cwd=ROOT, capture_output=True, text=True,
@@ -202,6 +220,7 @@ class Installed(Case):
             self.assertEqual(len(packages), found, (value, packages))
             if packages:
                 self.check(os.path.dirname(os.path.dirname(packages[0])))
+                self.check_metadata(os.path.dirname(os.path.dirname(packages[0])))
                 if os.path.exists("/etc/debian_version") and sys.executable == "/usr/bin/python3":
                     self.assertEqual(packages[0],
                                      dest + "/usr/lib/python3/dist-packages/cae/__init__.py")
@@ -221,8 +240,9 @@ class Installed(Case):
                             "--no-deps", "--quiet", "--target", target, source)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.check(target)
-        names = [name for name in os.listdir(target) if name.endswith(".dist-info")]
-        self.assertEqual(names, [f"libcae-{cae.__version__}.dist-info"])
+        self.check_metadata(target)
+        licence, = glob.glob(target + "/libcae-*.dist-info/**/COPYING", recursive=True)
+        self.assertTrue(filecmp.cmp(licence, os.path.join(ROOT, "COPYING"), shallow=False))
 
     def test_copied_beside_a_program(self):
         folder = self.make_folder()
