@@ -81,7 +81,7 @@ def real(name: str, value: float) -> float:
 
 
 def empty(shape: tuple[int, ...], dtype: type) -> Array:
-    """numpy.empty(); its errors for too much memory, and for more than any machine has, are ours."""
+    """numpy.empty(); its errors for too much memory, and for more than there can be, are ours."""
     try:
         return np.empty(shape, dtype)
     except (MemoryError, ValueError):
