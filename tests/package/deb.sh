@@ -217,6 +217,10 @@ names_no_place() { # no file of a package names the folder of the build
     ! grep -rl "$work" "$work/places"
 }
 
+links_lead_somewhere() { # in all packages together, which lie in one place now
+    ! find "$work/places" -xtype l | grep .
+}
+
 ran_tests() { # LOG
     grep -E '^Ok: +[1-9]' "$1"
 }
@@ -265,6 +269,7 @@ fi
 check 'copyright in DEP-5' copyright_holds
 check 'copyright: a foreign file is found' copyright_missed
 check 'no path of the build' names_no_place
+check 'no link that leads nowhere' links_lead_somewhere
 check 'libcae0: files' only libcae0 "usr/lib/$triplet/libcae.so.*"
 check 'libcae-dev: files' only libcae-dev "usr/lib/$triplet/*" 'usr/include/cae/cae.h' \
     'usr/share/man/man3/*.3.gz'
