@@ -17,9 +17,9 @@ LONG='subproject spaces lto valgrind fuzz browser s390x aarch64 fresh buildd'
 
 NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev'
 WANTED='g++ clang clang-format check libpng-dev libjpeg62-turbo-dev liblapacke-dev libopenblas-dev
-    curl python3-numpy python3-torch git qemu-user cmake cargo abigail-tools doxygen mandoc groff
-    libopenmpi-dev openmpi-bin iproute2 mypy debhelper dh-python lintian devscripts python3-debian rpm
-    rpmlint debootstrap'
+    curl python3-numpy python3-torch git qemu-user cmake cargo abigail-tools doxygen man-db mandoc
+    groff libopenmpi-dev openmpi-bin iproute2 mypy python3-pip python3-setuptools debhelper dh-python
+    lintian devscripts python3-debian rpm rpmlint debootstrap'
 WANTED_LONG='valgrind libc6-dbg chromium gcc-s390x-linux-gnu libc6-dev-s390x-cross
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Tests examples/rust as a stranger would meet it: a copy of the crate, an installed libcae found
 # through pkg-config, both in paths with spaces, no network and an empty home of cargo's. Each cargo
-# of the PATH runs the crate's tests and its example; the first of them also what build.rs decides
-# and says, and the program with a library that is too old.
+# of the PATH runs the crate's tests, its example and README's program; the first of them also what
+# build.rs decides and says, and the program with a library that is too old.
 #
 #     sh tests/bindings/rust.sh BUILD_DIRECTORY
 #
@@ -44,6 +44,7 @@ install_build "$work/a libcae"
 crate="$work/a crate"
 mkdir "$crate"
 (cd "$root/examples/rust" && cp -r Cargo.toml Cargo.lock build.rs rustfmt.toml src examples tests "$crate")
+awk '/^```/ { inside = $0 == "```rust"; next } inside' "$root/README.md" >"$crate/examples/readme.rs"
 cp -r "$crate" "$work/as it was"
 
 export CARGO_HOME="$work/cargo home" CARGO_NET_OFFLINE=true
@@ -66,11 +67,23 @@ whole() # TARGET
     run_cargo "$1" build --quiet --example denoise || fail "cargo build"
     needs_library "$work/$1/debug/examples/denoise" yes
     use "$work/$1/debug/examples/denoise" "$1" denoise.safetensors
+    readme "$1"
     run_cargo "$1" doc --quiet --no-deps || fail "cargo doc"
     [ -e "$root/.git" ] || return 0
     if [ -x "$(dirname "$cargo")/cargo-clippy" ]; then
         run_cargo "$1" clippy --quiet --all-targets || fail "clippy"
     fi
+}
+
+# README's program, as it stands there, learns something and saves it.
+readme() # TARGET
+{
+    run_cargo "$1" build --quiet --example readme || fail "README's program"
+    mkdir "$work/readme-$1"
+    (cd "$work/readme-$1" && LD_LIBRARY_PATH=$libdir "$work/$1/debug/examples/readme") >"$work/readme.out"
+    [ -s "$work/readme-$1/denoiser.safetensors" ] || fail "README's program saves nothing"
+    awk 'NR == 1 { first = $1 } END { exit !(NR == 20 && $1 < first) }' "$work/readme.out" ||
+        fail "README's program learns nothing: $(cat "$work/readme.out")"
 }
 
 # ---- what build.rs decides and says ---------------------------------------------------------------

@@ -41,6 +41,11 @@ def map_functions(text):
     return re.findall(r'^\s*(cae_\w+);', text, re.M)
 
 
+def read_files(source, paths):
+    """{path from the root: text} of these files."""
+    return {path: (pathlib.Path(source) / path).read_text(encoding='utf-8') for path in paths}
+
+
 def read_tree(source, folders, suffixes):
     """{path from the root: text} of the files below `folders`, sorted."""
     root = pathlib.Path(source)

@@ -1,5 +1,5 @@
-"""Rules that are read off the sources: who may include whom, what the header, the map, the manual
-and the version say alike, what every file opens with, and what must not be written.
+"""Rules that are read off the sources: who may include whom, what the header, the map and the manual
+say alike, what every file opens with, and what must not be written.
 
 SPDX-License-Identifier: BSD-2-Clause
 """
@@ -52,7 +52,7 @@ BAD_INCLUDES = [
 ]
 
 
-# ---- header, map, manual, version ----------------------------------------------------------------
+# ---- header, map, manual -------------------------------------------------------------------------
 
 def read(args, *paths):
     return [(pathlib.Path(args.source) / p).read_text(encoding='utf-8') for p in paths]
@@ -96,34 +96,7 @@ def check_manual(texts):
     return missing or ['the manual has other functions, or another order, than the header']
 
 
-def check_version(texts):
-    header, build, news, script, manual, package = texts
-    macros = [re.search(rf'#define CAE_VERSION_{part} (\d+)', header).group(1)
-              for part in ('MAJOR', 'MINOR', 'PATCH')]
-    version = '.'.join(macros)
-    node = re.findall(r'^LIBCAE_([\d.]+) \{', script, re.M)[-1]
-    found = []
-    if f"version: '{version}'" not in build:
-        found.append(f'meson.build: not version {version}')
-    if re.search(r'^## (\S+)', news, re.M).group(1) != version:
-        found.append(f'NEWS.md: does not begin with {version}')
-    if [int(n) for n in node.split('.')] > [int(n) for n in macros[:2]]:
-        found.append(f'lib/cae.map: node {node} is newer than {version}')
-    if f'libcae {version}' not in manual:
-        found.append(f'libcae.3: not of {version}')
-    if f'\nversion = "{version}"\n' not in package:
-        found.append(f'examples/python/pyproject.toml: not version {version}')
-    return found
-
-
 DECLARATION = '/* One sentence. Since 0.1. */\nCAE_API int cae_one(void);\n'
-VERSION = '#define CAE_VERSION_MAJOR 0\n#define CAE_VERSION_MINOR 1\n#define CAE_VERSION_PATCH 0\n'
-VERSIONS = [VERSION, "version: '0.1.0'", '## 0.1.0', 'LIBCAE_0.1 {', '.TH libcae 3 "" "libcae 0.1.0"',
-            '[project]\nversion = "0.1.0"\n']
-
-
-def replaced(items, index, item):
-    return items[:index] + [item] + items[index + 1:]
 
 
 # ---- how files open, and what they must not say ----------------------------------------------------
@@ -264,12 +237,6 @@ RULES = {
                      [[DECLARATION.replace('Since', '')], [DECLARATION.split('\n')[1]]]),
     'manual': Rule(lambda a: read(a, 'include/cae/cae.h', 'docs/man/libcae.3'), check_manual,
                    [[DECLARATION, ''], [DECLARATION, '.BI "int cae_two(void);"\n']]),
-    'version': Rule(lambda a: read(a, 'include/cae/cae.h', 'meson.build', 'NEWS.md', 'lib/cae.map',
-                                   'docs/man/libcae.3', 'examples/python/pyproject.toml'),
-                    check_version,
-                    [replaced(VERSIONS, i, text) for i, text in
-                     [(1, "version: '0.2.0'"), (2, '## 0.2.0'), (3, 'LIBCAE_0.2 {'), (4, ''),
-                      (5, '[project]\nversion = "0.2.0"\n')]]),
     'opening': Rule(gather_code, check_opening, [{'lib/a.c': 'int a;\n'}]),
     'words': Rule(gather_lib, check_words, BAD_WORDS),
     'paths': Rule(gather_paths, check_paths, BAD_PATHS),
