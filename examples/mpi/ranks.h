@@ -38,8 +38,9 @@ void ranks_copy(void *data, size_t size);
  * ring. `values` and `scratch` have room for ranks_room() floats each; one rank alone needs no
  * scratch.
  *
- * MPI_Allreduce leaves the order to MPI, which picks it by the number of ranks and the size. Then
- * sums differ in the last bit, which training makes much of: docs/mpi.md has figures.
+ * MPI_Allreduce leaves the order to MPI, which picks it by the number of ranks and the size. Some
+ * of its orders are this one, others end with another last bit, which training makes much of:
+ * docs/mpi.md has figures.
  */
 void ranks_sum(const struct ranks *ranks, float *values, size_t len, float *scratch);
 
