@@ -104,12 +104,12 @@ void state_free(struct state *s)
 }
 
 /* Hosts with processors of different kinds would round differently, not in the gradient, where it
- * would not matter, but in the update. */
-static int check_kernels(const struct state *s)
+ * would not matter, but in the update. The kernels that a reproducible model may use are alike. */
+static int check_kernels(const struct state *s, bool reproducible)
 {
     char words[64];
     snprintf(words, sizeof words, "libcae %s, kernels %s", cae_version_string(),
-             cae_model_kernels(s->model));
+             reproducible ? "for --reproducible" : cae_model_kernels(s->model));
     char first[sizeof words];
     memcpy(first, words, sizeof words);
     ranks_copy(first, sizeof first);
@@ -128,7 +128,7 @@ int state_set(struct state *s, double learning_rate, size_t threads, bool reprod
         model_set(s->model, "reproducible", reproducible) != DONE) {
         result = FAILED;
     }
-    const int same = check_kernels(s);
+    const int same = check_kernels(s, reproducible);
     return ranks_agree(result == DONE ? same : result);
 }
 
