@@ -19,7 +19,7 @@ NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev'
 WANTED='g++ clang clang-format check libpng-dev libjpeg62-turbo-dev liblapacke-dev libopenblas-dev
     curl python3-numpy python3-torch git qemu-user cmake cargo abigail-tools doxygen man-db mandoc
     groff libopenmpi-dev openmpi-bin iproute2 mypy python3-pip python3-setuptools debhelper dh-python
-    lintian devscripts python3-debian rpm rpmlint debootstrap'
+    lintian devscripts locales python3-debian rpm rpmlint debootstrap'
 WANTED_LONG='valgrind libc6-dbg chromium gcc-s390x-linux-gnu libc6-dev-s390x-cross
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
 
@@ -286,8 +286,9 @@ stage_package() { # what a distribution builds and its users install
     fi
 }
 
-stage_buildd() { # the Debian build as a distribution's machines do it, with all tests
+stage_buildd() { # the builds as a distribution's machines do them, with all tests
     checks buildd tests/package/deb.sh --tested
+    checks rpmbuild tests/package/rpm.sh --tested
 }
 
 stage_subproject() { # inside of another meson project

@@ -72,15 +72,19 @@ class Model
         return Model(made);
     }
 
-    operator cae_model *() noexcept
+    operator cae_model *() &noexcept
     {
         return model_.get();
     }
 
-    operator const cae_model *() const noexcept
+    operator const cae_model *() const &noexcept
     {
         return model_.get();
     }
+
+    /* `cae_model *p = cae::Model("cae-compress");` would leave p without a model. */
+    operator cae_model *() && = delete;
+    operator const cae_model *() const && = delete;
 
   private:
     struct Free {

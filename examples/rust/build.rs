@@ -2,8 +2,8 @@
 //!
 //! - `PKG_CONFIG`, the program to ask, and what it reads itself: `PKG_CONFIG_PATH` for a
 //!   libcae.pc in a folder of its own, `PKG_CONFIG_SYSROOT_DIR`, `PKG_CONFIG_LIBDIR`.
-//! - `LIBCAE_LIB_DIR`, the folder of a libcae.so or libcae.a that is not installed, such as
-//!   `build/lib`; pkg-config is not asked then.
+//! - `LIBCAE_LIB_DIR`, the whole path of the folder of a libcae.so or libcae.a that is not
+//!   installed, such as `$PWD/build/lib`; pkg-config is not asked then.
 //! - `LIBCAE_STATIC=1` puts libcae itself into the program (its zlib stays shared).
 //!
 //! What cannot be found ends the build with a sentence that says what to install.
@@ -60,6 +60,11 @@ fn is_static() -> bool {
 /// What libcae.a needs beside itself is known for a library that has no libcae.pc yet.
 fn in_folder(folder: &str) -> Result<Vec<String>, String> {
     let file = if is_static() { "libcae.a" } else { "libcae.so" };
+    if !Path::new(folder).is_absolute() {
+        return Err(format!(
+            "LIBCAE_LIB_DIR is {folder}; give the whole path, from / on: cargo builds in other folders"
+        ));
+    }
     if !Path::new(folder).join(file).exists() {
         return Err(format!("LIBCAE_LIB_DIR is {folder}, where there is no {file}"));
     }

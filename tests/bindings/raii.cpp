@@ -21,6 +21,10 @@ static_assert(std::is_convertible<Model &, cae_model *>::value, "trains");
 static_assert(std::is_convertible<const Model &, const cae_model *>::value, "is used");
 static_assert(!std::is_convertible<const Model &, cae_model *>::value,
               "a shared one does not train");
+static_assert(!std::is_convertible<Model, cae_model *>::value, "a pointer would outlive it");
+static_assert(!std::is_convertible<Model, const cae_model *>::value, "a pointer would outlive it");
+static_assert(!std::is_convertible<const Model, const cae_model *>::value,
+              "a pointer would outlive it");
 
 namespace
 {

@@ -130,6 +130,12 @@ messages()
         export LIBCAE_LIB_DIR="$work/pc-none"
         refuses wrong-folder LIBCAE_LIB_DIR "$work/pc-none"
     )
+    (
+        cp "$libdir/libcae.so" "$crate/src" # there it would be found, from the crate's folder
+        export LIBCAE_LIB_DIR=src
+        refuses relative-folder LIBCAE_LIB_DIR 'the whole path'
+        rm "$crate/src/libcae.so"
+    )
     echo "ok: what build.rs says"
 }
 

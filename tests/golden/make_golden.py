@@ -117,6 +117,7 @@ def image(fields=b""):
 
 
 def main(folder):
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "weights.safetensors").write_bytes(model({**WEIGHTS, **CODEC}))
     (folder / "training.safetensors").write_bytes(model({**WEIGHTS, **CODEC, **TRAINING}))
     (folder / "plain.safetensors").write_bytes(plain(WEIGHTS))

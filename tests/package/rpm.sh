@@ -4,15 +4,21 @@
 # Fedora's macros for meson and Python, and none of its packages: the macros stand here, and
 # what the spec requires for building is taken on trust.
 #
-#     sh tests/package/rpm.sh [WORK]
+#     sh tests/package/rpm.sh [--tested] [WORK]
 #
-# Exits with 77 where there is no rpmbuild.
+# --tested: the build runs the tests (%check). Exits with 77 where there is no rpmbuild.
 # SPDX-License-Identifier: BSD-2-Clause
 
 set -u
+# shellcheck source=tests/package/common.sh
 . "$(dirname "$0")/common.sh"
 
 need rpm rpmbuild rpm
+tests=--without=check
+if [ "${1:-}" = --tested ]; then
+    tests=--with=check
+    shift
+fi
 if [ $# -gt 0 ]; then
     mkdir -p "$1" && work=$(cd "$1" && pwd) || exit 1
 else
@@ -42,7 +48,7 @@ build() {
     mkdir -p "$top/SOURCES"
     export_tree "$work/tree/libcae-$version"
     pack "$work/tree/libcae-$version" "$top/SOURCES/libcae-$version.tar.xz"
-    CFLAGS='-O2 -g' rpmbuild -ba --nodeps --without check --load "$work/macros" "$spec"
+    CFLAGS='-O2 -g' rpmbuild -ba --nodeps "$tests" --load "$work/macros" "$spec"
 }
 
 names() {
@@ -61,6 +67,26 @@ files() { # NAME FILE...: the package has exactly these, licence and debug links
     query "$name" -l | grep -vE '/\.build-id|/licenses/' | sed 's/\.gz$//' | sort >"$work/has"
     printf '%s\n' "$@" | sort >"$work/should"
     diff "$work/should" "$work/has"
+}
+
+manual_pages() {
+    { echo libcae && sed -n 's/^    \(cae_.*\);/\1/p' "$root/lib/cae.map"; } |
+        sed 's|.*|/usr/share/man/man3/&.3|'
+}
+
+python_files() { # each module of the sources, and what Python and its installers add
+    query python3-cae -l | grep '/cae/[^/]*\.py' | grep -v __pycache__ | sed 's|.*/||' | sort >"$work/has"
+    (cd "$root/examples/python/cae" && ls -- *.py*) | sort | diff - "$work/has" &&
+        ! query python3-cae -l | grep -vE '^/usr/lib/python3[^/]*/(dist|site)-packages/(lib)?cae(-|/|$)|/licenses/'
+}
+
+doc_files() {
+    query libcae-doc -l >"$work/has"
+    for file in README.md NEWS.md PACKAGING.md docs/numerics.md html/index.html examples/embed/embed.c \
+        examples/mpi/train.c examples/python/denoise.py examples/rust/Cargo.toml; do
+        grep -qx "/usr/share/doc/libcae/$file" "$work/has" || { echo "no $file"; return 1; }
+    done
+    ! grep -vE '^/usr/share/(doc/libcae|licenses/)' "$work/has"
 }
 
 has_line() { # NAME --provides|--requires: the soname and the node of its symbols
@@ -84,8 +110,13 @@ must "$work/build.log" build
 check 'the packages' [ "$(names)" = 'libcae libcae-devel libcae-doc libcae-static libcae-tools python3-cae' ]
 check 'rpmlint' lints
 check 'libcae: files' files libcae /usr/lib64/libcae.so.0 "/usr/lib64/libcae.so.$version"
+# shellcheck disable=SC2046 # one word for each page
+check 'libcae-devel: files' files libcae-devel /usr/include/cae /usr/include/cae/cae.h \
+    /usr/lib64/libcae.so /usr/lib64/pkgconfig/libcae.pc $(manual_pages)
 check 'libcae-static: files' files libcae-static /usr/lib64/libcae.a
 check 'libcae-tools: files' files libcae-tools /usr/bin/cae /usr/share/man/man1/cae.1
+check 'python3-cae: files' python_files
+check 'libcae-doc: files' doc_files
 check 'libcae gives its soname, with the node of its symbols' has_line libcae --provides
 check 'libcae-tools needs it' has_line libcae-tools --requires
 finish

@@ -11,6 +11,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 set -u
+# shellcheck source=tests/package/common.sh
 . "$(dirname "$0")/common.sh"
 
 [ $# -eq 1 ] || { echo "usage: tree.sh WORK" >&2; exit 2; }
@@ -33,11 +34,10 @@ in_tree() { # COMMAND: one line of shell, in the tree
 # The next release, its architecture's packages alone, as the machines of a distribution build them.
 build_next() {
     rm -rf "$work/next"
-    export_tree "$work/next/libcae-0.2.0"
-    python3 "$root/tests/package/next_version.py" "$work/next/libcae-0.2.0" &&
-        cp -R "$work/next/libcae-0.2.0/docs/packaging/debian" "$work/next/libcae-0.2.0/debian" &&
-        (cd "$work/next/libcae-0.2.0" &&
-            DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -us -uc -B --no-sign)
+    export_tree "$work/next/libcae"
+    python3 "$root/tests/package/next_version.py" "$work/next/libcae" >"$work/next/version" &&
+        cp -R "$work/next/libcae/docs/packaging/debian" "$work/next/libcae/debian" &&
+        (cd "$work/next/libcae" && DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -us -uc -B --no-sign)
 }
 
 # ---- what is done in the tree ----------------------------------------------------------------------
@@ -84,11 +84,11 @@ runs_unchanged() {
         sha256sum -c sums
         for name in c cxx; do
             ./\$name >\$name.now
-            grep -q '0\\.2\\.0' \$name.now
-            sed 's/0\\.2\\.0/$version/' \$name.now | cmp - \$name.then
+            grep -q '$next' \$name.now
+            sed 's/$next/$version/' \$name.now | cmp - \$name.then
         done
         python3 denoise.py >python.now
-        sed 's/0\\.2\\.0/$version/' python.now | cmp - python.then
+        sed 's/$next/$version/' python.now | cmp - python.then
         cae train --quiet --reproducible --model cae-compress --data faces --steps 3 --out now.safetensors
         cmp then.safetensors now.safetensors
     "
@@ -107,12 +107,12 @@ tells_versions_apart() {
         mkdir -p debian && printf 'Source: x\\n\\nPackage: x\\nArchitecture: any\\n' >debian/control
         dpkg-shlibdeps -O c >c.needs
         dpkg-shlibdeps -O new >new.needs
-        grep 'libcae0 (>= 0\\.1\\.0)' c.needs
-        grep 'libcae0 (>= 0\\.2\\.0)' new.needs
+        grep 'libcae0 (>= $oldest)' c.needs
+        grep 'libcae0 (>= $next)' new.needs
         $apt --allow-downgrades /packages/one/libcae0_*.deb /packages/one/libcae-tools_*.deb \
             /packages/one/libcae-dev_*.deb
         ! ./new 2>refused
-        grep 'LIBCAE_0\\.2' refused
+        grep 'LIBCAE_${next%.*}' refused
     "
 }
 
@@ -128,6 +128,8 @@ leaves_nothing() {
 # ---- all of it ---------------------------------------------------------------------------------------
 
 must "$work/next.log" build_next
+next=$(cat "$work/next/version")
+oldest=$(sed -n 's/^ cae_train_step@[^ ]* //p' "$root/docs/packaging/debian/libcae0.symbols")
 rm -rf "$tree"
 if ! debootstrap --variant=minbase bookworm "$tree" >"$work/debootstrap.log" 2>&1; then
     echo 'SKIP: debootstrap could not finish'

@@ -90,7 +90,11 @@ impl Model {
     }
 }
 
-/// A gradient that waits to be applied. It holds the model for itself; dropped, it is discarded.
+/// A gradient that waits to be applied. It holds the model for itself.
+///
+/// Dropped, it is never applied, and the next one takes its place. The ranges of the code's channels
+/// that it gathered (they guide compression) still go with the next update, unless that gathers its
+/// own, which [`Model::set_gradient`] does not.
 ///
 /// ```
 /// # fn all_reduce(_: &mut [f32]) {}
