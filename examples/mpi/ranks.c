@@ -49,7 +49,7 @@ void ranks_copy(void *data, size_t size)
     }
 }
 
-/* Each rank adds up a slice; the last one may reach beyond the end. */
+/* What each rank adds up; the last slice may reach beyond the end. */
 static size_t slice_len(const struct ranks *ranks, size_t len)
 {
     return (len - 1) / ranks->count + 1;
@@ -60,7 +60,8 @@ size_t ranks_room(const struct ranks *ranks, size_t len)
     return slice_len(ranks, len) * ranks->count;
 }
 
-/* Neighbours first, then pairs of neighbours: what is over joins in later. */
+/* Adds up `count` slices into the first: neighbours, then pairs of neighbours, and so on. One that
+ * has no neighbour waits for a later round. */
 static void add_slices(float *slices, size_t len, size_t count)
 {
     for (size_t step = 1; step < count; step *= 2) {

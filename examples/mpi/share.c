@@ -1,8 +1,8 @@
 /*
- * The dealing of files and batches to ranks: see share.h. A rank's places have numbers of their own,
- * q, in their order. Of its files, row k (its files among the numbers k * batch to (k + 1) * batch
- * - 1) holds one for each of its places, in their order; the last row may be short. So file
- * k * places + q is that of row k and place q.
+ * The dealing of files and batches to ranks: see share.h. The places of a rank have numbers of
+ * their own, q, in their order. Its files among the numbers k * batch to (k + 1) * batch - 1 are
+ * row k: one for each of its places, in their order; the last row may be short. So of the rank's
+ * own files number k * places + q is that of row k and place q.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -24,22 +24,22 @@
 #include "train_data.h"
 
 struct share {
-    struct train_data data; /* this rank's files, in their order; its parts of a batch */
+    struct train_data data; /* this rank's files, in their order, and its images of a batch */
     struct ranks ranks;
     size_t files, batch, parts;   /* of all ranks together */
     size_t first_part, own_parts; /* this rank's */
     size_t places;                /* of a whole batch that are this rank's */
-    size_t count, total;          /* images of the batch at hand: this rank's, and all */
+    size_t count, total;          /* images of the batch at hand: this rank's, all ranks' */
 };
 
 /* Parts for the given number of ranks: theirs times a power of two that makes it 4 or more, if the
  * batch has as many images. So 1, 2 and 4 ranks have the same. */
 size_t share_default_parts(size_t ranks, size_t batch);
 
-/* Reads this rank's part of the first `limit` files (0: all) of a folder. share->data has seed and
- * sigma already, and *share batch and parts, a multiple of the ranks. All ranks must find the same names there. Other than for `cae train`, a file that
- * cannot be used is a failure: a run that goes without it on one machine could not be repeated on
- * another. Collective, as is share_gather. */
+/* Reads this rank's part of the first `limit` files (0: all) of a folder, in which all ranks must
+ * find the same names. *share holds batch, parts (a multiple of the ranks), data.seed and
+ * data.sigma already. Unlike `cae train`, it fails where a file cannot be used: a run that went
+ * without it on one machine could not be repeated on another. Collective, as is share_gather(). */
 int share_open(struct share *share, const struct ranks *ranks, const char *folder, size_t limit,
                const struct preparation *preparation, const size_t shape[3]);
 void share_free(struct share *share);

@@ -62,9 +62,12 @@ static int hand_out(struct state *s)
 
 static int make_sums(struct state *s, size_t own_parts)
 {
-    size_t levels = s->ranks.count > 1 || own_parts > 1 ? 2 : 1;
-    for (size_t parts = own_parts; parts > 2; parts /= 2) {
+    size_t levels = 1;
+    for (size_t parts = own_parts; parts > 1; parts /= 2) {
         levels++;
+    }
+    if (levels == 1 && s->ranks.count > 1) {
+        levels = 2; /* the second is ranks_sum()'s scratch */
     }
     for (size_t i = 0; i < levels; i++) {
         s->sums[i] = calloc(ranks_room(&s->ranks, s->len), sizeof *s->sums[i]);
@@ -101,12 +104,12 @@ void state_free(struct state *s)
 }
 
 /* Hosts with processors of different kinds would round differently, not in the gradient, where it
- * would not matter, but in the update. */
-static int check_kernels(const struct state *s)
+ * would not matter, but in the update. The kernels that a reproducible model may use are alike. */
+static int check_kernels(const struct state *s, bool reproducible)
 {
     char words[64];
     snprintf(words, sizeof words, "libcae %s, kernels %s", cae_version_string(),
-             cae_model_kernels(s->model));
+             reproducible ? "for --reproducible" : cae_model_kernels(s->model));
     char first[sizeof words];
     memcpy(first, words, sizeof words);
     ranks_copy(first, sizeof first);
@@ -125,7 +128,7 @@ int state_set(struct state *s, double learning_rate, size_t threads, bool reprod
         model_set(s->model, "reproducible", reproducible) != DONE) {
         result = FAILED;
     }
-    const int same = check_kernels(s);
+    const int same = check_kernels(s, reproducible);
     return ranks_agree(result == DONE ? same : result);
 }
 
@@ -150,10 +153,10 @@ static int copy_weights(cae_model *to, const cae_model *from, float *scratch)
 
 /*
  * A sampled code is drawn by the model's seed, its step and the image's place in the call, so parts
- * that are computed with one seed would draw the same numbers for different images. Those but the
- * first are therefore drawn with a model that lives for one step: a seed for each part and step, the
- * weights of all. A lasting model with a seed of its own would do until a restart, which loads the
- * one seed of the checkpoint. `scratch` has room for the largest tensor.
+ * that are computed with one seed would draw the same numbers for different images. All but the
+ * first are therefore computed with a model that lives for one step: a seed for each part and step,
+ * the weights of all. A lasting model with a seed of its own would do until a restart, which loads
+ * the one seed of the checkpoint. `scratch` has room for the largest tensor.
  */
 static int make_sampler(const struct state *s, uint64_t seed, float *scratch, cae_model **sampler)
 {
@@ -214,7 +217,11 @@ static int part_gradient(const struct state *s, const struct share *share, const
     return DONE;
 }
 
-/* Adds up `parts` parts of the batch, a power of two, into s->sums[level]. */
+/*
+ * Adds up `parts` parts of the batch, a power of two, into s->sums[level]: the first half there,
+ * the second in the next level; each uses the levels behind its own. So a tree of 2^k parts needs
+ * k + 1 sums and not 2^k.
+ */
 static int sum_parts(const struct state *s, const struct share *share, size_t first, size_t parts,
                      size_t level, uint64_t step)
 {
@@ -250,7 +257,7 @@ int state_gather_ranges(struct state *s, const struct share *share)
         return DONE; /* its gradient was that of the whole batch */
     }
     int result = share_gather(share, &input);
-    /* Ranges are gathered with a gradient, which s->gradient will replace; so any target will do. */
+    /* Ranges are gathered with a gradient; s->gradient will replace that, so any target will do. */
     if (result == DONE &&
         cae_train_gradient(s->model, input, input, share->total, share->data.height,
                            share->data.width, NULL) != CAE_OK) {

@@ -12,18 +12,20 @@
 
 #include "share.h"
 
-enum { STATE_LEVELS = 22 }; /* for a million parts, the most that a batch can have */
+enum { STATE_LEVELS = 21 }; /* of a tree of 2^20 parts; --parts allows fewer */
 
 struct state {
     cae_model *model;
     struct ranks ranks;
     bool samples;    /* a variational autoencoder */
     size_t shape[3]; /* of its images: channels, height, width */
-    size_t len; /* of the gradient, one value for each of the model's parameters, and its loss */
-    float *gradient; /* of this rank's images, then of all; last the loss, summed as it is */
-    float *scratch;  /* as large */
-    float
-        *sums[STATE_LEVELS]; /* gradient, scratch, and more for many parts; NULL where not needed */
+    size_t len;      /* of the gradient: the model's parameters, and the loss, summed with them */
+    float *gradient; /* of this rank's images, then of all */
+    float *scratch;  /* as large, for ranks_sum() */
+
+    /* What state_gradient() adds up: one gradient for each level of the tree of this rank's parts.
+     * The first is `gradient`, the second `scratch`, the others are NULL where not needed. */
+    float *sums[STATE_LEVELS];
 };
 
 /* Where the model comes from; rank 0's counts. */
@@ -34,8 +36,8 @@ struct origin {
     bool resume;
 };
 
-/* Makes or loads the model on rank 0 and hands it to all. `own_parts` of a batch, a power of two, are
- * each rank's. `s` is zeroed. Collective. */
+/* Makes or loads the model on rank 0 and hands it to all. `own_parts`, a power of two, is how many
+ * parts of a batch each rank has. *s is zeroed. Collective. */
 int state_start(struct state *s, const struct ranks *ranks, const struct origin *origin,
                 size_t own_parts);
 void state_free(struct state *s);
@@ -44,19 +46,21 @@ void state_free(struct state *s);
  * Collective. */
 int state_set(struct state *s, double learning_rate, size_t threads, bool reproducible);
 
-/* Fills s->gradient with what this rank's images of the batch at hand add to the gradient and loss of
- * the whole batch. The sum over the ranks is the mean over the batch. The gradients
- * of parts are added as ranks_sum() adds those of ranks, so that the sum over all depends on the
- * parts and not on who has them. Step `step` counts from 0. */
+/* Fills s->gradient with what this rank's images of the batch at hand add to the gradient and loss
+ * of the whole batch: the sum over the ranks is the mean over the batch. Parts are added up as
+ * ranks_sum() adds up ranks, so that the whole sum depends on the parts and not on who has them.
+ * Step `step` counts from 0. */
 int state_gradient(struct state *s, const struct share *share, uint64_t step);
 
 /* Has the codec's ranges, which go with the next update, gathered from the whole batch, as one
  * machine would: the ranges are a part of the model that a checkpoint saves. Collective. */
 int state_gather_ranges(struct state *s, const struct share *share);
 
+/* The batch's loss, when s->gradient has been summed over the ranks. */
+float state_loss(const struct state *s);
+
 /* Updates the weights by s->gradient, equal on all ranks. Collective. */
 int state_apply(struct state *s, uint64_t step);
-float state_loss(const struct state *s);
 
 /* Fails unless the states of all ranks are equal to the last bit. Collective. */
 int state_check_same(const struct state *s);

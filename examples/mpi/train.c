@@ -4,11 +4,11 @@
  * adds them up, and each rank makes the same update by the sum. Who has which images is share.c's,
  * that all ranks hold one model state.c's, and that they decide and add up alike ranks.c's.
  *
- * The sum is of floats, each part's mean weighed by its share of the batch: half the bytes of doubles,
- * and its rounding is that of the sums inside of a gradient. It is made in an order that depends on
- * the batch's parts alone, so that 1, 2 and 4 ranks give the same file, bit for bit. MPI_Allreduce
- * (--any-order) promises less: another order for another number of ranks, and the standard only
- * recommends that all ranks get the same bits. That they have them is checked before each save.
+ * The sum is of floats, each part's mean weighed by its share of the batch: half the bytes of
+ * doubles, and it rounds as the sums inside of a gradient do. Its order depends on the batch's
+ * parts alone, so that 1, 2 and 4 ranks give the same file, bit for bit. MPI_Allreduce
+ * (--any-order) promises less: any order, and the standard only recommends that all ranks get the
+ * same bits. Whether they have them is checked before each save.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -93,8 +93,7 @@ static int take_step(struct training *t)
     sums[STOPS] = interrupt_came();
     clock_phase(t, COMPUTE, &clock);
 
-    /* How many failed, or should stop: few bytes before the many. The slowest rank is waited for
-     * here. */
+    /* How many failed, or should stop. All wait here for the slowest. */
     MPI_Allreduce(MPI_IN_PLACE, sums, SUMS, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
     if (sums[FAILURES] > 0) {
         return FAILED;
@@ -233,11 +232,10 @@ static void say_summary(const struct training *t)
     const double steps = (double)(t->step - t->first_step);
     tell("%s: step %llu, last loss %.6f, %.1f s", t->options->out, (unsigned long long)t->step,
          (double)t->loss, seconds_now() - t->start);
-    tell(
-        "a step on rank 0 of %zu, in ms: gradient %.3f, waiting %.3f, sum %.3f, update %.3f; saving: "
-        "%.1f s",
-        t->ranks.count, 1e3 * t->seconds[COMPUTE] / steps, 1e3 * t->seconds[WAIT] / steps,
-        1e3 * t->seconds[REDUCE] / steps, 1e3 * t->seconds[UPDATE] / steps, t->seconds[SAVE]);
+    tell("a step on rank 0 of %zu, in ms: gradient %.3f, waiting %.3f, sum %.3f, update %.3f; "
+         "saving: %.1f s",
+         t->ranks.count, 1e3 * t->seconds[COMPUTE] / steps, 1e3 * t->seconds[WAIT] / steps,
+         1e3 * t->seconds[REDUCE] / steps, 1e3 * t->seconds[UPDATE] / steps, t->seconds[SAVE]);
 }
 
 static int run(struct training *t)
@@ -271,14 +269,17 @@ static int run(struct training *t)
 static const char program[] = "cae-train-mpi";
 
 static const char details[] =
-    "To be run by mpirun; alone it is a job of one rank. Every rank must find the same files in DIR\n"
-    "(a shared folder, or copies) and reads a part of them, every one of which must be usable. Batches\n"
-    "are those of the whole job and do not depend on the number of ranks. The architecture text, --out\n"
-    "and --log are rank 0's files. Each rank computes some of the parts of a batch (4, unless the number\n"
-    "of ranks is no divisor): the result depends on their number, not on that of the ranks. Before each save all ranks compare their weights. Options are as for\n"
-    "`cae train`; Ctrl-C finishes the step and saves if that takes less than the second that mpirun\n"
-    "allows. A job that was stopped or killed and is resumed with the same arguments and as many ranks\n"
-    "ends with the same file as one that never stopped. docs/mpi.md has more.\n";
+    "To be run by mpirun; alone it is a job of one rank. Every rank must find the same files in\n"
+    "DIR (a shared folder, or copies) and reads its part of them; all must be usable. The\n"
+    "architecture text, --out and --log are rank 0's files. A batch is that of the whole job. It\n"
+    "is split into parts, the number of ranks times a power of two, 4 unless that cannot be, and\n"
+    "each rank computes equally many. The result depends on the number of parts, not on that of\n"
+    "ranks: 1, 2 and 4 ranks give the same file, unless --any-order is given. Several ranks on\n"
+    "one machine share its processors: give each its --threads. Before each save all ranks\n"
+    "compare their weights. Ctrl-C finishes the step and saves, if that takes less than the\n"
+    "second that mpirun allows. A job that was stopped or killed and is resumed with the same\n"
+    "arguments and parts ends with the same file as one that never stopped. All else is as for\n"
+    "`cae train`. docs/mpi.md has more.\n";
 
 static bool is_power_of_two(size_t n)
 {

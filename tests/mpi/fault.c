@@ -1,6 +1,6 @@
 /*
- * A fault for the tests: loaded before MPI, it changes the gradient of one weight on the rank and in
- * the call of ranks_sum() that CAE_TEST_FAULT names ("RANK CALL"), as faulty memory or a faulty
+ * A fault for the tests: loaded before MPI, it changes the gradient of one weight on the rank and
+ * in the call of ranks_sum() that CAE_TEST_FAULT names ("RANK CALL"), as faulty memory or a faulty
  * network would.
  *
  * SPDX-License-Identifier: BSD-2-Clause

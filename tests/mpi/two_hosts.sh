@@ -51,10 +51,10 @@ for host in "$a" "$b"; do
     ip -n "$host" address add "192.0.2.$number/30" dev cable
     ip -n "$host" link set lo up
     ip -n "$host" link set cable up
-    # The buffer holds what comes in between two ticks of the clock, and then some.
+    # What may pass at once is little, so that the rate holds for short messages too.
     [ "$rate" = full ] ||
-        tc -n "$host" qdisc add dev cable root tbf rate "$rate" burst 1mb latency 50ms 2>"$scratch/why" ||
-        skip "tc cannot limit the rate: $(cat "$scratch/why")"
+        tc -n "$host" qdisc add dev cable root tbf rate "$rate" burst 32kb latency 50ms \
+            2>"$scratch/why" || skip "tc cannot limit the rate: $(cat "$scratch/why")"
 done
 
 # What mpirun takes for ssh: agent HOST COMMAND.
