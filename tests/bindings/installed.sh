@@ -28,7 +28,10 @@ skip() # WHAT PACKAGE...: what is left out, for lack of what
 install_build()
 {
     command -v "$PKG_CONFIG" >/dev/null || skip "$PKG_CONFIG is missing" pkg-config
-    meson install -C "$build" --no-rebuild --quiet --destdir "$1"
+    (
+        flock 9 # meson writes down in the build what it installed, one installation at a time
+        meson install -C "$build" --no-rebuild --quiet --destdir "$1"
+    ) 9>"$build/tests/bindings/installing"
     pc=$(find "$1" -name libcae.pc)
     [ -f "$pc" ] || fail "libcae.pc was not installed once: '$pc'"
     # For the shell of sed, then for pkg-config, which splits its words as a shell does.
