@@ -459,7 +459,7 @@ stage_aarch64() {
     foreign arm64 aarch64 aarch64-linux-gnu little
 }
 
-stage_fresh() { # a new Debian 12, given nothing but the clone
+stage_fresh() { # a new Debian 12, given nothing but the clone: README's way to install, then the tests
     [ "$(id -u)" -eq 0 ] || { leave_out fresh 'debootstrap needs root'; return; }
     have debootstrap || { leave_out fresh 'no debootstrap'; return; }
     fresh=$BUILDS/fresh
@@ -467,11 +467,20 @@ stage_fresh() { # a new Debian 12, given nothing but the clone
     debootstrap --variant=minbase bookworm "$fresh" >"$fresh.log" 2>&1 ||
         { leave_out fresh 'debootstrap could not finish'; return; }
     copy_tree "$fresh/libcae" || return
+    echo 'APT::Get::Assume-Yes "true";' >"$fresh/etc/apt/apt.conf.d/yes"
+    sed -n '/^## Installing/,/^## Doc/s/^    //p' README.md >"$fresh/install"
     # What it mounts goes with its name space.
     if unshare --mount --pid --fork sh -ec '
         mount -t proc proc "$1/proc"
         mount --rbind /dev "$1/dev"
-        exec chroot "$1" sh -c "cd libcae && exec sh tests/run.sh release"
+        exec chroot "$1" sh -ec "
+            apt-get -qq update
+            cd libcae
+            sh -ex ../install
+            cae --version
+            pkg-config --modversion libcae
+            ninja -C build uninstall
+            exec sh tests/run.sh release"
     ' sh "$fresh" >>"$fresh.log" 2>&1; then
         echo "   fresh Debian: $(tail -n 1 "$fresh.log")"
         passed=$((passed + 1))
