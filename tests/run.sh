@@ -469,9 +469,11 @@ stage_fresh() { # a new Debian 12, given nothing but the clone: README's way to 
     copy_tree "$fresh/libcae" || return
     echo 'APT::Get::Assume-Yes "true";' >"$fresh/etc/apt/apt.conf.d/yes"
     sed -n '/^## Installing/,/^## Doc/s/^    //p' README.md >"$fresh/install"
-    # What it mounts goes with its name space.
+    # What it mounts goes with its name space. As a mount, the tree may make namespaces of its own.
     if unshare --mount --pid --fork sh -ec '
+        mount --bind "$1" "$1"
         mount -t proc proc "$1/proc"
+        mount -t sysfs sysfs "$1/sys"
         mount --rbind /dev "$1/dev"
         exec chroot "$1" sh -ec "
             apt-get -qq update

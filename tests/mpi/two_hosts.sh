@@ -41,6 +41,8 @@ command -v ip >/dev/null || skip 'no ip (Debian: iproute2)'
 for host in "$a" "$b"; do
     ip netns add "$host" 2>"$scratch/why" ||
         skip "network namespaces are not allowed here: $(cat "$scratch/why")"
+    ip netns exec "$host" true 2>"$scratch/why" ||
+        skip "network namespaces run no programs here: $(cat "$scratch/why")"
 done
 ip link add cable netns "$a" type veth peer name cable netns "$b" 2>"$scratch/why" ||
     skip "veth pairs are not allowed here: $(cat "$scratch/why")"
