@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 
-from rules import FOLDERS, Rule, Skip, header_functions, map_functions, read_tree, run
+from rules import FOLDERS, Rule, Skip, header_functions, map_functions, read_files, read_tree, run
 
 LICENCE = 'SPDX-License-Identifier: BSD-2-Clause'
 TEXT = {'', '.c', '.h', '.inc', '.py', '.rs', '.sh', '.md', '.build', '.txt', '.map', '.1', '.3',
@@ -55,7 +55,7 @@ BAD_INCLUDES = [
 # ---- header, map, manual -------------------------------------------------------------------------
 
 def read(args, *paths):
-    return [(pathlib.Path(args.source) / p).read_text(encoding='utf-8') for p in paths]
+    return list(read_files(args.source, paths).values())
 
 
 def check_map(texts):

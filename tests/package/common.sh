@@ -58,6 +58,11 @@ need() { # PACKAGE PROGRAM...: or the script is skipped
     done
 }
 
+manual_pages() { # the names in section 3: the library's page, and a link to it for each function
+    echo libcae
+    sed -n 's/^    \(cae_.*\);/\1/p' "$root/lib/cae.map"
+}
+
 # The tree as a release holds it: what git tracks and what is not yet committed, but for what is
 # ignored. Where there is no git, the folder as it is without builds.
 export_tree() { # FOLDER

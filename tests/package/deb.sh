@@ -98,7 +98,7 @@ only() { # NAME PATTERN...: that every file that is not documentation fits one
 links_manual() {
     dpkg-deb --fsys-tarfile "$(deb libcae-dev)" | tar -tv | sed -n 's|.*/man3/||p' | grep . >"$work/man3"
     sed 's/ -> .*//; s/\.3\.gz//' "$work/man3" | sort >"$work/pages"
-    { echo libcae && sed -n 's/^    \(cae_.*\);/\1/p' "$root/lib/cae.map"; } | sort | diff - "$work/pages" &&
+    manual_pages | sort | diff - "$work/pages" &&
         [ "$(grep -vc ' -> libcae.3.gz$' "$work/man3")" = 1 ]
 }
 
@@ -294,12 +294,10 @@ check 'libcae-tools depends on its image libraries' depends libcae-tools libc6 l
 check 'python3-cae depends on the library' depends python3-cae libcae0 python3:any python3-numpy
 
 # Turkish has a comma in numbers and its own idea of upper case.
-turkish() { # COMMAND...
-    LOCPATH=$work/locales LC_ALL=tr_TR.UTF-8 "$@"
-}
 mkdir -p "$work/locales"
 must "$work/locales.log" localedef -i tr_TR -f UTF-8 "$work/locales/tr_TR.UTF-8"
-check 'there is another locale' [ "$(turkish locale decimal_point)" = , ]
+check 'there is another locale' \
+    [ "$(LOCPATH=$work/locales LC_ALL=tr_TR.UTF-8 locale decimal_point)" = , ]
 unpack "$work/another/place/two"
 (
     umask 002

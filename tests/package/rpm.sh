@@ -69,11 +69,6 @@ files() { # NAME FILE...: the package has exactly these, licence and debug links
     diff "$work/should" "$work/has"
 }
 
-manual_pages() {
-    { echo libcae && sed -n 's/^    \(cae_.*\);/\1/p' "$root/lib/cae.map"; } |
-        sed 's|.*|/usr/share/man/man3/&.3|'
-}
-
 python_files() { # each module of the sources, and what Python and its installers add
     query python3-cae -l | grep '/cae/[^/]*\.py' | grep -v __pycache__ | sed 's|.*/||' | sort >"$work/has"
     (cd "$root/examples/python/cae" && ls -- *.py*) | sort | diff - "$work/has" &&
@@ -112,7 +107,8 @@ check 'rpmlint' lints
 check 'libcae: files' files libcae /usr/lib64/libcae.so.0 "/usr/lib64/libcae.so.$version"
 # shellcheck disable=SC2046 # one word for each page
 check 'libcae-devel: files' files libcae-devel /usr/include/cae /usr/include/cae/cae.h \
-    /usr/lib64/libcae.so /usr/lib64/pkgconfig/libcae.pc $(manual_pages)
+    /usr/lib64/libcae.so /usr/lib64/pkgconfig/libcae.pc \
+    $(manual_pages | sed 's|.*|/usr/share/man/man3/&.3|')
 check 'libcae-static: files' files libcae-static /usr/lib64/libcae.a
 check 'libcae-tools: files' files libcae-tools /usr/bin/cae /usr/share/man/man1/cae.1
 check 'python3-cae: files' python_files
