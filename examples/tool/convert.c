@@ -11,6 +11,7 @@
 #include "images.h"
 #include "model.h"
 #include "options.h"
+#include "output.h"
 
 /* ---- compress -------------------------------------------------------------------------------- */
 

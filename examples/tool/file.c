@@ -1,7 +1,5 @@
 /*
- * Reading and writing whole files: see file.h. A file is written under a temporary, hidden name in
- * the target's own folder and then renamed. There is no fsync: what the tool writes can be made
- * again from what it read (models, which cannot, are saved by the library, which does sync).
+ * Reading whole files, and parts of names: see file.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -36,6 +34,17 @@ char *file_join(const char *folder, const char *name)
         snprintf(path, size, "%s%s%s", folder, separator, name);
     }
     return path;
+}
+
+bool file_is_stream(const char *path)
+{
+    struct stat status;
+    return strcmp(path, "-") == 0 || (stat(path, &status) == 0 && S_ISFIFO(status.st_mode));
+}
+
+const char *file_input_name(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -101,126 +110,5 @@ done:
         free(*data);
         *data = NULL;
     }
-    return result;
-}
-
-/* ---- Writing --------------------------------------------------------------------------------- */
-
-/* The permissions of the old file, or those that a new one gets. */
-static mode_t wanted_mode(const struct stat *old)
-{
-    if (old != NULL) {
-        return old->st_mode & 07777;
-    }
-    const mode_t mask = umask(0);
-    umask(mask);
-    return 0666 & ~mask;
-}
-
-/* Opens a new file beside the target; `old` is the target's status, NULL if there is none. */
-static int open_beside(struct output *output, const struct stat *old)
-{
-    char *folder = file_folder(output->target);
-    output->temporary = folder == NULL ? NULL : file_join(folder, ".cae-XXXXXX");
-    free(folder);
-    if (output->temporary == NULL) {
-        errno = ENOMEM;
-        return FAILED;
-    }
-    const int descriptor = mkstemp(output->temporary);
-    if (descriptor < 0) {
-        free(output->temporary); /* nothing there to be removed */
-        output->temporary = NULL;
-        return FAILED;
-    }
-    output->file = fdopen(descriptor, "wb");
-    if (output->file == NULL) {
-        close(descriptor);
-        return FAILED;
-    }
-    return fchmod(descriptor, wanted_mode(old)) == 0 ? DONE : FAILED;
-}
-
-int output_open(struct output *output, const char *path)
-{
-    *output = (struct output){0};
-    struct stat status;
-    const bool exists = stat(path, &status) == 0, regular = exists && S_ISREG(status.st_mode);
-    /* Through a symbolic link: the rename must replace what it points to, not the link. */
-    output->target = regular ? realpath(path, NULL) : strdup(path);
-    int result = FAILED;
-    if (output->target == NULL) {
-        result = FAILED;
-    } else if (exists && !regular) {
-        output->file = fopen(path, "wb");
-        result = output->file != NULL ? DONE : FAILED;
-    } else {
-        result = open_beside(output, exists ? &status : NULL);
-    }
-    if (result != DONE) {
-        fail("%s: cannot write: %s", path, strerror(errno));
-        output_discard(output);
-    }
-    return result;
-}
-
-int output_commit(struct output *output)
-{
-    /* A full disk shows here at the latest: buffered bytes meet it at the flush or the close. */
-    errno = 0;
-    bool ok = fflush(output->file) == 0 && !ferror(output->file);
-    ok = fclose(output->file) == 0 && ok;
-    output->file = NULL;
-    if (ok && output->temporary != NULL) {
-        ok = rename(output->temporary, output->target) == 0;
-    }
-    if (!ok) {
-        fail("%s: cannot write: %s", output->target,
-             errno != 0 ? strerror(errno) : "write error; the disk may be full");
-    } else {
-        free(output->temporary);
-        output->temporary = NULL;
-    }
-    output_discard(output);
-    return ok ? DONE : FAILED;
-}
-
-int output_end(struct output *output, int result)
-{
-    if (result == DONE) {
-        return output_commit(output);
-    }
-    output_discard(output);
-    return result;
-}
-
-void output_discard(struct output *output)
-{
-    if (output->file != NULL) {
-        fclose(output->file);
-    }
-    if (output->temporary != NULL) {
-        unlink(output->temporary);
-    }
-    free(output->temporary);
-    free(output->target);
-    *output = (struct output){0};
-}
-
-int file_check_target(const char *path)
-{
-    struct stat status;
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        return fail("%s: not a regular file", path);
-    }
-    char *folder = file_folder(path);
-    if (folder == NULL) {
-        return fail("%s: out of memory", path);
-    }
-    int result = DONE;
-    if (access(folder, W_OK | X_OK) != 0) {
-        result = fail("%s: cannot write: %s: %s", path, folder, strerror(errno));
-    }
-    free(folder);
     return result;
 }

@@ -12,6 +12,7 @@
 #include "file.h"
 #include "jpegio.h"
 #include "message.h"
+#include "output.h"
 #include "pngio.h"
 #include "pnmio.h"
 
