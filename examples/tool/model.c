@@ -32,7 +32,8 @@ static int make_from_file(cae_model **model, const char *path, uint64_t seed)
     if (access(path, F_OK) != 0) {
         return say_unknown(path);
     }
-    int result = file_read(path, MAX_TEXT_SIZE, FILE_REFUSE_MORE, &text, &size);
+    const struct file_reading how = {.limit = MAX_TEXT_SIZE, .streams = true};
+    int result = file_read_as(&how, path, &text, &size);
     if (result == DONE && memchr(text, 0, size) != NULL) {
         result = fail("%s: not an architecture text (it contains a zero byte)", path);
     }
