@@ -78,7 +78,7 @@ int compress_main(int argc, char **argv)
     unsigned said = 0;
     result = FAILED;
     if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
-        image_load(&image, in) != DONE || image_set_channels(&image, shape[0], in) != DONE) {
+        image_load_input(&image, in) != DONE || image_set_channels(&image, shape[0], in) != DONE) {
         goto done;
     }
     image_note_changes(&image, in, &said);
@@ -128,12 +128,13 @@ int decompress_main(int argc, char **argv)
     }
 
     cae_model *model = NULL;
+    const struct file_reading reading = {.limit = (size_t)1 << 30, .streams = true};
     struct image image = {0};
     uint8_t *data = NULL;
     size_t size = 0;
     result = FAILED;
     if (model_load(&model, model_path) != DONE ||
-        file_read(in, (size_t)1 << 30, FILE_REFUSE_MORE, &data, &size) != DONE ||
+        file_read_as(&reading, in, &data, &size) != DONE ||
         make_room(&image, model, model_path, data, size, in) != DONE) {
         goto done;
     }
@@ -204,7 +205,7 @@ int denoise_main(int argc, char **argv)
     unsigned said = 0;
     result = FAILED;
     if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
-        image_load(&image, in) != DONE) {
+        image_load_input(&image, in) != DONE) {
         goto done;
     }
     image_note_changes(&image, in, &said);
@@ -266,7 +267,7 @@ int noise_main(int argc, char **argv)
 
     struct image image = {0};
     unsigned said = 0;
-    result = image_load(&image, in);
+    result = image_load_input(&image, in);
     if (result == DONE) {
         image_note_changes(&image, in, &said);
         result = add_noise(&image, sigma, seed, in);

@@ -164,7 +164,8 @@ done:
 /* Loads an image with the model's channels. */
 static int load_end(struct image *image, size_t channels, const char *path, unsigned *said)
 {
-    if (image_load(image, path) != DONE || image_set_channels(image, channels, path) != DONE) {
+    if (image_load_input(image, path) != DONE ||
+        image_set_channels(image, channels, path) != DONE) {
         return FAILED;
     }
     image_note_changes(image, path, said);

@@ -6,6 +6,8 @@
 #include "file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,7 +70,105 @@ static int grow(uint8_t **data, size_t *capacity, size_t size, size_t limit)
     return DONE;
 }
 
-static int read_all(FILE *file, size_t limit, uint8_t **data, size_t *size)
+const char *file_kind(mode_t mode)
+{
+    return S_ISREG(mode)                    ? NULL
+           : S_ISDIR(mode)                  ? "a folder"
+           : S_ISFIFO(mode)                 ? "a pipe"
+           : S_ISSOCK(mode)                 ? "a socket"
+           : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
+                                            : "no regular file";
+}
+
+/* Whether this reading takes files of this kind; says so if not. */
+static int check_kind(const struct file_reading *how, mode_t mode, const char *path)
+{
+    const char *kind = file_kind(mode);
+    if (kind == NULL || (how->streams && (S_ISFIFO(mode) || S_ISSOCK(mode)))) {
+        return DONE;
+    }
+    return fail("%s: is %s, not a file to be read", path, kind);
+}
+
+/* Makes reads from a pipe wait for data, having made sure that there will be some: a pipe by a name
+ * may have no writer, now or ever. */
+static int wait_for_writer(int descriptor, FILE *file, const char *path)
+{
+    const int patience = 3000; /* milliseconds */
+    struct pollfd ready = {.fd = descriptor, .events = POLLIN};
+    unsigned char byte = 0;
+    if (poll(&ready, 1, patience) == 0) {
+        const ssize_t got = read(descriptor, &byte, 1); /* does not wait yet */
+        if (got == 0) {
+            return fail("%s: is a pipe that nothing writes to", path);
+        }
+        if (got == 1) { /* just now */
+            ungetc(byte, file);
+        }
+    }
+    const int flags = fcntl(descriptor, F_GETFL);
+    return flags >= 0 && fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) == 0
+               ? DONE
+               : fail("%s: %s", path, strerror(errno));
+}
+
+/* Standard input, which can be read once. */
+static FILE *open_standard_input(const struct file_reading *how, struct stat *status)
+{
+    static bool taken;
+    const char *name = file_input_name("-");
+    if (taken) {
+        fail("%s was read already: `-` can stand for one file alone", name);
+        return NULL;
+    }
+    taken = true;
+    const int descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
+    if (file == NULL || fstat(descriptor, status) != 0) {
+        fail("%s: %s", name, strerror(errno));
+    } else if (check_kind(how, status->st_mode, name) == DONE) {
+        return file;
+    }
+    if (file != NULL) {
+        fclose(file);
+    } else if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return NULL;
+}
+
+/* Opens a file of a kind that is read, or says why not. The kind is looked at before, for to open a
+ * device may do something, and again behind, for names may change hands in between. */
+static FILE *open_input(const struct file_reading *how, const char *path, struct stat *status)
+{
+    if (how->streams && strcmp(path, "-") == 0) {
+        return open_standard_input(how, status);
+    }
+    if (stat(path, status) != 0) {
+        fail("%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    if (check_kind(how, status->st_mode, path) != DONE) {
+        return NULL;
+    }
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
+    if (file == NULL || fstat(descriptor, status) != 0) {
+        fail("%s: %s", path, strerror(errno));
+    } else if (check_kind(how, status->st_mode, path) == DONE &&
+               (!S_ISFIFO(status->st_mode) || wait_for_writer(descriptor, file, path) == DONE)) {
+        return file;
+    }
+    if (file != NULL) {
+        fclose(file);
+    } else if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return NULL;
+}
+
+static int read_all(FILE *file, const struct file_reading *how, size_t limit, uint8_t **data,
+                    size_t *size)
 {
     size_t capacity = 0;
     while (*size <= limit) {
@@ -76,39 +176,57 @@ static int read_all(FILE *file, size_t limit, uint8_t **data, size_t *size)
             errno = ENOMEM;
             return FAILED;
         }
+        const bool first = *size == 0;
         const size_t got = fread(*data + *size, 1, capacity - *size, file);
         *size += got;
         if (got == 0) {
             return ferror(file) ? FAILED : DONE;
         }
+        if (first && how->wanted != NULL && !how->wanted(*data, *size)) {
+            return DONE;
+        }
     }
     return DONE; /* over the limit */
 }
 
-int file_read(const char *path, size_t limit, enum file_excess excess, uint8_t **data, size_t *size)
+int file_read_as(const struct file_reading *how, const char *path, uint8_t **data, size_t *size)
 {
+    const size_t stream_limit = (size_t)1 << 28;
+    const char *name = how->streams ? file_input_name(path) : path;
+    size_t limit = how->limit;
     int result = FAILED;
     *data = NULL;
     *size = 0;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || read_all(file, limit, data, size) != DONE) {
-        fail("%s: %s", path, strerror(errno));
+    struct stat status;
+    FILE *file = open_input(how, path, &status);
+    if (file == NULL) {
+        return FAILED;
+    }
+    if (!S_ISREG(status.st_mode) && limit > stream_limit) {
+        limit = stream_limit; /* what has no size may have no end */
+    }
+    if (read_all(file, how, limit, data, size) != DONE) {
+        fail("%s: %s", name, strerror(errno));
         goto done;
     }
-    if (*size > limit && excess == FILE_REFUSE_MORE) {
-        fail("%s: larger than %zu bytes", path, limit);
+    if (*size > limit && how->excess == FILE_REFUSE_MORE) {
+        fail("%s: larger than %zu bytes", name, limit);
         goto done;
     }
     *size = *size > limit ? limit : *size;
     (*data)[*size] = 0;
     result = DONE;
 done:
-    if (file != NULL) {
-        fclose(file);
-    }
+    fclose(file);
     if (result != DONE) {
         free(*data);
         *data = NULL;
     }
     return result;
+}
+
+int file_read(const char *path, size_t limit, enum file_excess excess, uint8_t **data, size_t *size)
+{
+    const struct file_reading how = {.limit = limit, .excess = excess};
+    return file_read_as(&how, path, data, size);
 }

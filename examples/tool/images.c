@@ -18,12 +18,20 @@
 
 static const size_t max_file_size = (size_t)0x7fffffff; /* what PNG allows one chunk, 2 GiB */
 
-int image_load(struct image *image, const char *path)
+static bool recognise(const uint8_t *data, size_t size)
 {
+    return pngio_recognise(data, size) || jpegio_recognise(data, size) ||
+           pnmio_recognise(data, size);
+}
+
+static int load(struct image *image, const char *path, bool streams)
+{
+    const struct file_reading how = {
+        .limit = max_file_size, .streams = streams, .wanted = recognise};
     *image = (struct image){0};
     uint8_t *data = NULL;
     size_t size = 0;
-    int result = file_read(path, max_file_size, FILE_REFUSE_MORE, &data, &size);
+    int result = file_read_as(&how, path, &data, &size);
     if (result != DONE) {
         return result;
     }
@@ -41,6 +49,16 @@ int image_load(struct image *image, const char *path)
     }
     free(data);
     return result;
+}
+
+int image_load(struct image *image, const char *path)
+{
+    return load(image, path, false);
+}
+
+int image_load_input(struct image *image, const char *path)
+{
+    return load(image, path, true);
 }
 
 bool image_name_ends(const char *name, const char *ending)

@@ -28,7 +28,11 @@ void image_free(struct image *image);
 /* The number of pixel values: channels x height x width. */
 size_t image_len(const struct image *image);
 
+/* Reads an image of any of the formats, told apart by content. The first is for files that the
+ * program found in a folder, and takes regular ones alone; the second for one that the user named,
+ * and takes pipes too. */
 int image_load(struct image *image, const char *path);
+int image_load_input(struct image *image, const char *path);
 
 /* Whether a name ends so, in either case, with something in front. */
 bool image_name_ends(const char *name, const char *ending);

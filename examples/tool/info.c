@@ -192,8 +192,10 @@ static int describe(const char *path, bool json)
     const char *name = file_input_name(path);
     uint8_t *head = NULL;
     size_t size = 0, shape[3];
-    int result = whole ? file_read(path, (size_t)1 << 30, FILE_REFUSE_MORE, &head, &size)
-                       : file_read(path, 4096, FILE_CUT, &head, &size);
+    const struct file_reading how = {.limit = whole ? (size_t)1 << 30 : 4096,
+                                     .excess = whole ? FILE_REFUSE_MORE : FILE_CUT,
+                                     .streams = true};
+    int result = file_read_as(&how, path, &head, &size);
     if (result != DONE) {
         return result;
     }

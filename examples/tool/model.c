@@ -48,7 +48,8 @@ static int make_from_file(cae_model **model, const char *path, uint64_t seed)
     if (kind != NULL && strcmp(kind, "an architecture text") != 0) {
         return fail("%s: this is %s, not an architecture text", path, kind);
     }
-    int result = file_read(path, MAX_TEXT_SIZE, FILE_REFUSE_MORE, &text, &size);
+    const struct file_reading how = {.limit = MAX_TEXT_SIZE, .streams = true};
+    int result = file_read_as(&how, path, &text, &size);
     if (result == DONE && memchr(text, 0, size) != NULL) {
         result = fail("%s: not an architecture text (it contains a zero byte)", path);
     }
@@ -89,7 +90,8 @@ static int load_from(cae_model **model, const char *path)
     }
     uint8_t *data = NULL;
     size_t size = 0;
-    int result = file_read(path, max_model_size, FILE_REFUSE_MORE, &data, &size);
+    const struct file_reading how = {.limit = max_model_size, .streams = true};
+    int result = file_read_as(&how, path, &data, &size);
     if (result == DONE && cae_model_load_memory(model, data, size) != CAE_OK) {
         result =
             say_not_a_model(file_input_name(path), kind_of_bytes(data, size), cae_last_error());

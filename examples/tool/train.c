@@ -184,9 +184,12 @@ static int prepare_data(struct training *t, const size_t shape[3])
     if (t->validation.len == 0) {
         return DONE;
     }
+    if (score_keep_sizes(t->model, &t->validation) != DONE) {
+        return FAILED;
+    }
     /* So often that at most one image is measured for four that are trained on. */
     t->validation_epochs = (4 * t->validation.len - 1) / t->data.set.len + 1;
-    return score_check_sizes(t->model, &t->validation);
+    return DONE;
 }
 
 /* Finds out where the run ends, and whether the earlier one had as many steps per epoch. */
