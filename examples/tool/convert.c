@@ -6,9 +6,11 @@
 #include "commands.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "file.h"
 #include "images.h"
+#include "kind.h"
 #include "model.h"
 #include "options.h"
 #include "output.h"
@@ -97,7 +99,11 @@ static int make_room(struct image *image, const cae_model *model, const char *mo
 {
     size_t shape[3], model_channels[3];
     if (cae_compressed_info(data, size, shape) != CAE_OK) {
-        return fail("%s: %s", in, cae_last_error());
+        const char *kind = kind_of_bytes(data, size);
+        return kind == NULL || strcmp(kind, "a compressed image") == 0
+                   ? fail("%s: %s", in, cae_last_error())
+                   : fail("%s: this is %s, not a compressed one of cae; the order is %s", in, kind,
+                          options_order());
     }
     if (model_shape(model, model_path, model_channels) != DONE) {
         return FAILED;
@@ -111,10 +117,13 @@ static int make_room(struct image *image, const cae_model *model, const char *mo
 
 int decompress_main(int argc, char **argv)
 {
-    const char *model_path = NULL, *in = NULL, *out = NULL;
+    const char *model_path = NULL, *in = NULL, *out = NULL, *format = NULL;
     const struct operand operands[] = {
         {"MODEL", &model_path}, {"IN.cae", &in}, {"OUT.png", &out}, {NULL, NULL}};
-    const struct option options[] = {OPTIONS_END};
+    const struct option options[] = {
+        TEXT_OPTION("format", &format, "FORMAT", FORMAT_HELP),
+        OPTIONS_END,
+    };
     const struct command_line line = {
         .command = "decompress",
         .summary = "Restores an image that `cae compress` made with the same model.",
@@ -123,7 +132,8 @@ int decompress_main(int argc, char **argv)
         .details = "OUT is a PGM or PPM if its name ends in .pgm, .ppm or .pnm, else a PNG.\n",
     };
     int result = DONE;
-    if (!options_parse(&line, argc, argv, &result)) {
+    if (!options_parse(&line, argc, argv, &result) ||
+        (result = image_check_format(line.command, format)) != DONE) {
         return result;
     }
 
@@ -135,14 +145,14 @@ int decompress_main(int argc, char **argv)
     result = FAILED;
     if (model_load(&model, model_path) != DONE ||
         file_read_as(&reading, in, &data, &size) != DONE ||
-        make_room(&image, model, model_path, data, size, in) != DONE) {
+        make_room(&image, model, model_path, data, size, file_input_name(in)) != DONE) {
         goto done;
     }
     if (cae_decompress(model, data, size, image.pixels, image.height, image.width,
                        image.width * image.channels) != CAE_OK) {
         fail("%s: %s", in, cae_last_error());
     } else {
-        result = image_save(&image, out);
+        result = image_save_as(&image, out, format);
     }
 done:
     image_free(&image);
@@ -180,10 +190,13 @@ done:
 
 int denoise_main(int argc, char **argv)
 {
-    const char *model_path = NULL, *in = NULL, *out = NULL;
+    const char *model_path = NULL, *in = NULL, *out = NULL, *format = NULL;
     const struct operand operands[] = {
         {"MODEL", &model_path}, {"IN.png", &in}, {"OUT.png", &out}, {NULL, NULL}};
-    const struct option options[] = {OPTIONS_END};
+    const struct option options[] = {
+        TEXT_OPTION("format", &format, "FORMAT", FORMAT_HELP),
+        OPTIONS_END,
+    };
     const struct command_line line = {
         .command = "denoise",
         .summary = "Runs an image (PNG, PGM, PPM) through a model, code and all.",
@@ -195,7 +208,8 @@ int denoise_main(int argc, char **argv)
             "ends in .pgm, .ppm or .pnm, else a PNG.\n",
     };
     int result = DONE;
-    if (!options_parse(&line, argc, argv, &result)) {
+    if (!options_parse(&line, argc, argv, &result) ||
+        (result = image_check_format(line.command, format)) != DONE) {
         return result;
     }
 
@@ -213,7 +227,7 @@ int denoise_main(int argc, char **argv)
         goto done;
     }
     if (denoise_image(model, shape[0], &image, in) == DONE) {
-        result = image_save(&image, out);
+        result = image_save_as(&image, out, format);
     }
 done:
     image_free(&image);
@@ -243,13 +257,14 @@ static int add_noise(struct image *image, double sigma, uint64_t seed, const cha
 
 int noise_main(int argc, char **argv)
 {
-    const char *in = NULL, *out = NULL;
+    const char *in = NULL, *out = NULL, *format = NULL;
     double sigma = -1;
     uint64_t seed = 1;
     const struct operand operands[] = {{"IN.png", &in}, {"OUT.png", &out}, {NULL, NULL}};
     const struct option options[] = {
         REQUIRED_REAL_OPTION("sigma", &sigma, 0, 255, "SIGMA", "standard deviation, of 255"),
         SEED_OPTION("seed", &seed, "S", "which noise"),
+        TEXT_OPTION("format", &format, "FORMAT", FORMAT_HELP),
         OPTIONS_END,
     };
     const struct command_line line = {
@@ -261,7 +276,8 @@ int noise_main(int argc, char **argv)
         .details = "The same seed gives the same noise on every machine.\n",
     };
     int result = DONE;
-    if (!options_parse(&line, argc, argv, &result)) {
+    if (!options_parse(&line, argc, argv, &result) ||
+        (result = image_check_format(line.command, format)) != DONE) {
         return result;
     }
 
@@ -273,7 +289,7 @@ int noise_main(int argc, char **argv)
         result = add_noise(&image, sigma, seed, in);
     }
     if (result == DONE) {
-        result = image_save(&image, out);
+        result = image_save_as(&image, out, format);
     }
     image_free(&image);
     return result;

@@ -40,6 +40,12 @@ bool image_name_ends(const char *name, const char *ending);
 /* .pgm, .ppm and .pnm make a PGM or PPM, every other ending makes a PNG. */
 int image_save(const struct image *image, const char *path);
 
+/* The same in a format of the user's choice: "png", "pgm", "ppm" or "pnm"; NULL for none. The first
+ * is a usage error for other words. */
+int image_check_format(const char *command, const char *format);
+int image_save_as(const struct image *image, const char *path, const char *format);
+#define FORMAT_HELP "png, pgm, ppm or pnm; else by the name's ending, PNG if it tells nothing"
+
 /* Colour to one channel by (77 R + 150 G + 29 B + 128) >> 8; grey to three by repeating it. */
 int image_set_channels(struct image *image, size_t channels, const char *path);
 
