@@ -161,13 +161,18 @@ CAE_API int cae_model_load_weights(cae_model *m, const char *path);
  * and memory_limit, which belong to the machine. */
 #define CAE_SAVE_TRAINING 1u
 
+/* Flag of cae_model_save alone, for the start of long work: do and judge everything as in a save
+ * (beside the target a file is written and flushed) but replace nothing, and leave nothing. */
+#define CAE_SAVE_TRY 2u
+
 /* Saves a model as a safetensors file (docs/file-formats.md), atomically: written beside `path`,
  * flushed to the disk, renamed, the folder flushed. Whatever fails, an old file at `path` survives
  * whole (if only the folder's flush fails, CAE_E_IO, the new one is in place, whole as well). A
- * target that is not a regular file is refused; the permissions of an old file are kept.
+ * symbolic link stays: the regular file that it leads to is replaced, or made where there is none.
+ * Any other target is refused; the permissions of an old file are kept.
  *   m       the model
  *   path    the file's name
- *   flags   0 or CAE_SAVE_TRAINING
+ *   flags   0, CAE_SAVE_TRAINING, CAE_SAVE_TRY or both
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _NOMEM. Since 0.1. */
 CAE_API int cae_model_save(const cae_model *m, const char *path, uint32_t flags);
 

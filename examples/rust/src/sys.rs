@@ -39,6 +39,7 @@ pub const CAE_E_CANCELLED: c_int = -12;
 pub const CAE_E_SYNTAX: c_int = -13;
 
 pub const CAE_SAVE_TRAINING: u32 = 1;
+pub const CAE_SAVE_TRY: u32 = 2;
 
 extern "C" {
     pub fn cae_version_string() -> *const c_char;
