@@ -346,6 +346,19 @@ CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
  * run the kernels that are equal everywhere.
  */
 
+/* Gathers what the coder needs from these images with the weights as they are, in place of what was
+ * there: the smallest and the largest value of each channel of their code, as cae_compress computes
+ * it. Call it when training ends, with the images trained on, or with some hundreds like those to
+ * be compressed; and after the weights were set from outside. images: count x channels x height x
+ * width, all of one size; they are read once, in bounded memory. The result is the same for any
+ * order of the images, any number of threads and any memory limit. No weight, moment, step, pending
+ * gradient or setting changes. Images compressed before need the model as it was before
+ * (CAE_E_MODEL), unless the ranges come out the same.
+ * Returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _NONFINITE, _LIMIT, _NOMEM; CAE_E_UNSUPPORTED when a skip
+ * crosses `code`. Since 0.1. */
+CAE_API int cae_fit_code(cae_model *m, const float *images, size_t count, size_t height,
+                         size_t width);
+
 /* A capacity that always suffices for cae_compress of a height x width image; 0 on error. Since
  * 0.1. */
 CAE_API size_t cae_compress_bound(const cae_model *m, size_t height, size_t width);

@@ -159,6 +159,13 @@ extern "C" {
     ) -> c_int;
     pub fn cae_add_noise(images: *mut f32, len: usize, sigma: f32, seed: u64) -> c_int;
 
+    pub fn cae_fit_code(
+        m: *mut cae_model,
+        images: *const f32,
+        count: usize,
+        height: usize,
+        width: usize,
+    ) -> c_int;
     pub fn cae_compress_bound(m: *const cae_model, height: usize, width: usize) -> usize;
     pub fn cae_compress(
         m: *const cae_model,
