@@ -125,6 +125,7 @@ void cae_model_free(cae_model *m)
     cae_release(m->memory, m->optimizer.v);
     free_pending(m->memory, &m->pending);
     free_ranges(m->memory, &m->ranges);
+    cae_notes_clear(&m->notes, m->memory);
     cae_release(m->memory, m);
 }
 
@@ -146,6 +147,7 @@ static int duplicate_into(cae_model *copy, const cae_model *m, bool training)
     copy->settings = m->settings;
     copy->seed = m->seed;
     CAE_TRY(choose_kernels(copy));
+    CAE_TRY(cae_notes_copy(&copy->notes, copy->memory, &m->notes));
     memcpy(copy->weights, m->weights, size);
     memcpy(copy->ranges.lo, m->ranges.lo, m->ranges.channels * sizeof(float));
     memcpy(copy->ranges.hi, m->ranges.hi, m->ranges.channels * sizeof(float));

@@ -73,6 +73,7 @@ struct cae_model {
     cae_adam_state optimizer; /* its m and v are NULL until training begins */
     cae_pending pending;
     cae_ranges ranges;
+    cae_notes notes;
     struct cae_model_id *id;
 };
 

@@ -114,7 +114,7 @@ int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, v
         view.optimizer.v = zeros;
     }
     add_all(&l, &view, training);
-    const cae_file_model file = {m->net->text, l.tensors, l.len};
+    const cae_file_model file = {m->net->text, l.tensors, l.len, &m->notes};
     status = write(to, m->memory, &file);
 
 done:
@@ -284,6 +284,7 @@ static int read_all(cae_model *m, const cae_model_file *f)
     if (has_training(f)) {
         CAE_TRY(read_training(m, f));
     }
+    CAE_TRY(cae_model_file_read_notes(f, m->memory, &m->notes));
     cae_model_weights_changed(m);
     return CAE_OK;
 }

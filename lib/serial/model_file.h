@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "serial/notes.h"
 
 enum {
     CAE_FILE_RANK = 4,
@@ -45,6 +46,7 @@ typedef struct cae_file_model {
     const char *architecture;
     const cae_file_tensor *tensors; /* in any order */
     size_t len;
+    const cae_notes *notes; /* NULL: none */
 } cae_file_model;
 
 /* As cae_model_save_memory: data NULL with capacity 0 asks for the size alone. */
@@ -87,6 +89,10 @@ int cae_model_file_open_memory(cae_model_file **out, const cae_memory *memory, c
 void cae_model_file_close(cae_model_file *f); /* NULL is fine */
 
 const char *cae_model_file_architecture(const cae_model_file *f); /* NULL for a plain file */
+
+/* Adds the notes of the file, of a plain one none, to an empty list; after a failure it is empty. */
+int cae_model_file_read_notes(const cae_model_file *f, const cae_memory *memory, cae_notes *notes);
+
 size_t cae_model_file_len(const cae_model_file *f);
 const cae_file_entry *cae_model_file_entry(const cae_model_file *f, size_t index);    /* by name */
 const cae_file_entry *cae_model_file_find(const cae_model_file *f, const char *name); /* or NULL */
