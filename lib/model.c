@@ -67,7 +67,14 @@ static int fill(cae_model *m, const char *architecture, const cae_model_file *fi
     }
     atomic_init(&m->id->known, false);
     atomic_init(&m->id->value, 0);
-    CAE_TRY(cae_net_new(&m->net, m->memory, architecture));
+    const int status = cae_net_new(&m->net, m->memory, architecture);
+    if (status == CAE_E_SYNTAX && file != NULL) {
+        return cae_fail(
+            CAE_E_VERSION,
+            "model file: made by a newer libcae, or not by libcae: its architecture, %s",
+            cae_message());
+    }
+    CAE_TRY(status);
     if (file != NULL) {
         CAE_TRY(cae_model_check_file(m->net, file));
     }

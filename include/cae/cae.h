@@ -143,8 +143,8 @@ CAE_API int cae_model_new(cae_model **out, const char *architecture, uint64_t se
 /* Loads a model that cae_model_save wrote, with its training state if the file has one. `path` is
  * a regular file's name. The file may come from a stranger: everything is checked before it is
  * used, and at most twice the file's size plus 1 MiB is allocated.
- * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _FORMAT, _VERSION, _SYNTAX, _SHAPE, _NONFINITE, _LIMIT,
- * _UNSUPPORTED, _NOMEM. Since 0.1. */
+ * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _FORMAT, _VERSION (made by a newer libcae), _SHAPE,
+ * _NONFINITE, _LIMIT, _UNSUPPORTED, _NOMEM. Since 0.1. */
 CAE_API int cae_model_load(cae_model **out, const char *path);
 
 /* The same from `size` bytes at `data`, which may be freed afterwards. Since 0.1. */

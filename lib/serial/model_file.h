@@ -24,7 +24,8 @@ enum {
     CAE_FILE_HEADER = 1 << 20,     /* bytes */
     CAE_FILE_ARCHITECTURE = 65536, /* bytes */
     CAE_FILE_ALIGN = 64,
-    CAE_FILE_ID = 4 /* bytes */
+    CAE_FILE_VERSION = 1, /* the newest version of the format that is read here */
+    CAE_FILE_ID = 4       /* bytes */
 };
 
 typedef enum cae_dtype { CAE_F32, CAE_F64, CAE_I64 } cae_dtype;
@@ -47,6 +48,7 @@ typedef struct cae_file_model {
     const cae_file_tensor *tensors; /* in any order */
     size_t len;
     const cae_notes *notes; /* NULL: none */
+    unsigned version;       /* the lowest that knows all of it, at least 1 */
 } cae_file_model;
 
 /* As cae_model_save_memory: data NULL with capacity 0 asks for the size alone. */

@@ -152,8 +152,16 @@ static int judge_version(const cae_json_string *version)
     for (size_t i = 0; i < version->raw_size; i++) {
         number = number && version->raw[i] >= '0' && version->raw[i] <= '9';
     }
-    return number ? cae_fail(CAE_E_VERSION, "model file: its format is newer than version 1")
-                  : cae_fail(CAE_E_FORMAT, "model file: %s is no number", CAE_FILE_KEY_VERSION);
+    if (!number) {
+        return cae_fail(CAE_E_FORMAT, "model file: %s is no number", CAE_FILE_KEY_VERSION);
+    }
+    char spelt[10];
+    memcpy(spelt, version->raw, version->raw_size);
+    spelt[version->raw_size] = '\0';
+    return cae_fail(CAE_E_VERSION,
+                    "model file: made by a newer libcae: its format is version %s, this library "
+                    "reads up to %d",
+                    spelt, (int)CAE_FILE_VERSION);
 }
 
 static int judge_crc(cae_model_header *h, const cae_json_string *crc, const char *text)

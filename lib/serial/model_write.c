@@ -167,7 +167,9 @@ static size_t put_header(cae_writer *w, const struct job *job)
     cae_json_write_string(w, job->model->architecture);
     put_text(w, ",\"" CAE_FILE_KEY_CRC "\":\"");
     const size_t crc_at = w->at;
-    put_text(w, "00000000\",\"" CAE_FILE_KEY_VERSION "\":\"1\"");
+    put_text(w, "00000000\",\"" CAE_FILE_KEY_VERSION "\":\"");
+    put_number(w, job->model->version);
+    put_text(w, "\"");
     put_notes(w, job->model->notes, false);
     put_text(w, "}");
     for (size_t i = 0; i < job->model->len; i++) {
