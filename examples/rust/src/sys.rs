@@ -88,6 +88,19 @@ extern "C" {
     ) -> c_int;
     pub fn cae_model_kernels(m: *const cae_model) -> *const c_char;
 
+    pub fn cae_model_note_set(
+        m: *mut cae_model,
+        key: *const c_char,
+        value: *const c_char,
+    ) -> c_int;
+    pub fn cae_model_note(m: *const cae_model, key: *const c_char) -> *const c_char;
+    pub fn cae_model_note_info(
+        m: *const cae_model,
+        index: usize,
+        key: *mut *const c_char,
+        value: *mut *const c_char,
+    ) -> c_int;
+
     pub fn cae_tensor_count(m: *const cae_model) -> usize;
     pub fn cae_tensor_info(
         m: *const cae_model,
