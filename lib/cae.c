@@ -288,6 +288,35 @@ int cae_setting_info(size_t index, const char **key, double *min, double *max, d
     return CAE_OK;
 }
 
+/* ---- Notes ----------------------------------------------------------------------------------- */
+
+int cae_model_note_set(cae_model *m, const char *key, const char *value)
+{
+    CAE_TRY(cae_check_pointer(m, "m"));
+    CAE_TRY(cae_check_pointer(key, "key"));
+    return cae_notes_set(&m->notes, m->memory, key, value);
+}
+
+const char *cae_model_note(const cae_model *m, const char *key)
+{
+    return m != NULL && key != NULL ? cae_notes_find(&m->notes, key) : NULL;
+}
+
+int cae_model_note_info(const cae_model *m, size_t index, const char **key, const char **value)
+{
+    CAE_TRY(cae_check_pointer(m, "m"));
+    if (index >= m->notes.len) {
+        return cae_fail(CAE_E_ARGUMENT, "index %zu: the model has %zu notes", index, m->notes.len);
+    }
+    if (key != NULL) {
+        *key = m->notes.items[index].key;
+    }
+    if (value != NULL) {
+        *value = m->notes.items[index].value;
+    }
+    return CAE_OK;
+}
+
 /* ---- Weights --------------------------------------------------------------------------------- */
 
 size_t cae_tensor_count(const cae_model *m)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "serial/notes.h"
 
 enum {
     CAE_FILE_RANK = 4,
@@ -24,7 +25,8 @@ enum {
     CAE_FILE_HEADER = 1 << 20,     /* bytes */
     CAE_FILE_ARCHITECTURE = 65536, /* bytes */
     CAE_FILE_ALIGN = 64,
-    CAE_FILE_ID = 4 /* bytes */
+    CAE_FILE_VERSION = 1, /* the newest version of the format that is read here */
+    CAE_FILE_ID = 4       /* bytes */
 };
 
 typedef enum cae_dtype { CAE_F32, CAE_F64, CAE_I64 } cae_dtype;
@@ -46,6 +48,8 @@ typedef struct cae_file_model {
     const char *architecture;
     const cae_file_tensor *tensors; /* in any order */
     size_t len;
+    const cae_notes *notes; /* NULL: none */
+    unsigned version;       /* the lowest that knows all of it, at least 1 */
 } cae_file_model;
 
 /* As cae_model_save_memory: data NULL with capacity 0 asks for the size alone. */
@@ -89,6 +93,10 @@ int cae_model_file_open_memory(cae_model_file **out, const cae_memory *memory, c
 void cae_model_file_close(cae_model_file *f); /* NULL is fine */
 
 const char *cae_model_file_architecture(const cae_model_file *f); /* NULL for a plain file */
+
+/* Adds the notes of the file, of a plain one none, to an empty list; after a failure it is empty. */
+int cae_model_file_read_notes(const cae_model_file *f, const cae_memory *memory, cae_notes *notes);
+
 size_t cae_model_file_len(const cae_model_file *f);
 const cae_file_entry *cae_model_file_entry(const cae_model_file *f, size_t index);    /* by name */
 const cae_file_entry *cae_model_file_find(const cae_model_file *f, const char *name); /* or NULL */

@@ -200,6 +200,35 @@ const char *cae_model_file_architecture(const cae_model_file *f)
     return f->header.architecture;
 }
 
+/* A key and a value of the header, unescaped, behind each other. */
+static int read_note(const cae_model_file *f, size_t index, const cae_memory *memory,
+                     cae_notes *notes)
+{
+    const cae_json_string *key = &f->header.notes[index].key;
+    const cae_json_string *value = &f->header.notes[index].value;
+    char *text = cae_alloc(memory, key->size + value->size + 2, 1);
+    if (text == NULL) {
+        return CAE_E_NOMEM;
+    }
+    cae_json_unescape(key, text);
+    cae_json_unescape(value, text + key->size + 1);
+    const int status = cae_notes_set(notes, memory, text, text + key->size + 1);
+    cae_release(memory, text);
+    return status;
+}
+
+int cae_model_file_read_notes(const cae_model_file *f, const cae_memory *memory, cae_notes *notes)
+{
+    for (size_t i = 0; i < f->header.note_len; i++) {
+        const int status = read_note(f, i, memory, notes);
+        if (status != CAE_OK) {
+            cae_notes_clear(notes, memory);
+            return status;
+        }
+    }
+    return CAE_OK;
+}
+
 size_t cae_model_file_len(const cae_model_file *f)
 {
     return f->header.len;

@@ -54,7 +54,7 @@ const cae_file_model *sample_model(size_t len)
                                    "maxpool 2\n"
                                    "code\n"
                                    "tconv 1 kernel 2 stride 2 sigmoid\n",
-                                   tensors, 0};
+                                   tensors, 0, NULL, 1};
     for (int i = 0; i < 18; i++) {
         weight0[i] = -0.5f + 0.0625f * (float)i;
         moments_m[i] = (float)i / 1024.0f;
