@@ -132,6 +132,9 @@ int sample_main(int argc, char **argv)
     if (!options_parse(&line, argc, argv, &result)) {
         return result;
     }
+    if (image_check_name(out) != DONE) {
+        return FAILED;
+    }
 
     cae_model *model = NULL;
     struct sheet sheet = {.count = count, .columns = (size_t)ceil(sqrt((double)count))};
@@ -239,6 +242,9 @@ int interpolate_main(int argc, char **argv)
     int result = DONE;
     if (!options_parse(&line, argc, argv, &result)) {
         return result;
+    }
+    if (image_check_name(out) != DONE) {
+        return FAILED;
     }
 
     cae_model *model = NULL;

@@ -43,6 +43,9 @@ static int load(struct image *image, const char *path, bool streams)
     } else {
         result = fail("%s: not a PNG, JPEG, PGM or PPM image", path);
     }
+    if (result == DONE) {
+        result = image_turn_upright(image, path);
+    }
     if (result != DONE) {
         image_free(image);
     }
@@ -66,6 +69,28 @@ bool image_name_ends(const char *name, const char *ending)
     return name_len > ending_len && strcasecmp(name + name_len - ending_len, ending) == 0;
 }
 
+/* What a name ends in, from its last dot; NULL if there is none, but the one of a hidden file. */
+static const char *ending_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return dot != NULL && dot > name && dot[1] != '\0' ? dot : NULL;
+}
+
+int image_check_name(const char *path)
+{
+    static const char *const written[] = {".png", ".pgm", ".ppm", ".pnm"};
+    const char *ending = ending_of(path);
+    for (size_t i = 0; i < sizeof written / sizeof written[0]; i++) {
+        if (ending == NULL || strcasecmp(ending, written[i]) == 0) {
+            return DONE;
+        }
+    }
+    return fail("%s: cannot write images of this kind (%s); name it .png, .pgm, .ppm or .pnm", path,
+                ending);
+}
+
 static int write_image(const struct image *image, FILE *file, const char *path)
 {
     if (image_name_ends(path, ".pgm") && image->channels != 1) {
@@ -84,6 +109,9 @@ static int write_image(const struct image *image, FILE *file, const char *path)
 int image_save(const struct image *image, const char *path)
 {
     struct output output;
+    if (image_check_name(path) != DONE) {
+        return FAILED;
+    }
     if (output_open(&output, path) != DONE) {
         return FAILED;
     }
