@@ -205,7 +205,9 @@ CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size
  *   epsilon        1e-8   [1e-30, 1]  added to the root of the second moment
  *   weight_decay   0      [0, 1e6]    decoupled (Loshchilov & Hutter 2019): each step also takes
  *                                     learning_rate * weight_decay * w off every weight w
- *   threads        1      [0, 1024]   of one call; 0 = the processors this process may use
+ *   threads        1      [0, 1024]   of one call; 0 = the processors this process may use: those of
+ *                                     its affinity mask, but no more than the CPU quota of its
+ *                                     control groups, rounded up, as it is when this is set
  *   reproducible   0      0 or 1      1: the same seed and data give the same weights, to the last
  *                                     bit, on every processor (no fused multiply-add)
  *   memory_limit   2^30   [2^16, 2^53]
