@@ -114,6 +114,10 @@ int cae_model_apply(cae_model *m);
 int cae_model_step(cae_model *m, const float *input, const float *target, size_t count,
                    size_t height, size_t width, float *loss);
 
+/* The codec's ranges from images, in place of what was there. */
+int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t height,
+                       size_t width);
+
 /* ---- Files (model_io.c) ---- */
 
 /* Whether the file has just the tensors of this network, in shape. */

@@ -161,13 +161,18 @@ CAE_API int cae_model_load_weights(cae_model *m, const char *path);
  * and memory_limit, which belong to the machine. */
 #define CAE_SAVE_TRAINING 1u
 
+/* Flag of cae_model_save alone, for the start of long work: do and judge everything as in a save
+ * (beside the target a file is written and flushed) but replace nothing, and leave nothing. */
+#define CAE_SAVE_TRY 2u
+
 /* Saves a model as a safetensors file (docs/file-formats.md), atomically: written beside `path`,
  * flushed to the disk, renamed, the folder flushed. Whatever fails, an old file at `path` survives
  * whole (if only the folder's flush fails, CAE_E_IO, the new one is in place, whole as well). A
- * target that is not a regular file is refused; the permissions of an old file are kept.
+ * symbolic link stays: the regular file that it leads to is replaced, or made where there is none.
+ * Any other target is refused; the permissions of an old file are kept.
  *   m       the model
  *   path    the file's name
- *   flags   0 or CAE_SAVE_TRAINING
+ *   flags   0, CAE_SAVE_TRAINING, CAE_SAVE_TRY or both
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _LIMIT (names and notes over 1 MiB), _NOMEM. Since 0.1. */
 CAE_API int cae_model_save(const cae_model *m, const char *path, uint32_t flags);
 
@@ -367,6 +372,19 @@ CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
  * value v standing for v/255. One file gives one picture on every machine: these functions always
  * run the kernels that are equal everywhere.
  */
+
+/* Gathers what the coder needs from these images with the weights as they are, in place of what was
+ * there: the smallest and the largest value of each channel of their code, as cae_compress computes
+ * it. Call it when training ends, with the images trained on, or with some hundreds like those to
+ * be compressed; and after the weights were set from outside. images: count x channels x height x
+ * width, all of one size; they are read once, in bounded memory. The result is the same for any
+ * order of the images, any number of threads and any memory limit. No weight, moment, step, pending
+ * gradient or setting changes. Images compressed before need the model as it was before
+ * (CAE_E_MODEL), unless the ranges come out the same.
+ * Returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _NONFINITE, _LIMIT, _NOMEM; CAE_E_UNSUPPORTED when a skip
+ * crosses `code`. Since 0.1. */
+CAE_API int cae_fit_code(cae_model *m, const float *images, size_t count, size_t height,
+                         size_t width);
 
 /* A capacity that always suffices for cae_compress of a height x width image; 0 on error. Since
  * 0.1. */

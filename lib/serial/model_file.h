@@ -10,6 +10,7 @@
 #ifndef CAE_SERIAL_MODEL_FILE_H
 #define CAE_SERIAL_MODEL_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,9 +56,10 @@ typedef struct cae_file_model {
 int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *model, void *data,
                                 size_t capacity, size_t *size);
 
-/* Atomically; see atomic.h. Needs some 100 KiB of memory, whatever the model's size. */
+/* Atomically; see atomic.h. Needs some 100 KiB of memory, whatever the model's size. With only_try
+ * all is done but the replacing of the target. */
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
-                              const char *path);
+                              const char *path, bool only_try);
 
 /* The id that compressed images carry: over the architecture and all tensors but `train.*`. */
 int cae_model_file_id(const cae_memory *memory, const cae_file_model *model,

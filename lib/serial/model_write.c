@@ -319,7 +319,7 @@ done:
 }
 
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
-                              const char *path)
+                              const char *path, bool only_try)
 {
     struct job *job;
     cae_atomic target;
@@ -329,7 +329,7 @@ int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *mo
         goto done;
     }
     if ((status = send_file(job, sink_path, &target)) == CAE_OK) {
-        status = cae_atomic_commit(&target);
+        status = only_try ? cae_atomic_try(&target) : cae_atomic_commit(&target);
     }
     cae_atomic_close(&target);
 done:

@@ -209,13 +209,24 @@ static void read_groups(const char *root, struct hierarchy *v1, struct hierarchy
     close(l.file);
 }
 
+/* Whether the path names a parent of what stands before, which it does outside a namespace. */
+static bool leads_up(const char *path)
+{
+    for (const char *at = strchr(path, '/'); at != NULL; at = strchr(at + 1, '/')) {
+        if (at[1] == '.' && at[2] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What of the group's path lies below the mount's root, "" for all of it; NULL when the mount does
  * not hold the group. */
 static const char *below(const char *group, const char *root)
 {
     const size_t len = strcmp(root, "/") == 0 ? 0 : strlen(root);
     if (strncmp(group, root, len) != 0 || (group[len] != '/' && group[len] != '\0') ||
-        strstr(group, "/..") != NULL) {
+        leads_up(group)) {
         return NULL;
     }
     return strcmp(group + len, "/") == 0 ? "" : group + len;
@@ -278,11 +289,10 @@ static void unescape(char *text)
 static size_t split(char *line, char *words[WORDS])
 {
     size_t len = 0;
-    char *at = line;
-    while (*at != '\0' && len < WORDS) {
+    for (char *at = line; at != NULL && len < WORDS;) {
         words[len++] = at;
-        at += strcspn(at, " ");
-        if (*at == ' ') {
+        at = strchr(at, ' ');
+        if (at != NULL) {
             *at++ = '\0';
         }
     }

@@ -117,6 +117,11 @@ static int do_load_weights(void)
     return cae_model_load_weights(bench.m, bench.path);
 }
 
+static int do_fit_code(void)
+{
+    return cae_fit_code(bench.m, bench.in, COUNT, H, W);
+}
+
 static int do_note(void)
 {
     return cae_model_note_set(bench.m, "a.note", "another");
@@ -144,6 +149,7 @@ static const struct call {
     {"cae_decode", do_decode, false, false},
     {"cae_denoise", do_denoise, false, false},
     {"cae_evaluate", do_evaluate, false, false},
+    {"cae_fit_code", do_fit_code, false, false},
     {"cae_compress", do_compress, false, false},
     {"cae_decompress", do_decompress, false, false},
 };

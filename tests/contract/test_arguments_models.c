@@ -251,8 +251,11 @@ static void saving_refuses_what_it_cannot_write(void)
     cae_model *m = new_model(small_net, 1);
     FAILS(cae_model_save(NULL, in_folder("a"), 0), CAE_E_ARGUMENT, "m");
     FAILS(cae_model_save(m, NULL, 0), CAE_E_ARGUMENT, "path");
-    FAILS(cae_model_save(m, in_folder("a"), 2), CAE_E_ARGUMENT, "flags");
+    FAILS(cae_model_save(m, in_folder("a"), 4), CAE_E_ARGUMENT, "flags");
     FAILS(cae_model_save(m, in_folder("a"), 0x80000001u), CAE_E_ARGUMENT, "flags");
+    OK(cae_model_save(m, in_folder("a"), CAE_SAVE_TRY | CAE_SAVE_TRAINING));
+    EXPECT(access(in_folder("a"), F_OK) != 0);
+    FAILS(cae_model_save(m, in_folder("no/a"), CAE_SAVE_TRY), CAE_E_IO, "no/a");
     FAILS(cae_model_save(m, in_folder("no/a"), 0), CAE_E_IO, "no/a");
     FAILS(cae_model_save(m, folder, 0), CAE_E_IO, folder);
     FAILS(cae_model_save(m, in_folder("pipe"), 0), CAE_E_IO, "pipe");

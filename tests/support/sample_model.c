@@ -81,7 +81,7 @@ int model_open_status(const void *data, size_t size, cae_file_profile profile)
 
 int sample_save(size_t len, const char *path)
 {
-    return cae_model_file_write_path(cae_memory_default(), sample_model(len), path);
+    return cae_model_file_write_path(cae_memory_default(), sample_model(len), path, false);
 }
 
 static bool is_golden(const uint8_t *data, size_t size, const char *name)
