@@ -45,14 +45,14 @@ def add_noise(images: Floats, sigma: float, seed: int = 0, out: Optional[Floats]
     >>> round(float(noisy.std()) * 255)
     25
     """
-    typed("images", images, np.float32, "convert with images.astype(numpy.float32)")
+    view = typed("images", images, np.float32, "convert with images.astype(numpy.float32)")
     sigma, seed = real("sigma", sigma), whole("seed", seed)
     if out is images:
-        out = output(out, images.shape)
+        out, filled = output(out, view.shape)
     else:
-        out = output(out, images.shape, images)
-        np.copyto(out, images)
-    check(lib.cae_add_noise(out.ctypes.data, out.size, sigma, seed))
+        out, filled = output(out, view.shape, view)
+        np.copyto(filled, view)
+    check(lib.cae_add_noise(filled.ctypes.data, filled.size, sigma, seed))
     return out
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, Optional, TextIO, Union
 
 from ._arrays import FilePath, Floats, file_path, finite, real, whole
 from ._batches import Batches
+from ._calls import images_for
 from .errors import ArgumentError, FileError, NonFiniteError
 from .images import add_noise
 from .model import Model
@@ -163,7 +164,7 @@ class Trainer:
 
     def _checked(self, validation: Floats) -> Floats:
         """What is wrong with it shows now, and under its name, not after an epoch."""
-        validation = self.model._images("validation", validation)
+        validation = images_for(self.model._open(), "validation", validation)
         if len(validation) == 0:
             raise ArgumentError("validation is empty; pass at least one image or leave it out")
         finite("validation", validation)
