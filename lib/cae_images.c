@@ -189,6 +189,16 @@ int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
 
 /* ---- Compressed images ----------------------------------------------------------------------- */
 
+int cae_fit_code(cae_model *m, const float *images, size_t count, size_t height, size_t width)
+{
+    CAE_TRY(cae_check_images(m, images, "images", count, height, width));
+    CAE_TRY(cae_check_code(m));
+    const cae_fpenv saved = cae_fpenv_enter();
+    const int status = cae_model_fit_code(m, images, count, height, width);
+    cae_fpenv_leave(saved);
+    return status;
+}
+
 static cae_image_coder make_coder(const cae_model *m)
 {
     return (cae_image_coder){.engine = cae_model_engine(m, m->exact), .ranges = m->ranges};

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "image/fit.h"
 
 /* ---- Making ---------------------------------------------------------------------------------- */
 
@@ -67,7 +68,14 @@ static int fill(cae_model *m, const char *architecture, const cae_model_file *fi
     }
     atomic_init(&m->id->known, false);
     atomic_init(&m->id->value, 0);
-    CAE_TRY(cae_net_new(&m->net, m->memory, architecture));
+    const int status = cae_net_new(&m->net, m->memory, architecture);
+    if (status == CAE_E_SYNTAX && file != NULL) {
+        return cae_fail(
+            CAE_E_VERSION,
+            "model file: made by a newer libcae, or not by libcae: its architecture, %s",
+            cae_message());
+    }
+    CAE_TRY(status);
     if (file != NULL) {
         CAE_TRY(cae_model_check_file(m->net, file));
     }
@@ -125,6 +133,7 @@ void cae_model_free(cae_model *m)
     cae_release(m->memory, m->optimizer.v);
     free_pending(m->memory, &m->pending);
     free_ranges(m->memory, &m->ranges);
+    cae_notes_clear(&m->notes, m->memory);
     cae_release(m->memory, m);
 }
 
@@ -146,9 +155,9 @@ static int duplicate_into(cae_model *copy, const cae_model *m, bool training)
     copy->settings = m->settings;
     copy->seed = m->seed;
     CAE_TRY(choose_kernels(copy));
+    CAE_TRY(cae_notes_copy(&copy->notes, copy->memory, &m->notes));
     memcpy(copy->weights, m->weights, size);
-    memcpy(copy->ranges.lo, m->ranges.lo, m->ranges.channels * sizeof(float));
-    memcpy(copy->ranges.hi, m->ranges.hi, m->ranges.channels * sizeof(float));
+    cae_ranges_copy(&copy->ranges, &m->ranges);
     if (training && m->optimizer.m != NULL && m->optimizer.v != NULL) {
         CAE_TRY(cae_model_need_moments(copy));
         memcpy(copy->optimizer.m, m->optimizer.m, size);
@@ -187,13 +196,19 @@ void cae_model_draw_weights(cae_model *m, uint64_t seed)
     cae_model_weights_changed(m);
 }
 
+/* After a change of the weights or of the ranges. */
+static void forget_id(cae_model *m)
+{
+    atomic_store_explicit(&m->id->known, false, memory_order_relaxed);
+}
+
 /* What is made of the weights. */
 static void follow_weights(cae_model *m)
 {
     if (m->packed != NULL) {
         cae_pack_weights(m->net, m->weights, m->packed, false);
     }
-    atomic_store_explicit(&m->id->known, false, memory_order_relaxed);
+    forget_id(m);
 }
 
 void cae_model_weights_changed(cae_model *m)
@@ -279,8 +294,7 @@ static int compute(cae_model *m, cae_pending *p, const float *input, const float
 static void take_over(cae_model *m, cae_pending *p)
 {
     if (p->has_ranges) {
-        memcpy(m->ranges.lo, p->ranges.lo, m->ranges.channels * sizeof(float));
-        memcpy(m->ranges.hi, p->ranges.hi, m->ranges.channels * sizeof(float));
+        cae_ranges_copy(&m->ranges, &p->ranges);
     }
     p->valid = false;
     p->has_ranges = false;
@@ -383,5 +397,21 @@ int cae_model_step(cae_model *m, const float *input, const float *target, size_t
     }
     fresh.valid = fresh.valid && status == CAE_OK;
     replace_pending(m, &fresh, status == CAE_OK);
+    return status;
+}
+
+/* ---- The code -------------------------------------------------------------------------------- */
+
+int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t height, size_t width)
+{
+    cae_ranges fresh = {0};
+    CAE_TRY(make_ranges(m->memory, m->ranges.channels, &fresh));
+    const cae_engine engine = cae_model_engine(m, m->exact);
+    const int status = cae_image_fit(&engine, images, count, height, width, &fresh);
+    if (status == CAE_OK) {
+        cae_ranges_copy(&m->ranges, &fresh);
+        forget_id(m);
+    }
+    free_ranges(m->memory, &fresh);
     return status;
 }

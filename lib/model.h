@@ -24,15 +24,19 @@ typedef struct cae_settings {
 
 enum {
     CAE_SETTING_WHOLE = 1,  /* no fractions */
-    CAE_SETTING_SAVED = 2,  /* with the training state, as train.<key>, F64 */
-    CAE_SETTING_SAMPLED = 4 /* of models with a sampled code; saved with theirs alone */
+    CAE_SETTING_SAMPLED = 2 /* of models with a sampled code; saved with theirs alone */
 };
+
+enum { CAE_SETTINGS_MOST = 16 /* rows of the table */ };
 
 typedef struct cae_setting {
     const char *key;
     size_t offset; /* in cae_settings */
     double min, max, initial;
     unsigned traits;
+    /* The version of model files that brought it: from then on saved with the training state, as
+     * train.<key>, F64. 0: it is not saved. */
+    unsigned version;
 } cae_setting;
 
 /* NULL past the end; by name: NULL when there is none. */
@@ -73,6 +77,7 @@ struct cae_model {
     cae_adam_state optimizer; /* its m and v are NULL until training begins */
     cae_pending pending;
     cae_ranges ranges;
+    cae_notes notes;
     struct cae_model_id *id;
 };
 
@@ -107,6 +112,10 @@ int cae_model_gradient(cae_model *m, const float *input, const float *target, si
 int cae_model_apply(cae_model *m);
 int cae_model_step(cae_model *m, const float *input, const float *target, size_t count,
                    size_t height, size_t width, float *loss);
+
+/* The codec's ranges from images, in place of what was there. */
+int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t height,
+                       size_t width);
 
 /* ---- Files (model_io.c) ---- */
 

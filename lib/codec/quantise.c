@@ -6,6 +6,8 @@
  */
 #include "codec/quantise.h"
 
+#include <string.h>
+
 /* Steps across the range, times 256: round(256 * 255^((q - 1) / 99)) for q = 1 to 100. The table is
  * the definition, since powers differ in the last bit between computers. It ascends strictly. */
 static const uint32_t steps_256[100] = {
@@ -91,4 +93,10 @@ void cae_ranges_reset(const cae_ranges *r)
         r->lo[c] = 0.0f;
         r->hi[c] = 1.0f;
     }
+}
+
+void cae_ranges_copy(const cae_ranges *r, const cae_ranges *from)
+{
+    memcpy(r->lo, from->lo, r->channels * sizeof(float));
+    memcpy(r->hi, from->hi, r->channels * sizeof(float));
 }

@@ -23,6 +23,9 @@ typedef struct cae_ranges {
 /* [0,1] everywhere: what a model without gathered ranges uses. */
 void cae_ranges_reset(const cae_ranges *r);
 
+/* `from` has as many channels. */
+void cae_ranges_copy(const cae_ranges *r, const cae_ranges *from);
+
 /* The largest symbol of a quality, 1 to 255. Qualities are 1 to 100 here and below. */
 unsigned cae_quantise_top(unsigned quality);
 

@@ -42,10 +42,16 @@ static int call_denoise(cae_model *m, float *in, float *out, size_t count, size_
     return cae_denoise(m, in, count, h, w, 0.1f, out);
 }
 
+static int call_fit_code(cae_model *m, float *in, float *out, size_t count, size_t h, size_t w)
+{
+    (void)out;
+    return cae_fit_code(m, in, count, h, w);
+}
+
 static const struct image_function {
     const char *name;
     image_call call;
-    const char *in, *out; /* the arguments' names in the header */
+    const char *in, *out; /* the arguments' names in the header; NULL: there is none */
     bool reads_out;       /* the second buffer is a target */
     bool splits;          /* needs the network in two halves */
 } functions[] = {
@@ -55,6 +61,7 @@ static const struct image_function {
     {"cae_encode", call_encode, "images", "codes", false, true},
     {"cae_decode", call_decode, "codes", "images", false, true},
     {"cae_denoise", call_denoise, "noisy", "clean", false, false},
+    {"cae_fit_code", call_fit_code, "images", NULL, false, true},
 };
 
 enum { FUNCTIONS = sizeof(functions) / sizeof(functions[0]), LEN = 4 * 2 * 8 * 12 };
@@ -94,7 +101,9 @@ static void null_pointers(void)
         set_up(&b, f);
         FAILS(f->call(NULL, b.in, b.out, 2, 8, 12), CAE_E_ARGUMENT, "m is NULL");
         FAILS(f->call(b.m, NULL, b.out, 2, 8, 12), CAE_E_ARGUMENT, f->in);
-        FAILS(f->call(b.m, b.in, NULL, 2, 8, 12), CAE_E_ARGUMENT, f->out);
+        if (f->out != NULL) {
+            FAILS(f->call(b.m, b.in, NULL, 2, 8, 12), CAE_E_ARGUMENT, f->out);
+        }
         tear_down(&b);
     }
 }

@@ -39,6 +39,7 @@ pub const CAE_E_CANCELLED: c_int = -12;
 pub const CAE_E_SYNTAX: c_int = -13;
 
 pub const CAE_SAVE_TRAINING: u32 = 1;
+pub const CAE_SAVE_TRY: u32 = 2;
 
 extern "C" {
     pub fn cae_version_string() -> *const c_char;
@@ -86,6 +87,19 @@ extern "C" {
         initial: *mut f64,
     ) -> c_int;
     pub fn cae_model_kernels(m: *const cae_model) -> *const c_char;
+
+    pub fn cae_model_note_set(
+        m: *mut cae_model,
+        key: *const c_char,
+        value: *const c_char,
+    ) -> c_int;
+    pub fn cae_model_note(m: *const cae_model, key: *const c_char) -> *const c_char;
+    pub fn cae_model_note_info(
+        m: *const cae_model,
+        index: usize,
+        key: *mut *const c_char,
+        value: *mut *const c_char,
+    ) -> c_int;
 
     pub fn cae_tensor_count(m: *const cae_model) -> usize;
     pub fn cae_tensor_info(
@@ -158,6 +172,13 @@ extern "C" {
     ) -> c_int;
     pub fn cae_add_noise(images: *mut f32, len: usize, sigma: f32, seed: u64) -> c_int;
 
+    pub fn cae_fit_code(
+        m: *mut cae_model,
+        images: *const f32,
+        count: usize,
+        height: usize,
+        width: usize,
+    ) -> c_int;
     pub fn cae_compress_bound(m: *const cae_model, height: usize, width: usize) -> usize;
     pub fn cae_compress(
         m: *const cae_model,

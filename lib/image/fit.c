@@ -1,0 +1,107 @@
+/*
+ * Ranges of the code from images; see fit.h. Several threads hand in rows at once. The smallest and
+ * the largest value do not depend on the order in which values come, so each channel's are kept in
+ * a pair of atomics, and a thread writes only where its row extends them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "image/fit.h"
+
+#include <float.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/status.h"
+
+/* A channel's range so far, as keys. */
+struct channel {
+    _Atomic uint32_t low, high;
+};
+
+static const uint32_t SIGN = 0x80000000u;
+
+/* Whole numbers in the order of the floats they stand for: those below 0 turned round, all others
+ * above them (IEEE 754 binary32; no NaN comes here). */
+static uint32_t key_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return (bits & SIGN) != 0 ? ~bits : bits | SIGN;
+}
+
+static float value_of(uint32_t key)
+{
+    const uint32_t bits = (key & SIGN) != 0 ? key & ~SIGN : ~key;
+    float value;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static void extend(struct channel *channel, uint32_t low, uint32_t high)
+{
+    uint32_t known = atomic_load_explicit(&channel->low, memory_order_relaxed);
+    while (low < known &&
+           !atomic_compare_exchange_weak_explicit(&channel->low, &known, low, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+    }
+    known = atomic_load_explicit(&channel->high, memory_order_relaxed);
+    while (high > known &&
+           !atomic_compare_exchange_weak_explicit(&channel->high, &known, high,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
+
+/* A value that is not finite fails the run, so what becomes of it here does not matter. */
+static void look_at(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1, const float *row)
+{
+    struct channel *channels = to;
+    float low = FLT_MAX;
+    float high = -FLT_MAX;
+    (void)n;
+    (void)y;
+    for (size_t x = 0; x < x1 - x0; x++) {
+        /* Adding +0 turns -0 into it, as training does. */
+        const float value = row[x] + 0.0f;
+        low = value < low ? value : low;
+        high = value > high ? value : high;
+    }
+    extend(&channels[c], key_of(low), key_of(high));
+}
+
+/* Takes the channels off the engine's memory limit. */
+static int reserve(cae_engine *e, size_t channels)
+{
+    const size_t bytes = channels * sizeof(struct channel);
+    if (bytes >= e->memory_limit) {
+        return cae_fail(CAE_E_LIMIT,
+                        "ranges of %zu channels take %zu bytes, and memory_limit is "
+                        "%zu bytes",
+                        channels, bytes, e->memory_limit);
+    }
+    e->memory_limit -= bytes;
+    return CAE_OK;
+}
+
+int cae_image_fit(const cae_engine *engine, const float *images, size_t count, size_t height,
+                  size_t width, const cae_ranges *out)
+{
+    cae_engine e = *engine;
+    const cae_planar source = {images, e.net->input.c, height, width};
+    CAE_TRY(reserve(&e, out->channels));
+    struct channel *channels = cae_alloc(e.net->memory, out->channels, sizeof(*channels));
+    if (channels == NULL) {
+        return CAE_E_NOMEM;
+    }
+    for (size_t c = 0; c < out->channels; c++) {
+        atomic_init(&channels[c].low, key_of(FLT_MAX));
+        atomic_init(&channels[c].high, key_of(-FLT_MAX));
+    }
+    const int status = cae_net_infer(&e, CAE_ENCODE, cae_source_planar(&source), count, height,
+                                     width, (cae_sink){look_at, channels, 0, 0});
+    for (size_t c = 0; status == CAE_OK && c < out->channels; c++) {
+        out->lo[c] = value_of(atomic_load_explicit(&channels[c].low, memory_order_relaxed));
+        out->hi[c] = value_of(atomic_load_explicit(&channels[c].high, memory_order_relaxed));
+    }
+    cae_release(e.net->memory, channels);
+    return status;
+}
