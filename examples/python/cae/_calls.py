@@ -10,6 +10,7 @@ from typing import Any, Optional
 from ._arrays import Floats, floats, whole
 from ._handle import Handle
 from ._library import lib, size3
+from ._targets import warn_far
 from .errors import ShapeError
 
 
@@ -37,6 +38,8 @@ def loss(handle: Handle, call: Callable[..., None], function: Any, images: Float
     if target.shape != images.shape:
         raise ShapeError(f"target has shape {target.shape}, input {images.shape}; "
                          "they must be equal")
+    if call == handle.update:
+        warn_far("the targets", target, handle.architecture, 3)
     count, _, height, width = images.shape
     call(function, images.ctypes.data, target.ctypes.data, count, height, width, byref(value))
     return value.value
