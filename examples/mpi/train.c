@@ -25,6 +25,7 @@
 #include "message.h"
 #include "model.h"
 #include "options.h"
+#include "output.h"
 #include "ranks.h"
 #include "share.h"
 #include "state.h"
@@ -403,6 +404,7 @@ int main(int argc, char **argv)
         .same = {.batch = 50, .learning_rate = 1e-3, .sigma = -1, .seed = 1}};
     struct training t = {.options = &options};
     int result = DONE;
+    output_fill_descriptors();
     ranks_start(&t.ranks, &argc, &argv, program);
     if (parse_on_all(&options, &t.ranks, argc - 1, argv + 1, &result)) {
         ranks_name_messages(&t.ranks);

@@ -49,7 +49,6 @@ struct training {
     float loss;
     double mean_loss; /* of the latest steps; for the progress line */
     int stream;       /* --out, where it is no regular file; else -1 */
-    bool log_failed;  /* nothing more is logged */
     bool diverged;
     double validation_mse; /* the latest; NaN before the first */
     double start;
@@ -321,15 +320,6 @@ static int save_last(struct training *t)
     return FAILED;
 }
 
-/* A log that cannot be written any more ends neither the training nor its saves. */
-static void give_log_up(struct training *t)
-{
-    if (!t->log_failed) {
-        t->log_failed = true;
-        note("the training goes on without its log");
-    }
-}
-
 static int take_step(struct training *t)
 {
     size_t count = 0;
@@ -402,10 +392,7 @@ static int advance(struct training *t)
         return FAILED;
     }
     const uint64_t epoch = (t->step - 1) / t->epoch_steps + 1;
-    if (!t->log_failed && train_log_write(&t->log, epoch, t->step, (double)t->loss, mse,
-                                          seconds_now() - t->start) != DONE) {
-        give_log_up(t);
-    }
+    train_log_write(&t->log, epoch, t->step, (double)t->loss, mse, seconds_now() - t->start);
     if (save_is_due(t) && save(t) != DONE) {
         note("the training goes on, and saves when the next save is due");
     }
@@ -473,7 +460,7 @@ static int train(struct training *t, int argc, char **argv)
                     (unsigned long long)t->step, (unsigned long long)t->last_step, t->options->out);
     }
     say_summary(t);
-    return t->log_failed ? FAILED : DONE;
+    return DONE;
 }
 
 int train_main(int argc, char **argv)

@@ -27,7 +27,7 @@ LINEAR = "input 1 16 16\ndense 12\ncode\ndense 12\ndense 1 16 16\n"
 
 def options(text):
     """The options that a --help explains."""
-    return set(re.findall(r"^  (--[a-z-]+)", text, re.M))
+    return set(re.findall(r"^  (?:-\w, |    )(--[a-z-]+)", text, re.M))
 
 
 def listed(page, words):
