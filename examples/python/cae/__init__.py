@@ -35,9 +35,12 @@ model and what else cannot be passed on raise the same classes here, before the 
 a wrong dtype or type is Python's own TypeError. A library that is missing or too old is a
 LibraryError, which is an ImportError.
 
-Threads. Every call releases the interpreter lock. Any number of threads may use one model for what
-does not change it; training, loading weights, changing settings and close() need it to themselves.
-Processes may fork at any time; models can be pickled and so travel to processes that were spawned.
+Threads. Every call releases the interpreter lock. Any number of threads may use one model: what
+does not change it runs at once; training, loading weights and changing settings wait until they
+have it to themselves, and others wait for them. close() returns at once: calls under way end as
+they would have, later ones raise ArgumentError. Processes may fork at any time (a model that
+another thread was changing then is refused in the child); models can be pickled and so travel to
+processes that were spawned. Arrays of a call cannot be resized while it runs.
 """
 
 from __future__ import annotations

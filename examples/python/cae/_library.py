@@ -15,7 +15,7 @@ from .errors import BY_STATUS, CaeError, LibraryError
 
 SONAME = "libcae.so.0"
 OLDEST_VERSION = 0x000100  # of the library, 0xMMmmpp: 0.1.0 has everything that is called here
-SAVE_TRAINING = 1  # CAE_SAVE_TRAINING
+SAVE_TRAINING, SAVE_TRY = 1, 2  # CAE_SAVE_TRAINING, CAE_SAVE_TRY
 
 model_p = c_void_p
 size3 = c_size_t * 3

@@ -38,7 +38,7 @@ class Describing(Case):
     def test_init_again_frees_the_first(self):
         with mock.patch.object(_library.lib, "cae_model_free") as free:
             model = cae.Model(GREY)
-            first = model._handle
+            first = model._handle._address[0]
             model.__init__(COLOUR)
         free.assert_called_with(first)
         _library.lib.cae_model_free(first)
