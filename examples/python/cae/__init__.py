@@ -11,7 +11,8 @@
         clean = model.denoise(noisy)
 
 Model has everything on one network: saving and loading, weights, training by steps, encoding,
-de-noising, compression. Trainer is the training loop, Settings what can be set. `help(cae.Model)`
+de-noising, compression. Trainer is the training loop, Settings what can be set, Notes
+what text travels along. `help(cae.Model)`
 and so on tell shapes, ranges and errors; the C header cae/cae.h is the manual of what lies beneath.
 
 Installation. Debian: apt-get install python3-cae. Else build the library with the meson option
@@ -55,6 +56,7 @@ from .errors import (ArchitectureError, ArgumentError, BufferTooSmallError, CaeE
 from .images import (add_noise, compressed_info, images_from_pixels, pixels_from_images,
                      presets)
 from .model import Model
+from .notes import Notes
 from .settings import Settings, setting_ranges
 from .trainer import Epoch, Trainer
 
@@ -63,7 +65,7 @@ __version__: str = _lib.cae_version_string().decode()  # of the library in use
 __all__ = [
     "ArchitectureError", "ArgumentError", "BufferTooSmallError", "CaeError", "CancelledError",
     "Epoch", "FileError", "FormatError", "LibraryError", "LimitError", "Model",
-    "NonFiniteError", "OutOfMemoryError", "Settings", "ShapeError", "Trainer",
+    "NonFiniteError", "Notes", "OutOfMemoryError", "Settings", "ShapeError", "Trainer",
     "UnsupportedError", "VersionError", "WrongModelError", "add_noise", "compressed_info",
     "images_from_pixels", "pixels_from_images", "presets", "setting_ranges",
 ]

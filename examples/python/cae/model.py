@@ -20,6 +20,7 @@ from ._library import SAVE_TRAINING, check, lib, model_p
 from ._weights import set_weights, weights
 from .errors import ArgumentError, ShapeError, WrongModelError
 from .images import compressed_info
+from .notes import Notes
 from .settings import Settings, setting_ranges, unknown
 
 AnyModel = TypeVar("AnyModel", bound="Model")
@@ -230,6 +231,12 @@ class Model:
         """The settings: model.settings.threads = 2, model.settings["threads"]; see Settings."""
         self._open()
         return Settings(self)
+
+    @property
+    def notes(self) -> Notes:
+        """The notes: text under keys that travels with the model, in files too; see Notes."""
+        self._open()
+        return Notes(self)
 
     def code_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(channels, height, width) of the code of one image of height x width.
