@@ -78,6 +78,7 @@ struct cae_model {
     cae_pending pending;
     cae_ranges ranges;
     cae_notes notes;
+    size_t quota; /* processors that threads 0 may use at most; as it was when that was set */
     struct cae_model_id *id;
 };
 

@@ -13,6 +13,7 @@
 #include "learn.h"
 #include "message.h"
 #include "options.h"
+#include "output.h"
 #include "report.h"
 #include "results.h"
 #include "study.h"
@@ -173,6 +174,7 @@ int main(int argc, char **argv)
                           .record = -1};
     struct words words = {NULL, NULL, NULL};
     int result = DONE;
+    output_fill_descriptors();
     message_set_program(program);
     if (!parse(&study, &words, argc - 1, argv + 1, &result)) {
         return result;
