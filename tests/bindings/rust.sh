@@ -204,8 +204,8 @@ END
         for name in PKG_CONFIG PKG_CONFIG_aarch64-unknown-linux-gnu \
             PKG_CONFIG_aarch64_unknown_linux_gnu TARGET_PKG_CONFIG; do
             crosses 0 "$theirs" "$name=$program"
-            crosses 0 "rustc-link-search=native=/root/target/lib" "$name=$program" \
-                TARGET_PKG_CONFIG_SYSROOT_DIR=/root
+            crosses 0 "rustc-link-search=native=/arm/target/lib" "$name=$program" \
+                TARGET_PKG_CONFIG_SYSROOT_DIR=/arm
         done
         crosses 0 "$theirs" "TARGET_PKG_CONFIG=$program" PKG_CONFIG=/nonexistent
         crosses 0 "$mine" PKG_CONFIG_ALLOW_CROSS=1

@@ -55,6 +55,7 @@ from .errors import (ArchitectureError, ArgumentError, BufferTooSmallError, CaeE
 from .images import (add_noise, compressed_info, images_from_pixels, pixels_from_images,
                      presets)
 from .model import Model
+from .notes import Notes
 from .settings import Settings, setting_ranges
 from .trainer import Epoch, Trainer
 
@@ -63,7 +64,7 @@ __version__: str = _lib.cae_version_string().decode()  # of the library in use
 __all__ = [
     "ArchitectureError", "ArgumentError", "BufferTooSmallError", "CaeError", "CancelledError",
     "Epoch", "FileError", "FormatError", "LibraryError", "LimitError", "Model",
-    "NonFiniteError", "OutOfMemoryError", "Settings", "ShapeError", "Trainer",
+    "NonFiniteError", "Notes", "OutOfMemoryError", "Settings", "ShapeError", "Trainer",
     "UnsupportedError", "VersionError", "WrongModelError", "add_noise", "compressed_info",
     "images_from_pixels", "pixels_from_images", "presets", "setting_ranges",
 ]

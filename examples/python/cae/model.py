@@ -20,6 +20,7 @@ from ._library import SAVE_TRAINING, check, lib, model_p
 from ._weights import set_weights, weights
 from .errors import ArgumentError, ShapeError, WrongModelError
 from .images import compressed_info
+from .notes import Notes
 from .settings import Settings, setting_ranges, unknown
 
 AnyModel = TypeVar("AnyModel", bound="Model")
@@ -231,6 +232,12 @@ class Model:
         self._open()
         return Settings(self)
 
+    @property
+    def notes(self) -> Notes:
+        """Text that travels with the model: model.notes["made-by"] = "me"; see Notes."""
+        self._open()
+        return Notes(self)
+
     def code_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(channels, height, width) of the code of one image of height x width.
 
@@ -319,6 +326,21 @@ class Model:
         """The loss of the whole network, without training; arguments as in train_step()."""
         handle = self._open()
         return loss(handle, handle.call, lib.cae_evaluate, input, target)
+
+    def fit_code(self, images: Floats) -> None:
+        """Gathers what compress() needs from these images, with the weights as they are.
+
+        images  float32 (count, channels, height, width), those of the training or some hundreds
+                like the ones to be compressed
+
+        Call it when training ends (Trainer does), and after weights were set from outside. No
+        weight, moment or step changes; what was compressed before needs the model as it was.
+        UnsupportedError for a network with a skip over its code.
+        """
+        handle = self._open()
+        images = images_for(handle, "images", images)
+        count, _, height, width = images.shape
+        handle.update(lib.cae_fit_code, images.ctypes.data, count, height, width)
 
     # ---- Using it --------------------------------------------------------------------------------
 

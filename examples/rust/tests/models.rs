@@ -82,6 +82,31 @@ fn a_copy_goes_its_own_way() {
 }
 
 #[test]
+fn notes_travel_with_a_model() {
+    let mut model = trained(1);
+    assert_eq!((model.notes(), model.note("made-by")), (vec![], None));
+    model.set_note("made-by", "größer").unwrap();
+    model.set_note("a", "").unwrap();
+    let expected = vec![("a", ""), ("made-by", "größer")];
+    for again in [
+        Model::from_bytes(&model.to_bytes(Keep::Weights).unwrap()).unwrap(),
+        model.copy(Keep::Weights).unwrap(),
+    ] {
+        assert_eq!(again.notes(), expected);
+        assert_eq!(again.note("made-by"), Some("größer"));
+    }
+    model.remove_note("a").unwrap();
+    model.remove_note("a").unwrap();
+    assert_eq!(model.notes(), [("made-by", "größer")]);
+    for key in ["", "with space", "libcae.x", "a\0b"] {
+        assert_eq!(model.set_note(key, "x").unwrap_err().kind(), Kind::Argument);
+        assert_eq!(model.note(key), None);
+    }
+    assert_eq!(model.set_note("a", "b\0c").unwrap_err().kind(), Kind::Argument);
+    assert_eq!(model.set_note("a", &"x".repeat(4097)).unwrap_err().kind(), Kind::Limit);
+}
+
+#[test]
 fn weights_go_in_and_out() {
     let (mut model, other) = (Model::new(NET, 1).unwrap(), Model::new(NET, 2).unwrap());
     let expected: [(&str, &[usize]); 4] = [
