@@ -91,7 +91,10 @@ static struct texts write_facts(const struct train_facts *f)
     struct texts t;
     snprintf(t.of[BATCH], sizeof t.of[BATCH], "%zu", f->batch);
     snprintf(t.of[DATA], sizeof t.of[DATA], "%zu images, crc32 %08" PRIx32, f->images, f->pixels);
-    snprintf(t.of[PARTS], sizeof t.of[PARTS], f->parts > 1 ? "%zu" : "", f->parts);
+    t.of[PARTS][0] = '\0';
+    if (f->parts > 1) {
+        snprintf(t.of[PARTS], sizeof t.of[PARTS], "%zu", f->parts);
+    }
     snprintf(t.of[SEED], sizeof t.of[SEED], "%" PRIu64, f->seed);
     /* The fewest digits that give the number back. */
     for (int digits = 6; digits <= 17; digits++) {

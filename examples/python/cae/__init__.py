@@ -11,7 +11,8 @@
         clean = model.denoise(noisy)
 
 Model has everything on one network: saving and loading, weights, training by steps, encoding,
-de-noising, compression. Trainer is the training loop, Settings what can be set. `help(cae.Model)`
+de-noising, compression. Trainer is the training loop, Settings what can be set, Notes
+what text travels along. `help(cae.Model)`
 and so on tell shapes, ranges and errors; the C header cae/cae.h is the manual of what lies beneath.
 
 Installation. Debian: apt-get install python3-cae. Else build the library with the meson option

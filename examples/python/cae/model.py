@@ -234,7 +234,7 @@ class Model:
 
     @property
     def notes(self) -> Notes:
-        """Text that travels with the model: model.notes["made-by"] = "me"; see Notes."""
+        """The notes: text under keys that travels with the model, in files too; see Notes."""
         self._open()
         return Notes(self)
 

@@ -1,38 +1,39 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The notes of a model as a mapping; and what a training depended on, which is kept there, so that
-one that goes on knows whether it is the same. The keys and how they are made are those of the
-command `cae train` (docs/file-formats.md, section 1.8).
-"""
+"""The notes of a model as a mapping: text that travels with it, in its files and copies."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping
 from ctypes import byref, c_char_p
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional
 
-import numpy as np
-
-from ._arrays import Floats, text
+from ._arrays import text
 from ._library import lib
 
 if TYPE_CHECKING:
     from .model import Model
 
-# ---- The mapping ---------------------------------------------------------------------------------
+
+def _all(address: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    key, value = c_char_p(b""), c_char_p(b"")
+    while lib.cae_model_note_info(address, len(found), byref(key), byref(value)) == 0:
+        found[(key.value or b"").decode()] = (value.value or b"").decode()
+    return found
 
 
 class Notes(MutableMapping[str, str]):
-    """Text that travels with a model, by key: saved with it every time, loaded, copied.
+    """A model's notes, sorted by key; they change the model at once, and every save keeps them.
 
-    Keys are 1 to 64 letters, digits and . _ -, not beginning with "libcae."; those that begin with
-    "cae." say what a training depended on. Values are str of at most 4096 bytes in UTF-8. There may
-    be 32 notes. ArgumentError for other keys or values, LimitError beyond.
+    A key is 1 to 64 of A-Z a-z 0-9 . _ - and does not begin with "libcae."; a value has at most
+    4096 bytes of UTF-8: anything else is an ArgumentError, or a LimitError if it is too long or a
+    model would have more than 32. `cae train` keeps in notes what a training depended on, and
+    `cae info` prints them.
 
     >>> model = Model("cae-denoise")
-    >>> model.notes["made-by"] = "me"
-    >>> dict(Model.from_bytes(model.to_bytes()).notes)
-    {'made-by': 'me'}
+    >>> model.notes["author"] = "Ann"
+    >>> dict(model.notes)
+    {'author': 'Ann'}
     """
 
     __slots__ = ("_model",)
@@ -42,11 +43,15 @@ class Notes(MutableMapping[str, str]):
 
     def __getitem__(self, key: str) -> str:
         name = text("key", key)
-        found: list[Optional[bytes]] = self._model._open().read(
-            lambda address: [lib.cae_model_note(address, name)])
-        if found[0] is None:
+
+        def find(address: Any) -> Optional[bytes]:
+            found: Optional[bytes] = lib.cae_model_note(address, name)
+            return found
+
+        value = self._model._open().read(find)
+        if value is None:
             raise KeyError(key)
-        return found[0].decode()
+        return value.decode()
 
     def __setitem__(self, key: str, value: str) -> None:
         self._model._open().update(lib.cae_model_note_set, text("key", key), text("value", value))
@@ -56,73 +61,11 @@ class Notes(MutableMapping[str, str]):
             raise KeyError(key)
         self._model._open().update(lib.cae_model_note_set, text("key", key), None)
 
-    def _keys(self, address: Any) -> list[str]:
-        keys: list[str] = []
-        key = c_char_p()
-        while lib.cae_model_note_info(address, len(keys), byref(key), None) == 0:
-            keys.append((key.value or b"").decode())
-        return keys
-
     def __iter__(self) -> Iterator[str]:
-        return iter(self._model._open().read(self._keys))
+        return iter(self._model._open().read(_all))
 
     def __len__(self) -> int:
-        return len(self._model._open().read(self._keys))
+        return len(self._model._open().read(_all))
 
     def __repr__(self) -> str:
-        return f"Notes({dict(self)})"
-
-
-# ---- What a training depends on ------------------------------------------------------------------
-
-# Key: what it is called where it differs.
-RUN = {"cae.batch": "batch_size", "cae.data": "the images", "cae.noise": "noise (of 255)",
-       "cae.parts": "parts", "cae.seed": "seed"}
-
-
-def _noise_words(noise: float) -> str:
-    """On the scale 0..255, in the fewest digits that give the number back."""
-    for digits in range(6, 17):
-        words = f"{noise * 255:.{digits}g}"
-        if float(words) / 255 == noise:
-            return words
-    return f"{noise * 255:.17g}"
-
-
-def _pixels(image: Floats) -> Optional[Any]:
-    """The bytes that the image was made of, channels interleaved; None if it was not."""
-    pixels = np.rint(np.clip(image, 0, 1) * np.float32(255)).astype(np.uint8)
-    if not np.array_equal(pixels / np.float32(255), image):
-        return None
-    return np.ascontiguousarray(np.moveaxis(pixels, 0, 2))
-
-
-def _checksum(images: Union[Floats, Sequence[Floats]], as_pixels: bool) -> Optional[int]:
-    crc = 0
-    for image in images:
-        data: Any = (_pixels(image) if as_pixels
-                     else np.ascontiguousarray(image).astype("<f4", copy=False))
-        if data is None:
-            return None
-        own = zlib.crc32(data, zlib.crc32(np.array(image.shape, "<u4").tobytes()))
-        crc = zlib.crc32(own.to_bytes(4, "little"), crc)
-    return crc
-
-
-def run_notes(images: Union[Floats, Sequence[Floats]], batch: int, noise: float, seed: int
-              ) -> dict[str, str]:
-    """The notes of a training; "float32" where images are no pixels, as those of the command are.
-    """
-    kind, crc = "", _checksum(images, True)
-    if crc is None:
-        kind, crc = "float32 ", _checksum(images, False)
-    return {"cae.batch": str(batch), "cae.data": f"{len(images)} images, {kind}crc32 {crc:08x}",
-            "cae.noise": _noise_words(noise), "cae.seed": str(seed)}
-
-
-def differences(before: MutableMapping[str, str], now: dict[str, str]) -> str:
-    """What differs, in words; nothing where the model does not say what it was trained with."""
-    if not any(key in before for key in RUN):
-        return ""
-    return "; ".join(f"{what}: {before.get(key, 'unknown')} before, {now.get(key, 'none')} now"
-                     for key, what in RUN.items() if before.get(key) != now.get(key))
+        return f"Notes({self._model._open().read(_all)})"

@@ -17,11 +17,11 @@ from ._arrays import FilePath, Floats, file_path, finite, real, whole
 from ._batches import Batches
 from ._calls import images_for
 from ._checkpoint import save_last, try_save
+from ._run import differences, run_notes
 from ._targets import check_range
 from .errors import ArgumentError, CaeError, NonFiniteError
 from .images import add_noise
 from .model import Model
-from .notes import differences, run_notes
 
 
 class Epoch(NamedTuple):

@@ -276,50 +276,41 @@ impl Model {
     }
 }
 
-/// Notes: text that travels with a model, saved with it every time, loaded, copied. Those whose keys
-/// begin with "cae." say what a training depended on.
+/// Notes: text that travels with a model, in its files and copies.
 impl Model {
-    /// Adds a note, or replaces the one of that key: 1 to 64 bytes of A-Z a-z 0-9 . _ -, not
-    /// beginning with "libcae.". The value has at most 4096 bytes.
-    ///
-    /// # Errors
-    /// [`Kind`](crate::Kind)`::Argument` for another key, `Limit` for a longer value or more than 32
-    /// notes, `NoMemory`.
-    #[doc(alias = "cae_model_note_set")]
-    pub fn set_note(&mut self, key: &str, value: &str) -> Result<()> {
-        let (key, value) = (c_string("key", key)?, c_string("value", value)?);
-        check(unsafe { sys::cae_model_note_set(self.as_mut_ptr(), key.as_ptr(), value.as_ptr()) })
-    }
-
-    /// Removes a note, if there is one of that key.
-    ///
-    /// # Errors
-    /// [`Kind`](crate::Kind)`::Argument` for a key that cannot be.
-    pub fn remove_note(&mut self, key: &str) -> Result<()> {
-        let key = c_string("key", key)?;
-        check(unsafe { sys::cae_model_note_set(self.as_mut_ptr(), key.as_ptr(), ptr::null()) })
-    }
-
-    /// The value of a note.
+    /// The value of a note, or `None` if there is none of that key.
     #[doc(alias = "cae_model_note")]
     pub fn note(&self, key: &str) -> Option<&str> {
         let key = c_string("key", key).ok()?;
         let value = unsafe { sys::cae_model_note(self.as_ptr(), key.as_ptr()) };
-        // SAFETY: the value is the model's, which is borrowed for as long.
+        // SAFETY: the text is the model's, and stays while the model is borrowed.
         (!value.is_null()).then(|| unsafe { text(value) })
     }
 
-    /// Key and value of each note, sorted by key.
+    /// All notes, key and value, sorted by key.
     #[doc(alias = "cae_model_note_info")]
-    pub fn notes(&self) -> Vec<(&str, &str)> {
-        let (mut notes, mut key, mut value) = (Vec::new(), ptr::null(), ptr::null());
-        while unsafe { sys::cae_model_note_info(self.as_ptr(), notes.len(), &mut key, &mut value) }
-            == sys::CAE_OK
-        {
-            // SAFETY: both are the model's, which is borrowed for as long.
-            notes.push(unsafe { (text(key), text(value)) });
-        }
-        notes
+    pub fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
+        (0..).map_while(move |index| {
+            let (mut key, mut value) = (ptr::null(), ptr::null());
+            let info =
+                unsafe { sys::cae_model_note_info(self.as_ptr(), index, &mut key, &mut value) };
+            // SAFETY: as above.
+            (info == sys::CAE_OK).then(|| unsafe { (text(key), text(value)) })
+        })
+    }
+
+    /// Adds a note, replaces the one of that key, or, with `None`, removes it. A key is 1 to 64
+    /// bytes of `A-Z a-z 0-9 . _ -` and does not begin with `libcae.`; a value has at most 4096
+    /// bytes; a model has at most 32 notes.
+    ///
+    /// # Errors
+    /// [`Kind`](crate::Kind)`::Argument` for another key or a NUL in the value, `Limit`.
+    #[doc(alias = "cae_model_note_set")]
+    pub fn set_note(&mut self, key: &str, value: Option<&str>) -> Result<()> {
+        let key = c_string("key", key)?;
+        let value = value.map(|value| c_string("value", value)).transpose()?;
+        let pointer = value.as_ref().map_or(ptr::null(), |value| value.as_ptr());
+        check(unsafe { sys::cae_model_note_set(self.as_mut_ptr(), key.as_ptr(), pointer) })
     }
 }
 
