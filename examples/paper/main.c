@@ -146,7 +146,12 @@ static int report(const struct study *study, const char *command)
 
 static int say_how_to_resume(const struct study *study, const char *command)
 {
-    fprintf(stderr, "%s: to go on:\n  %s%s\n", program, command, study->resume ? "" : " --resume");
+    /* Behind a last word `--`, which may be the end of the options, --resume would be none. */
+    const size_t len = strlen(command);
+    const bool first = len > 3 && strcmp(command + len - 3, " --") == 0;
+    const char *word = study->resume ? "" : " --resume";
+    fprintf(stderr, "%s: to go on:\n  %s%s%s%s\n", program, program, first ? word : "",
+            command + strlen(program), first ? "" : word);
     return FAILED;
 }
 
