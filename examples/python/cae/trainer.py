@@ -165,8 +165,10 @@ class Trainer:
             check_range("validation images", validation, architecture, 2)
             self._validation = add_noise(validation, noise, seed), validation
         self._check_position()
+        self._target = ""  # the checkpoint, wherever the program goes meanwhile
         if self.checkpoint is not None:  # hours of training must not end in a save that cannot be
-            try_save(model, self.checkpoint)
+            self._target = os.path.join(os.getcwd(), self.checkpoint)
+            try_save(model, self._target)
 
     @staticmethod
     def _positive(name: str, value: int) -> int:
@@ -276,10 +278,10 @@ class Trainer:
             return True
         self._note_run()  # an interrupt may have come between a step and its note
         if is_last:
-            save_last(self.model, self.checkpoint)
+            save_last(self.model, self._target)
             return True
         try:
-            self.model.save(self.checkpoint, training=True)
+            self.model.save(self._target, training=True)
         except CaeError as error:
             warnings.warn(f"{error}; the training goes on, and saves when the next save is due",
                           RuntimeWarning, stacklevel=4)

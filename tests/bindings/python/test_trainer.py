@@ -255,6 +255,16 @@ class Runs(Case):
             self.assertTrue(os.path.islink(link))
             self.assertEqual(cae.Model.load(target).step, 3)
 
+    def test_a_program_that_goes_elsewhere(self):
+        before, folder = os.getcwd(), os.path.dirname(self.path)
+        self.addCleanup(os.chdir, before)
+        os.chdir(folder)
+        trainer = self.trainer(checkpoint="m")
+        trainer.run(1, callback=lambda _: os.chdir(before))
+        trainer.run(2)
+        self.assertEqual((os.listdir(folder), trainer.checkpoint), (["m"], "m"))
+        self.assertEqual(cae.Model.load(os.path.join(folder, "m")).step, 6)
+
     def test_a_last_save_that_fails_keeps_the_model(self):
         folder, elsewhere = os.path.dirname(self.path), self.make_folder()
         before, kept = os.getcwd(), os.path.join(elsewhere, "m.1")
