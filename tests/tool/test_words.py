@@ -134,7 +134,7 @@ class Says(tool.Case):
                         ["compress", "n", "large/000.png", "/dev/full"],
                         ["sample", "m", "-o", "/dev/full"],
                         ["interpolate", "n", "large/000.png", "large/001.png", "-o", "/dev/full"],
-                        ["train", "--model", "n.txt", "--data", "data", "--steps", 1, "--out", "o",
+                        ["train", "--model", "m.txt", "--data", "data", "--steps", 1, "--out", "o",
                          "--log", "/dev/full"]):
             with self.subTest(command):
                 said = self.fails(*command, naming="full").stderr
@@ -190,7 +190,8 @@ class Says(tool.Case):
     def test_progress_where_there_is_no_terminal(self):
         """A line in ten seconds; the clock goes on while the process is stopped."""
         self.model("m")
-        command = [tool.TOOL, "train", "--model", "m.txt", "--data", "data", "--steps", "1000000000"]
+        command = [tool.TOOL, "train", "--model", "m.txt", "--data", "data", "--noise", "5", "--steps",
+                   "1000000000"]
         with open("said", "wb") as said, open("quiet", "wb") as quiet:
             processes = [subprocess.Popen([*command, "--out", "a"], stderr=said),
                          subprocess.Popen([*command, "--out", "b", "-q"], stderr=quiet)]
