@@ -327,6 +327,21 @@ class Model:
         handle = self._open()
         return loss(handle, handle.call, lib.cae_evaluate, input, target)
 
+    def fit_code(self, images: Floats) -> None:
+        """Gathers what compress() needs from these images, with the weights as they are.
+
+        images  float32 (count, channels, height, width), those of the training or some hundreds
+                like the ones to be compressed
+
+        Call it when training ends (Trainer does), and after weights were set from outside. No
+        weight, moment or step changes; what was compressed before needs the model as it was.
+        UnsupportedError for a network with a skip over its code.
+        """
+        handle = self._open()
+        images = images_for(handle, "images", images)
+        count, _, height, width = images.shape
+        handle.update(lib.cae_fit_code, images.ctypes.data, count, height, width)
+
     # ---- Using it --------------------------------------------------------------------------------
 
     def encode(self, images: Floats, out: Optional[Floats] = None) -> Floats:
