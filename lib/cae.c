@@ -340,9 +340,11 @@ int cae_tensor_set(cae_model *m, size_t index, const float *values, size_t len)
     CAE_TRY(cae_check_pointer(values, "values"));
     CAE_TRY(check_len(len, w->len, w->name));
     CAE_TRY(cae_check_finite(values, len, w->name));
-    memcpy(m->weights + w->offset, values, len * sizeof(float));
-    cae_ranges_reset(&m->ranges);
-    cae_model_weights_changed(m);
+    /* To the bit: weights that are handed from machine to machine again are no others. */
+    if (memcmp(m->weights + w->offset, values, len * sizeof(float)) != 0) {
+        memcpy(m->weights + w->offset, values, len * sizeof(float));
+        cae_model_weights_replaced(m);
+    }
     return CAE_OK;
 }
 

@@ -72,7 +72,8 @@ struct cae_model {
     float *packed;
     cae_adam_state optimizer; /* its m and v are NULL until training begins */
     cae_pending pending;
-    cae_ranges ranges;
+    cae_ranges ranges; /* of the code, as images are compressed; empty: not known */
+    cae_ranges recent; /* of the updates since the setting `epoch` last changed */
     struct cae_model_id *id;
 };
 
@@ -90,6 +91,9 @@ void cae_model_draw_weights(cae_model *m, uint64_t seed);
 
 /* To be called after every change of the weights. */
 void cae_model_weights_changed(cae_model *m);
+
+/* The same, and forgets ranges that were gathered with others: after weights from outside. */
+void cae_model_weights_replaced(cae_model *m);
 
 /* Moments of 0, if there are none yet. */
 int cae_model_need_moments(cae_model *m);

@@ -18,6 +18,11 @@ enum { STEP, SEED, EPOCH, COUNTERS };
 
 static const char *const counter_names[COUNTERS] = {"train.step", "train.seed", "train.epoch"};
 
+/* What the updates since the last change of the epoch have gathered; files without are older, or of
+ * a model without such updates. */
+static const char recent_max[] = "train.codec.max";
+static const char recent_min[] = "train.codec.min";
+
 static const uint64_t largest_counter = (uint64_t)1 << 53;
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -68,6 +73,10 @@ static void add_training(struct list *l, const cae_model *m)
             add(l, name, CAE_F64, value);
         }
     }
+    if (!cae_ranges_empty(&m->recent)) {
+        add(l, recent_max, CAE_F32, m->recent.hi)->shape[0] = m->recent.channels;
+        add(l, recent_min, CAE_F32, m->recent.lo)->shape[0] = m->recent.channels;
+    }
     for (size_t i = 0; i < m->net->weight_len; i++) {
         add_weight(l, "train.m.", &m->net->weights[i], m->optimizer.m);
         add_weight(l, "train.v.", &m->net->weights[i], m->optimizer.v);
@@ -100,6 +109,7 @@ int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, v
     view.settings = m->settings;
     view.seed = m->seed;
     view.ranges = m->ranges;
+    view.recent = m->recent;
     view.optimizer = m->optimizer;
     int status = CAE_E_NOMEM;
     if (l.tensors == NULL || l.names == NULL) {
@@ -202,6 +212,11 @@ static bool has_training(const cae_model_file *f)
     return cae_model_file_find(f, counter_names[STEP]) != NULL;
 }
 
+static bool has_recent(const cae_model_file *f)
+{
+    return cae_model_file_find(f, recent_max) != NULL;
+}
+
 int cae_model_check_file(const cae_net *net, const cae_model_file *f)
 {
     size_t known = net->weight_len + 2;
@@ -213,6 +228,7 @@ int cae_model_check_file(const cae_net *net, const cae_model_file *f)
         CAE_TRY(read_weights(net, f, "train.m.", CAE_E_FORMAT, NULL));
         CAE_TRY(read_weights(net, f, "train.v.", CAE_E_FORMAT, NULL));
         known += COUNTERS + 2 * net->weight_len;
+        known += has_recent(f) ? 2 : 0;
         for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
             known += cae_setting_saved(cae_setting_at(i), net) ? 1 : 0;
         }
@@ -271,6 +287,10 @@ static int read_training(cae_model *m, const cae_model_file *f)
 {
     CAE_TRY(read_counters(m, f));
     CAE_TRY(read_settings(m, f));
+    if (has_recent(f)) {
+        CAE_TRY(read_values(f, recent_min, CAE_F32, m->recent.channels, m->recent.lo));
+        CAE_TRY(read_values(f, recent_max, CAE_F32, m->recent.channels, m->recent.hi));
+    }
     CAE_TRY(cae_model_need_moments(m));
     CAE_TRY(read_weights(m->net, f, "train.m.", CAE_E_FORMAT, m->optimizer.m));
     return read_weights(m->net, f, "train.v.", CAE_E_FORMAT, m->optimizer.v);
@@ -317,8 +337,7 @@ int cae_model_read_weights(cae_model *m, const cae_model_file *f)
     if (status == CAE_OK) {
         memcpy(m->weights, values, net->parameters * sizeof(float));
         cae_model_reset_optimizer(m);
-        cae_ranges_reset(&m->ranges);
-        cae_model_weights_changed(m);
+        cae_model_weights_replaced(m);
     }
     cae_release(m->memory, values);
     return status;

@@ -211,10 +211,10 @@ static int prepare(struct training *t)
 
 static int save(struct training *t)
 {
-    if (train_log_flush(&t->log) != DONE ||
-        model_set(t->model, "epoch", (double)(t->step / t->epoch_steps)) != DONE) {
+    if (train_log_flush(&t->log) != DONE) {
         return FAILED;
     }
+    train_data_fit(&t->data, t->model);
     if (cae_model_save(t->model, t->options->out, CAE_SAVE_TRAINING) != CAE_OK) {
         return fail("%s: %s", t->options->out, cae_last_error());
     }
@@ -238,7 +238,7 @@ static int take_step(struct training *t)
     }
     t->step++;
     t->images += count;
-    return DONE;
+    return model_set(t->model, "epoch", (double)(t->step / t->epoch_steps));
 }
 
 /* Validates when it is due after the step just taken; *mse is NaN when it is not. */

@@ -9,12 +9,14 @@ import contextlib
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple, Optional, TextIO, Union
 
 from ._arrays import FilePath, Floats, file_path, finite, real, whole
 from ._batches import Batches
-from .errors import ArgumentError, FileError, NonFiniteError
+from ._library import check, lib
+from .errors import ArgumentError, CaeError, FileError, NonFiniteError, UnsupportedError
 from .images import add_noise
 from .model import Model
 
@@ -261,18 +263,33 @@ class Trainer:
     def _note_epoch(self) -> None:
         self.model.settings.epoch = self.model.step // self._batches.steps
 
+    def _fit_code(self) -> None:
+        """What compress() needs, as `cae train` does it: a model is worth keeping without."""
+        try:
+            self.model.code_shape(*self.model.shape[1:])
+        except UnsupportedError:  # a skip crosses `code`: there is nothing to compress
+            return
+        try:
+            images = self._batches.to_fit()
+            check(lib.cae_fit_code(self.model._open(), images.ctypes.data, len(images),
+                                   *images.shape[2:]))
+        except (CaeError, MemoryError) as error:
+            warnings.warn(f"the ranges of the code stay as they are: {error}", RuntimeWarning,
+                          stacklevel=2)
+
     def _save(self) -> None:
+        self._note_epoch()  # an interrupt may have come between a step and its note
+        self._fit_code()
         if self.checkpoint is not None:
-            self._note_epoch()  # an interrupt may have come between a step and its note
             self.model.save(self.checkpoint, training=True)
 
     def _save_early(self, progress: _Progress, saved: int, interrupted: bool) -> None:
         if self.model._handle is None:  # the loop is gone, and so is what it trained
             return
         step, words = self.model.step, "not saved, for there is no checkpoint"
+        if step != saved:
+            self._save()
         if self.checkpoint is not None:
-            if step != saved:
-                self._save()
             words = f"{self.checkpoint} has it all; load that to go on"
         if interrupted:
             progress.say(f"interrupted after step {step} of {progress.last}: {words}")

@@ -77,7 +77,8 @@ class Steps(Case):
             trainer = cae.Trainer(model, images, noise=NOISE, batch_size=3, seed=6)
             for step in range(steps):
                 model.train_step(*trainer._batches.of_step(step))
-            trainer._note_epoch()
+                trainer._note_epoch()
+            trainer._save()
             with open(out, "rb") as file:
                 self.assertEqual(file.read(), model.to_bytes(training=True), steps)
 
@@ -206,7 +207,8 @@ class Runs(Case):
             batches = cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)._batches
             for i in range(step):
                 model.train_step(*batches.of_step(i))
-            model.settings.epoch = step
+                model.settings.epoch = i + 1
+            cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)._save()
             self.assertEqual(pathlib.Path(self.path).read_bytes(), model.to_bytes(training=True))
 
     def test_leaving_the_loop_saves(self):
