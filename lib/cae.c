@@ -127,24 +127,31 @@ int cae_model_load_weights(cae_model *m, const char *path)
     return status;
 }
 
-static int check_flags(uint32_t flags)
+static int check_flags(uint32_t flags, uint32_t known)
 {
-    return (flags & ~CAE_SAVE_TRAINING) == 0
+    return (flags & ~known) == 0
                ? CAE_OK
                : cae_fail(CAE_E_ARGUMENT, "flags has unknown bits: %u", (unsigned)flags);
 }
 
+struct path_target {
+    const char *path;
+    bool only_try;
+};
+
 static int write_path(void *to, const cae_memory *memory, const cae_file_model *file)
 {
-    return cae_model_file_write_path(memory, file, to);
+    const struct path_target *t = to;
+    return cae_model_file_write_path(memory, file, t->path, t->only_try);
 }
 
 int cae_model_save(const cae_model *m, const char *path, uint32_t flags)
 {
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_pointer(path, "path"));
-    CAE_TRY(check_flags(flags));
-    return cae_model_write(m, flags, write_path, (void *)(uintptr_t)path);
+    CAE_TRY(check_flags(flags, CAE_SAVE_TRAINING | CAE_SAVE_TRY));
+    struct path_target target = {path, (flags & CAE_SAVE_TRY) != 0};
+    return cae_model_write(m, flags, write_path, &target);
 }
 
 struct memory_target {
@@ -165,7 +172,7 @@ int cae_model_save_memory(const cae_model *m, void *data, size_t capacity, size_
     struct memory_target target = {data, capacity, size};
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_output(data, capacity, size));
-    CAE_TRY(check_flags(flags));
+    CAE_TRY(check_flags(flags, CAE_SAVE_TRAINING));
     return cae_model_write(m, flags, write_memory, &target);
 }
 
@@ -174,7 +181,7 @@ int cae_model_copy(cae_model **out, const cae_model *m, uint32_t flags)
     CAE_TRY(cae_check_pointer(out, "out"));
     *out = NULL;
     CAE_TRY(cae_check_pointer(m, "m"));
-    CAE_TRY(check_flags(flags));
+    CAE_TRY(check_flags(flags, CAE_SAVE_TRAINING));
     return cae_model_duplicate(out, m, (flags & CAE_SAVE_TRAINING) != 0);
 }
 
@@ -277,6 +284,35 @@ int cae_setting_info(size_t index, const char **key, double *min, double *max, d
     }
     if (initial != NULL) {
         *initial = s->initial;
+    }
+    return CAE_OK;
+}
+
+/* ---- Notes ----------------------------------------------------------------------------------- */
+
+int cae_model_note_set(cae_model *m, const char *key, const char *value)
+{
+    CAE_TRY(cae_check_pointer(m, "m"));
+    CAE_TRY(cae_check_pointer(key, "key"));
+    return cae_notes_set(&m->notes, m->memory, key, value);
+}
+
+const char *cae_model_note(const cae_model *m, const char *key)
+{
+    return m != NULL && key != NULL ? cae_notes_find(&m->notes, key) : NULL;
+}
+
+int cae_model_note_info(const cae_model *m, size_t index, const char **key, const char **value)
+{
+    CAE_TRY(cae_check_pointer(m, "m"));
+    if (index >= m->notes.len) {
+        return cae_fail(CAE_E_ARGUMENT, "index %zu: the model has %zu notes", index, m->notes.len);
+    }
+    if (key != NULL) {
+        *key = m->notes.items[index].key;
+    }
+    if (value != NULL) {
+        *value = m->notes.items[index].value;
     }
     return CAE_OK;
 }

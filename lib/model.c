@@ -74,7 +74,14 @@ static int fill(cae_model *m, const char *architecture, const cae_model_file *fi
     }
     atomic_init(&m->id->known, false);
     atomic_init(&m->id->value, 0);
-    CAE_TRY(cae_net_new(&m->net, m->memory, architecture));
+    const int status = cae_net_new(&m->net, m->memory, architecture);
+    if (status == CAE_E_SYNTAX && file != NULL) {
+        return cae_fail(
+            CAE_E_VERSION,
+            "model file: made by a newer libcae, or not by libcae: its architecture, %s",
+            cae_message());
+    }
+    CAE_TRY(status);
     if (file != NULL) {
         CAE_TRY(cae_model_check_file(m->net, file));
     }
@@ -136,6 +143,7 @@ void cae_model_free(cae_model *m)
     free_pending(m->memory, &m->pending);
     free_ranges(m->memory, &m->ranges);
     free_ranges(m->memory, &m->recent);
+    cae_notes_clear(&m->notes, m->memory);
     cae_release(m->memory, m);
 }
 
@@ -170,6 +178,7 @@ static int duplicate_into(cae_model *copy, const cae_model *m, bool training)
     copy->settings = m->settings;
     copy->seed = m->seed;
     CAE_TRY(choose_kernels(copy));
+    CAE_TRY(cae_notes_copy(&copy->notes, copy->memory, &m->notes));
     memcpy(copy->weights, m->weights, size);
     cae_ranges_copy(&copy->ranges, &m->ranges);
     if (training && m->optimizer.m != NULL && m->optimizer.v != NULL) {

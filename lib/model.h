@@ -24,15 +24,19 @@ typedef struct cae_settings {
 
 enum {
     CAE_SETTING_WHOLE = 1,  /* no fractions */
-    CAE_SETTING_SAVED = 2,  /* with the training state, as train.<key>, F64 */
-    CAE_SETTING_SAMPLED = 4 /* of models with a sampled code; saved with theirs alone */
+    CAE_SETTING_SAMPLED = 2 /* of models with a sampled code; saved with theirs alone */
 };
+
+enum { CAE_SETTINGS_MOST = 16 /* rows of the table */ };
 
 typedef struct cae_setting {
     const char *key;
     size_t offset; /* in cae_settings */
     double min, max, initial;
     unsigned traits;
+    /* The version of model files that brought it: from then on saved with the training state, as
+     * train.<key>, F64. 0: it is not saved. */
+    unsigned version;
 } cae_setting;
 
 /* NULL past the end; by name: NULL when there is none. */
@@ -74,6 +78,7 @@ struct cae_model {
     cae_pending pending;
     cae_ranges ranges; /* of the code, as images are compressed; empty: not known */
     cae_ranges recent; /* of the updates since the setting `epoch` last changed */
+    cae_notes notes;
     struct cae_model_id *id;
 };
 

@@ -34,8 +34,9 @@ struct list {
     char (*names)[NAME_SIZE];
     size_t name_len;
     int64_t counters[COUNTERS];
-    double values[16];
+    double values[CAE_SETTINGS_MOST];
     size_t value_len;
+    unsigned version; /* of the format: the lowest that knows all of this */
 };
 
 static cae_file_tensor *add(struct list *l, const char *name, cae_dtype dtype, const void *data)
@@ -55,6 +56,24 @@ static void add_weight(struct list *l, const char *prefix, const cae_weight *w, 
     memcpy(t->shape, w->parameter.shape, sizeof(t->shape));
 }
 
+/* A setting that version 1 does not know is left out as long as it has its initial value, which a
+ * reader takes for granted: the file stays one of those that older libraries read. */
+static void add_settings(struct list *l, const cae_model *m)
+{
+    cae_settings settings = m->settings;
+    for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
+        const cae_setting *s = cae_setting_at(i);
+        const double value = *cae_setting_value(&settings, s);
+        if (cae_setting_saved(s, m->net) && (s->version == 1 || value != s->initial)) {
+            char *name = l->names[l->name_len++];
+            l->values[l->value_len] = value;
+            l->version = s->version > l->version ? s->version : l->version;
+            cae_format(name, NAME_SIZE, "train.%s", s->key);
+            add(l, name, CAE_F64, &l->values[l->value_len++]);
+        }
+    }
+}
+
 static void add_training(struct list *l, const cae_model *m)
 {
     const uint64_t counters[COUNTERS] = {m->optimizer.step, m->seed, (uint64_t)m->settings.epoch};
@@ -62,17 +81,7 @@ static void add_training(struct list *l, const cae_model *m)
         memcpy(&l->counters[i], &counters[i], sizeof(counters[i]));
         add(l, counter_names[i], CAE_I64, &l->counters[i]);
     }
-    cae_settings settings = m->settings;
-    for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
-        const cae_setting *s = cae_setting_at(i);
-        if (cae_setting_saved(s, m->net)) {
-            char *name = l->names[l->name_len++];
-            double *value = &l->values[l->value_len++];
-            *value = *cae_setting_value(&settings, s);
-            cae_format(name, NAME_SIZE, "train.%s", s->key);
-            add(l, name, CAE_F64, value);
-        }
-    }
+    add_settings(l, m);
     if (!cae_ranges_empty(&m->recent)) {
         add(l, recent_max, CAE_F32, m->recent.hi)->shape[0] = m->recent.channels;
         add(l, recent_min, CAE_F32, m->recent.lo)->shape[0] = m->recent.channels;
@@ -98,10 +107,11 @@ static void add_all(struct list *l, const cae_model *m, bool training)
 int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, void *to)
 {
     /* Weights and two moments each, ranges, counters and settings. */
-    const size_t most = 3 * m->net->weight_len + 32;
+    const size_t most = 3 * m->net->weight_len + 4 + COUNTERS + CAE_SETTINGS_MOST;
     const bool training = (flags & CAE_SAVE_TRAINING) != 0;
     struct list l = {.tensors = cae_alloc(m->memory, most, sizeof(l.tensors[0])),
-                     .names = cae_alloc(m->memory, most, NAME_SIZE)};
+                     .names = cae_alloc(m->memory, most, NAME_SIZE),
+                     .version = 1};
     /* A model that was never trained has no moments yet: they are 0. */
     float *zeros = NULL;
     cae_model view = {.net = m->net};
@@ -124,7 +134,7 @@ int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, v
         view.optimizer.v = zeros;
     }
     add_all(&l, &view, training);
-    const cae_file_model file = {m->net->text, l.tensors, l.len};
+    const cae_file_model file = {m->net->text, l.tensors, l.len, &m->notes, l.version};
     status = write(to, m->memory, &file);
 
 done:
@@ -217,28 +227,82 @@ static bool has_recent(const cae_model_file *f)
     return cae_model_file_find(f, recent_max) != NULL;
 }
 
+/* The setting's tensor, or NULL: a file that is older than the setting does not have it. */
+static const cae_file_entry *find_setting(const cae_net *net, const cae_model_file *f,
+                                          const cae_setting *s)
+{
+    char name[NAME_SIZE];
+    cae_format(name, sizeof(name), "train.%s", s->key);
+    return cae_setting_saved(s, net) ? cae_model_file_find(f, name) : NULL;
+}
+
+/* Whether any model of this network has such a tensor. */
+static bool is_known(const cae_net *net, const char *name)
+{
+    static const char *const others[] = {
+        "codec.max",          "codec.min", counter_names[STEP], counter_names[SEED],
+        counter_names[EPOCH], recent_max,  recent_min};
+    const bool moments = strncmp(name, "train.m.", 8) == 0 || strncmp(name, "train.v.", 8) == 0;
+    bool known = false;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        known = known || strcmp(name, others[i]) == 0;
+    }
+    for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
+        const cae_setting *s = cae_setting_at(i);
+        known = known || (strncmp(name, "train.", 6) == 0 && strcmp(name + 6, s->key) == 0 &&
+                          cae_setting_saved(s, net));
+    }
+    for (size_t i = 0; !known && i < net->weight_len; i++) {
+        known = strcmp(moments ? name + 8 : name, net->weights[i].name) == 0;
+    }
+    return known;
+}
+
+/* There are more tensors than were looked for: says which. */
+static int fail_unknown(const cae_net *net, const cae_model_file *f)
+{
+    for (size_t i = 0; i < cae_model_file_len(f); i++) {
+        const char *name = cae_model_file_entry(f, i)->name;
+        if (!is_known(net, name)) {
+            return cae_fail(CAE_E_VERSION,
+                            "model file: made by a newer libcae, or not by libcae: no model of its "
+                            "architecture has a tensor '%s' here",
+                            name);
+        }
+    }
+    return cae_fail(CAE_E_FORMAT, "tensor '%s' is missing; there is other training state",
+                    has_training(f) ? recent_max : counter_names[STEP]);
+}
+
 int cae_model_check_file(const cae_net *net, const cae_model_file *f)
 {
     size_t known = net->weight_len + 2;
     if (strcmp(net->text, cae_model_file_architecture(f)) != 0) {
         return cae_fail(CAE_E_FORMAT, "libcae.architecture is not in canonical form");
     }
+    const size_t channels[4] = {net->shapes[net->code].c, 1, 1, 1};
+    const size_t one[4] = {1, 1, 1, 1};
+    const cae_file_entry *e = NULL;
+    CAE_TRY(find(f, "codec.max", CAE_F32, 1, channels, CAE_E_FORMAT, &e));
+    CAE_TRY(find(f, "codec.min", CAE_F32, 1, channels, CAE_E_FORMAT, &e));
     CAE_TRY(read_weights(net, f, "", CAE_E_FORMAT, NULL));
     if (has_training(f)) {
+        for (size_t i = 0; i < COUNTERS; i++) {
+            CAE_TRY(find(f, counter_names[i], CAE_I64, 1, one, CAE_E_FORMAT, &e));
+        }
         CAE_TRY(read_weights(net, f, "train.m.", CAE_E_FORMAT, NULL));
         CAE_TRY(read_weights(net, f, "train.v.", CAE_E_FORMAT, NULL));
         known += COUNTERS + 2 * net->weight_len;
-        known += has_recent(f) ? 2 : 0;
+        if (has_recent(f)) {
+            CAE_TRY(find(f, recent_max, CAE_F32, 1, channels, CAE_E_FORMAT, &e));
+            CAE_TRY(find(f, recent_min, CAE_F32, 1, channels, CAE_E_FORMAT, &e));
+            known += 2;
+        }
         for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
-            known += cae_setting_saved(cae_setting_at(i), net) ? 1 : 0;
+            known += find_setting(net, f, cae_setting_at(i)) != NULL ? 1 : 0;
         }
     }
-    if (cae_model_file_len(f) != known) {
-        return cae_fail(CAE_E_FORMAT,
-                        "the file has %zu tensors; a model of its architecture has %zu",
-                        cae_model_file_len(f), known);
-    }
-    return CAE_OK;
+    return cae_model_file_len(f) == known ? CAE_OK : fail_unknown(net, f);
 }
 
 static int read_counters(cae_model *m, const cae_model_file *f)
@@ -265,8 +329,8 @@ static int read_settings(cae_model *m, const cae_model_file *f)
         const cae_setting *s = cae_setting_at(i);
         char name[NAME_SIZE];
         double value = 0;
-        if (!cae_setting_saved(s, m->net)) {
-            continue;
+        if (find_setting(m->net, f, s) == NULL) {
+            continue; /* it has its initial value */
         }
         cae_format(name, sizeof(name), "train.%s", s->key);
         CAE_TRY(read_values(f, name, CAE_F64, 1, &value));
@@ -304,6 +368,7 @@ static int read_all(cae_model *m, const cae_model_file *f)
     if (has_training(f)) {
         CAE_TRY(read_training(m, f));
     }
+    CAE_TRY(cae_model_file_read_notes(f, m->memory, &m->notes));
     cae_model_weights_changed(m);
     return CAE_OK;
 }

@@ -19,22 +19,25 @@
         name, offsetof(cae_settings, member), __VA_ARGS__ \
     }
 
-enum { WHOLE = CAE_SETTING_WHOLE, SAVED = CAE_SETTING_SAVED, SAMPLED = CAE_SETTING_SAMPLED };
+enum { NONE = 0, WHOLE = CAE_SETTING_WHOLE, SAMPLED = CAE_SETTING_SAMPLED };
 
+/* Name, member, range, initial value, traits, version of the format that saves it. */
 static const cae_setting settings[] = {
-    SETTING("learning_rate", adam.learning_rate, 0, 1e6, 1e-3, SAVED),
-    SETTING("beta1", adam.beta1, 0, BELOW_ONE, 0.9, SAVED),
-    SETTING("beta2", adam.beta2, 0, BELOW_ONE, 0.999, SAVED),
-    SETTING("epsilon", adam.epsilon, 1e-30, 1, 1e-8, SAVED),
-    SETTING("weight_decay", adam.weight_decay, 0, 1e6, 0, SAVED),
-    SETTING("threads", threads, 0, 1024, 1, WHOLE),
-    SETTING("reproducible", reproducible, 0, 1, 0, WHOLE | SAVED),
-    SETTING("memory_limit", memory_limit, 65536, LARGEST_WHOLE, 1073741824.0, WHOLE),
-    SETTING("epoch", epoch, 0, LARGEST_WHOLE, 0, WHOLE),
-    SETTING("kl_weight", kl_weight, 0, 1e6, 0.3, SAVED | SAMPLED),
+    SETTING("learning_rate", adam.learning_rate, 0, 1e6, 1e-3, NONE, 1),
+    SETTING("beta1", adam.beta1, 0, BELOW_ONE, 0.9, NONE, 1),
+    SETTING("beta2", adam.beta2, 0, BELOW_ONE, 0.999, NONE, 1),
+    SETTING("epsilon", adam.epsilon, 1e-30, 1, 1e-8, NONE, 1),
+    SETTING("weight_decay", adam.weight_decay, 0, 1e6, 0, NONE, 1),
+    SETTING("threads", threads, 0, 1024, 1, WHOLE, 0),
+    SETTING("reproducible", reproducible, 0, 1, 0, WHOLE, 1),
+    SETTING("memory_limit", memory_limit, 65536, LARGEST_WHOLE, 1073741824.0, WHOLE, 0),
+    SETTING("epoch", epoch, 0, LARGEST_WHOLE, 0, WHOLE, 0), /* saved as a counter */
+    SETTING("kl_weight", kl_weight, 0, 1e6, 0.3, SAMPLED, 1),
 };
 
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
+
+_Static_assert((int)SETTINGS <= (int)CAE_SETTINGS_MOST, "lists of settings are made for so many");
 
 const cae_setting *cae_setting_at(size_t index)
 {
@@ -53,7 +56,7 @@ const cae_setting *cae_setting_find(const char *key)
 
 bool cae_setting_saved(const cae_setting *s, const cae_net *net)
 {
-    return (s->traits & CAE_SETTING_SAVED) && (net->sampled || !(s->traits & CAE_SETTING_SAMPLED));
+    return s->version > 0 && (net->sampled || !(s->traits & CAE_SETTING_SAMPLED));
 }
 
 double *cae_setting_value(cae_settings *values, const cae_setting *setting)

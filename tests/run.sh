@@ -18,8 +18,8 @@ LONG='subproject spaces lto valgrind fuzz browser s390x aarch64 fresh buildd'
 NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev'
 WANTED='g++ clang clang-format check libpng-dev libjpeg62-turbo-dev liblapacke-dev libopenblas-dev
     curl python3-numpy python3-torch git qemu-user cmake cargo abigail-tools doxygen man-db mandoc
-    groff libopenmpi-dev openmpi-bin iproute2 mypy python3-pip python3-setuptools debhelper dh-python
-    lintian devscripts locales python3-debian rpm rpmlint debootstrap'
+    groff libopenmpi-dev openmpi-bin iproute2 mypy python3-pip python3-setuptools build-essential
+    debhelper dh-python lintian devscripts locales python3-debian rpm rpmlint debootstrap'
 WANTED_LONG='valgrind libc6-dbg chromium gcc-s390x-linux-gnu libc6-dev-s390x-cross
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
 
@@ -228,9 +228,10 @@ stage_threads() { # data races
         TSAN_OPTIONS=halt_on_error=1 run_tests threads threads --suite threads
 }
 
-stage_contract() { # a user's flags do not change the numbers; only the static library; no libjpeg
+# A user's flags do not change the numbers; only the static library; no libjpeg; unity does no harm.
+stage_contract() {
     CC=gcc CXX=g++ CFLAGS=-ffp-contract=fast build contract -Ddefault_library=static \
-        -Djpeg=disabled &&
+        -Djpeg=disabled -Dunity=on &&
         run_tests contract contract --suite unit --suite kernels --suite contract &&
         run_tests contract no-jpeg 'tool jpeg' 'tool faces' 'tool fetch_lfw'
 }
@@ -291,7 +292,7 @@ stage_buildd() { # the builds as a distribution's machines do them, with all tes
     checks rpmbuild tests/package/rpm.sh --tested
 }
 
-stage_subproject() { # inside of another meson project
+stage_subproject() { # inside of another meson project, whose choices hold
     outer=$BUILDS/outer
     rm -rf "$outer"
     mkdir -p "$outer/subprojects"
@@ -310,9 +311,30 @@ int main(void)
     return status != CAE_OK;
 }
 END
-    cd "$outer" && build subproject --wrap-mode=forcefallback --force-fallback-for=libcae &&
-        run_tests subproject subproject
+    cd "$outer" || exit 1
+    for kind in shared static both; do
+        # By its own default or by the option.
+        sed -i "s/^project.*/project('outer', 'c', default_options: ['default_library=$kind'])/" \
+            meson.build
+        outer_has "subproject_$kind" $kind
+    done
+    outer_has subproject_asked static -Ddefault_library=static -Dunity=subprojects
+    sed -i "s/^project.*/project('outer', 'c')/; s/('libcae')/('libcae', static: true)/" meson.build
+    outer_has subproject_dependency static
     cd "$ROOT" || exit 1
+}
+
+outer_has() { # BUILD KIND [MESON-OPTION...]: libraries of this kind are made and used, no others
+    outer_build=$BUILDS/$1 wanted=$2
+    shift 2
+    build "${outer_build##*/}" --wrap-mode=forcefallback --force-fallback-for=libcae "$@" || return
+    run_tests "${outer_build##*/}" "${outer_build##*/}"
+    made=$(find "$outer_build" -name libcae.so -o -name libcae.a | sed 's/.*\.//' | sort | xargs)
+    needs=$(readelf -d "$outer_build/outer" | grep -c 'NEEDED.*libcae\.so')
+    case $wanted:$made:$needs in
+    shared:so:1 | static:a:0 | 'both:a so:1') ;;
+    *) fail "${outer_build##*/}: a parent that wants $wanted got $made" ;;
+    esac
 }
 
 stage_spaces() { # a clone in a path with spaces

@@ -21,7 +21,6 @@
 
 #include <cae/cae.h>
 
-#include "file.h"
 #include "interrupt.h"
 #include "message.h"
 #include "model.h"
@@ -124,12 +123,12 @@ static int take_step(struct training *t)
 static int write_checkpoint(struct training *t)
 {
     const char *out = t->options->out;
-    if (train_log_flush(&t->log) != DONE) {
-        return FAILED;
+    if (cae_model_save(t->state.model, out, CAE_SAVE_TRAINING) == CAE_OK) {
+        return DONE;
     }
-    return cae_model_save(t->state.model, out, CAE_SAVE_TRAINING) == CAE_OK
-               ? DONE
-               : fail("%s: %s", out, cae_last_error());
+    fail("%s: %s", out, cae_last_error());
+    model_keep(t->state.model, out);
+    return FAILED;
 }
 
 static int save(struct training *t)
@@ -166,7 +165,7 @@ static int prepare_model(struct training *t)
     const struct origin origin = {o->model, o->out, o->same.seed, o->same.resume};
     int result = DONE;
     if (t->ranks.rank == 0) {
-        result = file_check_target(o->out);
+        result = model_check_target(NULL, o->out);
     }
     if (ranks_agree(result) != DONE ||
         state_start(&t->state, &t->ranks, &origin, o->same.parts / t->ranks.count) != DONE) {

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "chart.h"
-#include "file.h"
 #include "message.h"
+#include "output.h"
 
 static const struct {
     const char *name;   /* of the file */

@@ -14,6 +14,7 @@
 
 #include "file.h"
 #include "message.h"
+#include "output.h"
 
 static const char header[] = "epoch,train_loss,test_loss,seconds,cpu_seconds\n";
 

@@ -18,7 +18,6 @@
 #include <cae/cae.h>
 
 #include "curve.h"
-#include "file.h"
 #include "interrupt.h"
 #include "message.h"
 #include "model.h"
@@ -83,7 +82,7 @@ int learn_check(const struct study *study, size_t n)
                       study->out, networks[n].name);
     }
     if (result == DONE) {
-        result = file_check_target(l.model_path);
+        result = model_check_target(NULL, l.model_path);
     }
     free_names(&l);
     return result;

@@ -16,8 +16,8 @@
 #include <cae/cae.h>
 
 #include "charts.h"
-#include "file.h"
 #include "message.h"
+#include "output.h"
 #include "page_text.h" /* made from page.html and the style sheet */
 #include "pca.h"
 #include "picture.h"

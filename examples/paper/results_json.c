@@ -12,8 +12,8 @@
 
 #include <cae/cae.h>
 
-#include "file.h"
 #include "message.h"
+#include "output.h"
 #include "verdict.h"
 
 /* What is being written: how deep, and whether the next member needs a comma. */

@@ -15,6 +15,7 @@
 
 #include "file.h"
 #include "message.h"
+#include "output.h"
 #include "people.h"
 #include "random.h"
 

@@ -6,11 +6,14 @@
 #include "commands.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "file.h"
 #include "images.h"
+#include "kind.h"
 #include "model.h"
 #include "options.h"
+#include "output.h"
 
 /* ---- compress -------------------------------------------------------------------------------- */
 
@@ -77,7 +80,7 @@ int compress_main(int argc, char **argv)
     unsigned said = 0;
     result = FAILED;
     if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
-        image_load(&image, in) != DONE || image_set_channels(&image, shape[0], in) != DONE) {
+        image_load_input(&image, in) != DONE || image_set_channels(&image, shape[0], in) != DONE) {
         goto done;
     }
     image_note_changes(&image, in, &said);
@@ -96,7 +99,11 @@ static int make_room(struct image *image, const cae_model *model, const char *mo
 {
     size_t shape[3], model_channels[3];
     if (cae_compressed_info(data, size, shape) != CAE_OK) {
-        return fail("%s: %s", in, cae_last_error());
+        const char *kind = kind_of_bytes(data, size);
+        return kind == NULL || strcmp(kind, "a compressed image") == 0
+                   ? fail("%s: %s", in, cae_last_error())
+                   : fail("%s: this is %s, not a compressed one of cae; the order is %s", in, kind,
+                          options_order());
     }
     if (model_shape(model, model_path, model_channels) != DONE) {
         return FAILED;
@@ -110,10 +117,13 @@ static int make_room(struct image *image, const cae_model *model, const char *mo
 
 int decompress_main(int argc, char **argv)
 {
-    const char *model_path = NULL, *in = NULL, *out = NULL;
+    const char *model_path = NULL, *in = NULL, *out = NULL, *format = NULL;
     const struct operand operands[] = {
         {"MODEL", &model_path}, {"IN.cae", &in}, {"OUT.png", &out}, {NULL, NULL}};
-    const struct option options[] = {OPTIONS_END};
+    const struct option options[] = {
+        TEXT_OPTION("format", &format, "FORMAT", FORMAT_HELP),
+        OPTIONS_END,
+    };
     const struct command_line line = {
         .command = "decompress",
         .summary = "Restores an image that `cae compress` made with the same model.",
@@ -122,25 +132,27 @@ int decompress_main(int argc, char **argv)
         .details = "OUT is a PGM or PPM if its name ends in .pgm, .ppm or .pnm, else a PNG.\n",
     };
     int result = DONE;
-    if (!options_parse(&line, argc, argv, &result)) {
+    if (!options_parse(&line, argc, argv, &result) ||
+        (result = image_check_format(line.command, format)) != DONE) {
         return result;
     }
 
     cae_model *model = NULL;
+    const struct file_reading reading = {.limit = (size_t)1 << 30, .streams = true};
     struct image image = {0};
     uint8_t *data = NULL;
     size_t size = 0;
     result = FAILED;
     if (model_load(&model, model_path) != DONE ||
-        file_read(in, (size_t)1 << 30, FILE_REFUSE_MORE, &data, &size) != DONE ||
-        make_room(&image, model, model_path, data, size, in) != DONE) {
+        file_read_as(&reading, in, &data, &size) != DONE ||
+        make_room(&image, model, model_path, data, size, file_input_name(in)) != DONE) {
         goto done;
     }
     if (cae_decompress(model, data, size, image.pixels, image.height, image.width,
                        image.width * image.channels) != CAE_OK) {
         fail("%s: %s", in, cae_last_error());
     } else {
-        result = image_save(&image, out);
+        result = image_save_as(&image, out, format);
     }
 done:
     image_free(&image);
@@ -178,10 +190,13 @@ done:
 
 int denoise_main(int argc, char **argv)
 {
-    const char *model_path = NULL, *in = NULL, *out = NULL;
+    const char *model_path = NULL, *in = NULL, *out = NULL, *format = NULL;
     const struct operand operands[] = {
         {"MODEL", &model_path}, {"IN.png", &in}, {"OUT.png", &out}, {NULL, NULL}};
-    const struct option options[] = {OPTIONS_END};
+    const struct option options[] = {
+        TEXT_OPTION("format", &format, "FORMAT", FORMAT_HELP),
+        OPTIONS_END,
+    };
     const struct command_line line = {
         .command = "denoise",
         .summary = "Runs an image (PNG, PGM, PPM) through a model, code and all.",
@@ -193,7 +208,8 @@ int denoise_main(int argc, char **argv)
             "ends in .pgm, .ppm or .pnm, else a PNG.\n",
     };
     int result = DONE;
-    if (!options_parse(&line, argc, argv, &result)) {
+    if (!options_parse(&line, argc, argv, &result) ||
+        (result = image_check_format(line.command, format)) != DONE) {
         return result;
     }
 
@@ -203,7 +219,7 @@ int denoise_main(int argc, char **argv)
     unsigned said = 0;
     result = FAILED;
     if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
-        image_load(&image, in) != DONE) {
+        image_load_input(&image, in) != DONE) {
         goto done;
     }
     image_note_changes(&image, in, &said);
@@ -211,7 +227,7 @@ int denoise_main(int argc, char **argv)
         goto done;
     }
     if (denoise_image(model, shape[0], &image, in) == DONE) {
-        result = image_save(&image, out);
+        result = image_save_as(&image, out, format);
     }
 done:
     image_free(&image);
@@ -241,13 +257,14 @@ static int add_noise(struct image *image, double sigma, uint64_t seed, const cha
 
 int noise_main(int argc, char **argv)
 {
-    const char *in = NULL, *out = NULL;
+    const char *in = NULL, *out = NULL, *format = NULL;
     double sigma = -1;
     uint64_t seed = 1;
     const struct operand operands[] = {{"IN.png", &in}, {"OUT.png", &out}, {NULL, NULL}};
     const struct option options[] = {
         REQUIRED_REAL_OPTION("sigma", &sigma, 0, 255, "SIGMA", "standard deviation, of 255"),
         SEED_OPTION("seed", &seed, "S", "which noise"),
+        TEXT_OPTION("format", &format, "FORMAT", FORMAT_HELP),
         OPTIONS_END,
     };
     const struct command_line line = {
@@ -259,19 +276,20 @@ int noise_main(int argc, char **argv)
         .details = "The same seed gives the same noise on every machine.\n",
     };
     int result = DONE;
-    if (!options_parse(&line, argc, argv, &result)) {
+    if (!options_parse(&line, argc, argv, &result) ||
+        (result = image_check_format(line.command, format)) != DONE) {
         return result;
     }
 
     struct image image = {0};
     unsigned said = 0;
-    result = image_load(&image, in);
+    result = image_load_input(&image, in);
     if (result == DONE) {
         image_note_changes(&image, in, &said);
         result = add_noise(&image, sigma, seed, in);
     }
     if (result == DONE) {
-        result = image_save(&image, out);
+        result = image_save_as(&image, out, format);
     }
     image_free(&image);
     return result;

@@ -70,7 +70,7 @@ static int decode(const struct sheet *s, struct image *tile, float *values, stru
 }
 
 /* Decodes all and saves the picture; places that no image takes stay black. */
-static int draw(const struct sheet *s, const char *out)
+static int draw(const struct sheet *s, const char *out, const char *format)
 {
     struct image tile = {0}, picture = {0};
     float *values = NULL;
@@ -85,7 +85,7 @@ static int draw(const struct sheet *s, const char *out)
     if (values == NULL) {
         fail("%s: out of memory", out);
     } else if (decode(s, &tile, values, &picture, out) == DONE) {
-        result = image_save(&picture, out);
+        result = image_save_as(&picture, out, format);
     }
 done:
     free(values);
@@ -108,7 +108,7 @@ static int check_sampled(const cae_model *model, const char *path)
 
 int sample_main(int argc, char **argv)
 {
-    const char *model_path = NULL, *out = NULL;
+    const char *model_path = NULL, *out = NULL, *format = NULL;
     size_t count = 16;
     uint64_t seed = 1;
     const struct operand operands[] = {{"MODEL", &model_path}, {NULL, NULL}};
@@ -116,6 +116,7 @@ int sample_main(int argc, char **argv)
         COUNT_OPTION("n", &count, 1, MAX_TILES, "N", "how many images"),
         SEED_OPTION("seed", &seed, "S", "which images"),
         REQUIRED_TEXT_OPTION("out", &out, "GRID.png", "the picture of them all"),
+        TEXT_OPTION("format", &format, "FORMAT", FORMAT_HELP),
         OPTIONS_END,
     };
     const struct command_line line = {
@@ -129,7 +130,8 @@ int sample_main(int argc, char **argv)
             "machine, and its first images do not depend on N.\n",
     };
     int result = DONE;
-    if (!options_parse(&line, argc, argv, &result)) {
+    if (!options_parse(&line, argc, argv, &result) ||
+        (result = image_check_format(line.command, format)) != DONE) {
         return result;
     }
 
@@ -152,7 +154,7 @@ int sample_main(int argc, char **argv)
         fail("%s: %s", model_path, cae_last_error());
         goto done;
     }
-    result = draw(&sheet, out);
+    result = draw(&sheet, out, format);
 done:
     free(sheet.codes);
     cae_model_free(model);
@@ -164,7 +166,8 @@ done:
 /* Loads an image with the model's channels. */
 static int load_end(struct image *image, size_t channels, const char *path, unsigned *said)
 {
-    if (image_load(image, path) != DONE || image_set_channels(image, channels, path) != DONE) {
+    if (image_load_input(image, path) != DONE ||
+        image_set_channels(image, channels, path) != DONE) {
         return FAILED;
     }
     image_note_changes(image, path, said);
@@ -196,7 +199,7 @@ static void walk(const struct sheet *s)
 }
 
 static int interpolate(struct sheet *s, const struct image ends[2], const char *const paths[2],
-                       const char *out)
+                       const char *out, const char *format)
 {
     if (ends[0].height != ends[1].height || ends[0].width != ends[1].width) {
         return fail("%s is %zu x %zu, %s %zu x %zu (width x height): their codes do not match",
@@ -211,18 +214,19 @@ static int interpolate(struct sheet *s, const struct image ends[2], const char *
         return FAILED;
     }
     walk(s);
-    return draw(s, out);
+    return draw(s, out, format);
 }
 
 int interpolate_main(int argc, char **argv)
 {
-    const char *model_path = NULL, *paths[2] = {NULL, NULL}, *out = NULL;
+    const char *model_path = NULL, *paths[2] = {NULL, NULL}, *out = NULL, *format = NULL;
     size_t steps = 8;
     const struct operand operands[] = {
         {"MODEL", &model_path}, {"A.png", &paths[0]}, {"B.png", &paths[1]}, {NULL, NULL}};
     const struct option options[] = {
         COUNT_OPTION("steps", &steps, 2, MAX_TILES, "N", "how many images, A and B with them"),
         REQUIRED_TEXT_OPTION("out", &out, "STRIP.png", "the picture of them all"),
+        TEXT_OPTION("format", &format, "FORMAT", FORMAT_HELP),
         OPTIONS_END,
     };
     const struct command_line line = {
@@ -236,7 +240,8 @@ int interpolate_main(int argc, char **argv)
             "a variational autoencoder are made for it.\n",
     };
     int result = DONE;
-    if (!options_parse(&line, argc, argv, &result)) {
+    if (!options_parse(&line, argc, argv, &result) ||
+        (result = image_check_format(line.command, format)) != DONE) {
         return result;
     }
 
@@ -253,7 +258,7 @@ int interpolate_main(int argc, char **argv)
     }
     sheet.model = model;
     sheet.channels = shape[0];
-    result = interpolate(&sheet, ends, paths, out);
+    result = interpolate(&sheet, ends, paths, out, format);
 done:
     free(sheet.codes);
     image_free(&ends[0]);

@@ -115,7 +115,8 @@ int eval_main(int argc, char **argv)
     size_t shape[3];
     int result = FAILED;
     if (model_load(&model, o.model) != DONE || model_shape(model, o.model, shape) != DONE ||
-        image_set_load(&set, o.folder, o.limit, shape[0], &o.preparation) != DONE) {
+        image_set_load(&set, o.folder, o.limit, shape[0], &o.preparation) != DONE ||
+        score_keep_sizes(model, &set) != DONE) {
         goto done;
     }
     if (o.sigma < 0) {

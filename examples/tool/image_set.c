@@ -6,147 +6,16 @@
  */
 #include "image_set.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "file.h"
 #include "jpegio.h"
+#include "listing.h"
 #include "message.h"
 
-/* ---- Names ----------------------------------------------------------------------------------- */
-
-struct name_list {
-    char **names;
-    size_t len;
-};
-
-static void free_names(struct name_list *list)
-{
-    for (size_t i = 0; i < list->len; i++) {
-        free(list->names[i]);
-    }
-    free(list->names);
-    *list = (struct name_list){0};
-}
-
-/* Takes over `name`, which may be NULL when memory ran out; the array grows by doubling at powers
- * of two. */
-static int add_name(struct name_list *list, char *name)
-{
-    if (name != NULL && (list->len & (list->len - 1)) == 0) {
-        const size_t capacity = list->len == 0 ? 1 : 2 * list->len;
-        char **names = realloc(list->names, capacity * sizeof *names);
-        if (names == NULL) {
-            free(name);
-            return FAILED;
-        }
-        list->names = names;
-    }
-    if (name == NULL) {
-        return FAILED;
-    }
-    list->names[list->len++] = name;
-    return DONE;
-}
-
-static bool is_jpeg_name(const char *name)
-{
-    return image_name_ends(name, ".jpg") || image_name_ends(name, ".jpeg");
-}
-
-static bool is_image_name(const char *name)
-{
-    return is_jpeg_name(name) || image_name_ends(name, ".png") || image_name_ends(name, ".pgm") ||
-           image_name_ends(name, ".ppm") || image_name_ends(name, ".pnm");
-}
-
-static bool is_folder(const char *folder, const char *name)
-{
-    struct stat status;
-    char *path = file_join(folder, name);
-    const bool is = path != NULL && stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-    free(path);
-    return is;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* ---- Listing --------------------------------------------------------------------------------- */
-
-/* Puts one entry of the folder `path` where it belongs, with `below` in front of its name. */
-static int sort_in(const char *path, const char *below, const char *name, struct name_list *images,
-                   struct name_list *folders)
-{
-    if (name[0] == '.') {
-        return DONE;
-    }
-    if (is_image_name(name)) {
-        return add_name(images, below == NULL ? strdup(name) : file_join(below, name));
-    }
-    if (folders != NULL && is_folder(path, name)) {
-        return add_name(folders, strdup(name));
-    }
-    return DONE;
-}
-
-/* Lists the images of a folder or of the one `below` it; and, when they are asked for, folders. */
-static int list_folder(const char *folder, const char *below, struct name_list *images,
-                       struct name_list *folders)
-{
-    int result = DONE;
-    DIR *directory = NULL;
-    char *path = below == NULL ? strdup(folder) : file_join(folder, below);
-    if (path == NULL || (directory = opendir(path)) == NULL) {
-        result = fail("%s: %s", path != NULL ? path : folder, strerror(errno));
-        goto done;
-    }
-    errno = 0;
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL; errno = 0) {
-        if (sort_in(path, below, entry->d_name, images, folders) != DONE) {
-            result = fail("%s: out of memory", path);
-            goto done;
-        }
-    }
-    if (errno != 0) {
-        result = fail("%s: %s", path, strerror(errno));
-    }
-done:
-    if (directory != NULL) {
-        closedir(directory);
-    }
-    free(path);
-    return result;
-}
-
-static int list_all(const char *folder, struct name_list *images)
-{
-    struct name_list folders = {0};
-    int result = list_folder(folder, NULL, images, &folders);
-    if (result == DONE && images->len > 0 && folders.len > 0) {
-        note("%s: holds images itself; its folders are not looked into", folder);
-    }
-    if (result == DONE && images->len == 0) {
-        for (size_t i = 0; i < folders.len && result == DONE; i++) {
-            result = list_folder(folder, folders.names[i], images, NULL);
-        }
-    }
-    if (result == DONE && images->len == 0) {
-        result = fail("%s: no .png, .jpg, .jpeg, .pgm, .ppm or .pnm files in this folder, nor in "
-                      "the folders in it",
-                      folder);
-    }
-    free_names(&folders);
-    return result;
-}
-
 /* A build that reads no JPEG says so once, not for each of thousands. */
-static int drop_unreadable_kinds(const char *folder, struct name_list *images, size_t *left_out)
+static int drop_unreadable_kinds(const char *folder, struct listing *images)
 {
     size_t kept = 0;
     const size_t len = jpegio_available() ? 0 : images->len;
@@ -161,11 +30,11 @@ static int drop_unreadable_kinds(const char *folder, struct name_list *images, s
         return DONE;
     }
     images->len = kept;
-    *left_out = len - kept;
+    images->left_out += len - kept;
     if (kept == 0) {
-        return fail("%s: %zu JPEG files: " JPEGIO_MISSING, folder, *left_out);
+        return fail("%s: %zu JPEG files: " JPEGIO_MISSING, folder, len - kept);
     }
-    note("%s: %zu JPEG files are left out: " JPEGIO_MISSING, folder, *left_out);
+    note("%s: %zu JPEG files are left out: " JPEGIO_MISSING, folder, len - kept);
     return DONE;
 }
 
@@ -194,15 +63,14 @@ static int load_one(const struct image_set *set, const char *name, size_t channe
 int image_set_list(struct image_set *set, const char *folder, size_t limit)
 {
     *set = (struct image_set){0};
-    struct name_list list = {0};
-    int result = list_all(folder, &list);
+    struct listing list;
+    int result = listing_make(&list, folder);
     if (result == DONE) {
-        result = drop_unreadable_kinds(folder, &list, &set->left_out);
+        result = drop_unreadable_kinds(folder, &list);
     }
     if (result != DONE) {
         goto done;
     }
-    qsort(list.names, list.len, sizeof *list.names, by_bytes);
     while (limit != 0 && list.len > limit) {
         free(list.names[--list.len]);
     }
@@ -214,9 +82,10 @@ int image_set_list(struct image_set *set, const char *folder, size_t limit)
     }
     set->names = list.names;
     set->len = list.len;
-    list = (struct name_list){0};
+    set->left_out = list.left_out;
+    list = (struct listing){0};
 done:
-    free_names(&list);
+    listing_free(&list);
     if (result != DONE) {
         image_set_free(set);
     }

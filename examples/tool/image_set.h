@@ -18,12 +18,11 @@ struct image_set {
     char **names; /* below the folder: NAME, or PERSON/NAME; in byte order */
     char *folder;
     size_t len;
-    size_t left_out; /* files that could not be taken */
+    size_t left_out; /* files, and people's folders, that could not be taken */
 };
 
-/* Loads the first `limit` files (0: all), in byte order of their names below the folder, that end
- * in .png, .jpg, .jpeg, .pgm, .ppm or .pnm and do not begin with a dot. Folders in it are looked
- * into only if it holds no such file itself. Each image is prepared as soon as it is read, so that
+/* Loads the first `limit` files (0: all) that listing.h finds, in byte order of their names below
+ * the folder. Each image is prepared as soon as it is read, so that
  * large ones are in memory one at a time. A file that cannot be read or prepared is named and left
  * out; it is a failure when none is left. */
 int image_set_load(struct image_set *set, const char *folder, size_t limit, size_t channels,

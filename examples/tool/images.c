@@ -11,21 +11,43 @@
 
 #include "file.h"
 #include "jpegio.h"
+#include "kind.h"
 #include "message.h"
+#include "options.h"
+#include "output.h"
 #include "pngio.h"
 #include "pnmio.h"
 
 static const size_t max_file_size = (size_t)0x7fffffff; /* what PNG allows one chunk, 2 GiB */
 
-int image_load(struct image *image, const char *path)
+static bool recognise(const uint8_t *data, size_t size)
 {
+    return pngio_recognise(data, size) || jpegio_recognise(data, size) ||
+           pnmio_recognise(data, size);
+}
+
+/* A file that is something else is mostly one in the wrong place. */
+static int say_not_an_image(const char *path, const char *kind, bool named)
+{
+    if (!named || kind == NULL || *options_order() == '\0') {
+        return fail("%s: not a PNG, JPEG, PGM or PPM image", path);
+    }
+    return fail("%s: this is %s, not a PNG, JPEG, PGM or PPM image; the order is %s", path, kind,
+                options_order());
+}
+
+static int load(struct image *image, const char *path, bool streams)
+{
+    const struct file_reading how = {
+        .limit = max_file_size, .streams = streams, .wanted = recognise};
     *image = (struct image){0};
     uint8_t *data = NULL;
     size_t size = 0;
-    int result = file_read(path, max_file_size, FILE_REFUSE_MORE, &data, &size);
+    int result = file_read_as(&how, path, &data, &size);
     if (result != DONE) {
         return result;
     }
+    path = streams ? file_input_name(path) : path;
     if (pngio_recognise(data, size)) {
         result = pngio_read(image, data, size, path);
     } else if (jpegio_recognise(data, size)) {
@@ -33,7 +55,7 @@ int image_load(struct image *image, const char *path)
     } else if (pnmio_recognise(data, size)) {
         result = pnmio_read(image, data, size, path);
     } else {
-        result = fail("%s: not a PNG, JPEG, PGM or PPM image", path);
+        result = say_not_an_image(path, kind_of_bytes(data, size), streams);
     }
     if (result != DONE) {
         image_free(image);
@@ -42,32 +64,64 @@ int image_load(struct image *image, const char *path)
     return result;
 }
 
+int image_load(struct image *image, const char *path)
+{
+    return load(image, path, false);
+}
+
+int image_load_input(struct image *image, const char *path)
+{
+    return load(image, path, true);
+}
+
 bool image_name_ends(const char *name, const char *ending)
 {
     const size_t name_len = strlen(name), ending_len = strlen(ending);
     return name_len > ending_len && strcasecmp(name + name_len - ending_len, ending) == 0;
 }
 
-static int write_image(const struct image *image, FILE *file, const char *path)
+/* Whether an image is to be written so: by the format asked for, else by the name's ending. */
+static bool is_format(const char *path, const char *format, const char *ending)
 {
-    if (image_name_ends(path, ".pgm") && image->channels != 1) {
+    return format != NULL ? strcmp(format, ending + 1) == 0 : image_name_ends(path, ending);
+}
+
+static int write_image(const struct image *image, FILE *file, const char *path, const char *format)
+{
+    const bool pgm = is_format(path, format, ".pgm"), ppm = is_format(path, format, ".ppm");
+    if (pgm && image->channels != 1) {
         return fail("%s: a PGM has no colour; name it .ppm or .png", path);
     }
-    if (image_name_ends(path, ".ppm") && image->channels != 3) {
+    if (ppm && image->channels != 3) {
         return fail("%s: a PPM has three channels; name it .pgm or .png", path);
     }
-    if (image_name_ends(path, ".pgm") || image_name_ends(path, ".ppm") ||
-        image_name_ends(path, ".pnm")) {
+    if (pgm || ppm || is_format(path, format, ".pnm")) {
         return pnmio_write(image, file, path);
     }
     return pngio_write(image, file, path, PNGIO_COMPRESSED);
 }
 
-int image_save(const struct image *image, const char *path)
+int image_check_format(const char *command, const char *format)
+{
+    static const char *const formats[] = {"png", "pgm", "ppm", "pnm"};
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (format == NULL || strcmp(format, formats[i]) == 0) {
+            return DONE;
+        }
+    }
+    return usage_error(command, "--format: \"%s\" is none of png, pgm, ppm and pnm", format);
+}
+
+int image_save_as(const struct image *image, const char *path, const char *format)
 {
     struct output output;
     if (output_open(&output, path) != DONE) {
         return FAILED;
     }
-    return output_end(&output, write_image(image, output.file, path));
+    return output_end(&output, write_image(image, output.file, output.name, format));
+}
+
+int image_save(const struct image *image, const char *path)
+{
+    return image_save_as(image, path, NULL);
 }

@@ -28,13 +28,23 @@ void image_free(struct image *image);
 /* The number of pixel values: channels x height x width. */
 size_t image_len(const struct image *image);
 
+/* Reads an image of any of the formats, told apart by content. The first is for files that the
+ * program found in a folder, and takes regular ones alone; the second for one that the user named,
+ * and takes pipes too. */
 int image_load(struct image *image, const char *path);
+int image_load_input(struct image *image, const char *path);
 
 /* Whether a name ends so, in either case, with something in front. */
 bool image_name_ends(const char *name, const char *ending);
 
 /* .pgm, .ppm and .pnm make a PGM or PPM, every other ending makes a PNG. */
 int image_save(const struct image *image, const char *path);
+
+/* The same in a format of the user's choice: "png", "pgm", "ppm" or "pnm"; NULL for none. The first
+ * is a usage error for other words. */
+int image_check_format(const char *command, const char *format);
+int image_save_as(const struct image *image, const char *path, const char *format);
+#define FORMAT_HELP "png, pgm, ppm or pnm; else by the name's ending, PNG if it tells nothing"
 
 /* Colour to one channel by (77 R + 150 G + 29 B + 128) >> 8; grey to three by repeating it. */
 int image_set_channels(struct image *image, size_t channels, const char *path);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "file.h"
+#include "kind.h"
 #include "message.h"
 #include "model.h"
 #include "options.h"
@@ -45,27 +46,22 @@ static void print_json_shape(const char *name, const size_t *shape, size_t rank)
 
 /* ---- A compressed image ---------------------------------------------------------------------- */
 
-static int print_image(const char *path, const size_t shape[3], bool json)
+static void print_image(const char *path, const size_t shape[3], unsigned long long size, bool json)
 {
-    struct stat status;
-    if (stat(path, &status) != 0) {
-        return fail("%s: %s", path, strerror(errno));
-    }
-    const double bits = 8.0 * (double)status.st_size / ((double)shape[1] * (double)shape[2]);
-    const unsigned long long size = (unsigned long long)status.st_size;
+    const double bits = 8.0 * (double)size / ((double)shape[1] * (double)shape[2]);
     if (json) {
         printf("{\"type\": \"image\", \"channels\": %zu, \"height\": %zu, \"width\": %zu, "
                "\"file_size\": %llu, \"bits_per_pixel\": %.17g}\n",
                shape[0], shape[1], shape[2], size, bits);
-        return DONE;
+        return;
     }
-    printf("%s: compressed image\n", path);
+    print_safely(stdout, path);
+    printf(": compressed image\n");
     printf("%-12s %zu x %zu, %s\n", "size", shape[2], shape[1],
            shape[0] == 1   ? "grey"
            : shape[0] == 3 ? "RGB"
                            : "channels of another kind");
     printf("%-12s %llu bytes, %.3f bits per pixel\n", "file", size, bits);
-    return DONE;
 }
 
 /* ---- A model --------------------------------------------------------------------------------- */
@@ -142,7 +138,8 @@ static void print_model_text(const char *path, const cae_model *model, const siz
 {
     const char *preset = model_preset(model);
     size_t code[3];
-    printf("%s: model%s%s%s\n", path, preset != NULL ? " (" : "", preset != NULL ? preset : "",
+    print_safely(stdout, path);
+    printf(": model%s%s%s\n", preset != NULL ? " (" : "", preset != NULL ? preset : "",
            preset != NULL ? ")" : "");
     printf("%-16s %zu x %zu x %zu (channels, height, width)\n", "input", shape[0], shape[1],
            shape[2]);
@@ -161,12 +158,15 @@ static void print_model_text(const char *path, const cae_model *model, const siz
     print_tensors(model, false);
 }
 
-static int print_model(const char *path, bool json)
+/* `data` is the whole file, or NULL where it is still to be read. */
+static int print_model(const char *path, const uint8_t *data, size_t size, bool json)
 {
     cae_model *model = NULL;
     size_t shape[3];
     int result = DONE;
-    if (cae_model_load(&model, path) != CAE_OK || cae_model_shape(model, shape) != CAE_OK) {
+    const int status =
+        data != NULL ? cae_model_load_memory(&model, data, size) : cae_model_load(&model, path);
+    if (status != CAE_OK || cae_model_shape(model, shape) != CAE_OK) {
         result = fail("%s: %s", path, cae_last_error());
     } else if (json) {
         print_model_json(model, shape);
@@ -187,22 +187,33 @@ static bool is_safetensors(const uint8_t *head, size_t size)
 
 static int describe(const char *path, bool json)
 {
-    const size_t head_limit = 4096; /* more than the header of a compressed image */
+    /* What cannot be read twice is read whole, else more than the header of a compressed image. */
+    const bool whole = file_is_stream(path);
+    const char *name = file_input_name(path);
     uint8_t *head = NULL;
     size_t size = 0, shape[3];
-    int result = file_read(path, head_limit, FILE_CUT, &head, &size);
+    const struct file_reading how = {.limit = whole ? (size_t)1 << 30 : 4096,
+                                     .excess = whole ? FILE_REFUSE_MORE : FILE_CUT,
+                                     .streams = true};
+    int result = file_read_as(&how, path, &head, &size);
     if (result != DONE) {
         return result;
     }
     const int status = cae_compressed_info(head, size, shape);
-    if (status == CAE_OK) {
-        result = print_image(path, shape, json);
+    const char *kind = kind_of_bytes(head, size);
+    struct stat file;
+    if (status == CAE_OK && !whole && stat(path, &file) != 0) {
+        result = fail("%s: %s", path, strerror(errno));
+    } else if (status == CAE_OK) {
+        print_image(name, shape, whole ? size : (unsigned long long)file.st_size, json);
     } else if (is_safetensors(head, size)) {
-        result = print_model(path, json);
+        result = print_model(whole ? name : path, whole ? head : NULL, size, json);
     } else if (status == CAE_E_VERSION) {
-        result = fail("%s: %s", path, cae_last_error());
+        result = fail("%s: %s", name, cae_last_error());
+    } else if (kind != NULL && strcmp(kind, "a compressed image") != 0) {
+        result = fail("%s: neither a model nor a compressed image: this is %s", name, kind);
     } else {
-        result = fail("%s: neither a model nor a compressed image: %s", path, cae_last_error());
+        result = fail("%s: neither a model nor a compressed image: %s", name, cae_last_error());
     }
     free(head);
     return result;

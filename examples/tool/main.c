@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@
 
 #include "commands.h"
 #include "message.h"
+#include "nearest.h"
+#include "options.h"
+#include "output.h"
 
 struct command {
     const char *name;
@@ -40,9 +44,47 @@ static void print_help(FILE *file)
     for (size_t i = 0; i < COMMANDS_LEN; i++) {
         fprintf(file, "  %-12s %s\n", commands[i].name, commands[i].summary);
     }
-    fputs("\n`cae COMMAND --help` tells more; `cae --version` prints the version.\n"
+    fputs("\n`cae help COMMAND` or `cae COMMAND --help` tells more; `cae --version` or `cae -V`\n"
+          "prints the version. `-` in the place of a file is standard input or output.\n"
           "Exit codes: 0 done, 1 failed, 2 wrong usage.\n",
           file);
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS_LEN; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    struct nearest nearest = nearest_start(name, strlen(name));
+    for (size_t i = 0; i < COMMANDS_LEN; i++) {
+        nearest_offer(&nearest, commands[i].name);
+    }
+    nearest_offer(&nearest, "help");
+    nearest_offer(&nearest, "--help");
+    nearest_offer(&nearest, "--version");
+    const char *found = nearest_found(&nearest);
+    return found == NULL
+               ? usage_error(NULL, "unknown command \"%s\"", name)
+               : usage_error(NULL, "unknown command \"%s\"; did you mean %s?", name, found);
+}
+
+/* `cae help`, or `cae help COMMAND` for `cae COMMAND --help`. */
+static int help(int argc, char **argv)
+{
+    char word[] = "--help", *words[] = {word, NULL};
+    if (argc == 0) {
+        print_help(stdout);
+        return DONE;
+    }
+    const struct command *command = find(argv[0]);
+    return command != NULL ? command->main(1, words) : unknown_command(argv[0]);
 }
 
 static int run(int argc, char **argv)
@@ -55,21 +97,21 @@ static int run(int argc, char **argv)
         print_help(stdout);
         return DONE;
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "help") == 0) {
+        return help(argc - 2, argv + 2);
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         printf("cae %s\n", cae_version_string());
         return DONE;
     }
-    for (size_t i = 0; i < COMMANDS_LEN; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].main(argc - 2, argv + 2);
-        }
-    }
-    fprintf(stderr, "cae: unknown command \"%s\"\nTry `cae --help`.\n", argv[1]);
-    return USAGE;
+    const struct command *command = find(argv[1]);
+    return command != NULL ? command->main(argc - 2, argv + 2) : unknown_command(argv[1]);
 }
 
 int main(int argc, char **argv)
 {
+    output_fill_descriptors();
+    signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error with a name, not the end */
     const int code = run(argc, argv);
     /* A full disk or a closed pipe behind standard output shows here at the latest. */
     errno = 0;

@@ -2,14 +2,19 @@
  * What a program says on standard error, after its name: errors, notes and the progress line.
  *
  * Whoever finds an error says it, once, with the file's name in front; its callers only pass FAILED
- * on. The progress line is drawn on a terminal alone and never mixes with other lines.
+ * on. The progress line is drawn over itself on a terminal and never mixes with other lines; where
+ * standard error is none, a line comes every ten seconds.
+ *
+ * Control characters in what is said, such as in names of files, are printed as \xNN.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef CAE_TOOL_MESSAGE_H
 #define CAE_TOOL_MESSAGE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #ifdef __GNUC__
 #define PRINTF_LIKE(string, first) __attribute__((format(printf, string, first)))
@@ -37,10 +42,17 @@ void note(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Says a line about work that is done, unless quiet. */
 void tell(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* True when it is time for another progress line: on a terminal, not quiet, not drawn lately. */
+/* Says a text between two others, which are printed as they are. */
+void message_say(const char *before, const char *format, va_list values, const char *after)
+    PRINTF_LIKE(2, 0);
+
+/* Prints a text with \xNN for each byte of control characters and of what is no UTF-8. */
+void print_safely(FILE *file, const char *text);
+
+/* True when it is time for another progress line: not quiet, and none came lately. */
 bool progress_is_due(void);
 
-/* Draws the progress line over the last one. */
+/* Draws the progress line over the last one, or prints one more. */
 void progress(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* Wipes the progress line, if there is one. */

@@ -8,12 +8,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "file.h"
+#include "kind.h"
 #include "message.h"
+#include "nearest.h"
+#include "options.h"
 
 enum { MAX_TEXT_SIZE = 65536 }; /* the library's limit of an architecture text */
+static const size_t max_model_size = (size_t)0x7fffffff; /* of one that comes through a pipe */
 
 static int say_unknown(const char *name)
 {
@@ -22,17 +27,29 @@ static int say_unknown(const char *name)
         const size_t used = strlen(presets);
         snprintf(presets + used, sizeof presets - used, " %s", cae_preset_name(i));
     }
-    return fail("%s: no such file, and no preset: those are%s", name, presets);
+    struct nearest nearest = nearest_start(name, strlen(name));
+    for (size_t i = 0; cae_preset_name(i) != NULL; i++) {
+        nearest_offer(&nearest, cae_preset_name(i));
+    }
+    const char *found = nearest_found(&nearest);
+    return fail("%s: no such file, and no preset: those are%s%s%s%s", name, presets,
+                found != NULL ? "; did you mean " : "", found != NULL ? found : "",
+                found != NULL ? "?" : "");
 }
 
 static int make_from_file(cae_model **model, const char *path, uint64_t seed)
 {
     uint8_t *text = NULL;
     size_t size = 0;
-    if (access(path, F_OK) != 0) {
+    if (strcmp(path, "-") != 0 && access(path, F_OK) != 0) {
         return say_unknown(path);
     }
-    int result = file_read(path, MAX_TEXT_SIZE, FILE_REFUSE_MORE, &text, &size);
+    const char *kind = kind_of_file(path);
+    if (kind != NULL && strcmp(kind, "an architecture text") != 0) {
+        return fail("%s: this is %s, not an architecture text", path, kind);
+    }
+    const struct file_reading how = {.limit = MAX_TEXT_SIZE, .streams = true};
+    int result = file_read_as(&how, path, &text, &size);
     if (result == DONE && memchr(text, 0, size) != NULL) {
         result = fail("%s: not an architecture text (it contains a zero byte)", path);
     }
@@ -52,12 +69,104 @@ int model_make(cae_model **model, const char *name, uint64_t seed)
                                                       : fail("%s: %s", name, cae_last_error());
 }
 
+/* A file that is something else is mostly one in the wrong place. */
+static int say_not_a_model(const char *path, const char *kind, const char *error)
+{
+    if (kind == NULL || strcmp(kind, "a model") == 0) {
+        return fail("%s: %s", path, error);
+    }
+    return *options_order() == '\0'
+               ? fail("%s: this is %s, not a model", path, kind)
+               : fail("%s: this is %s, not a model; the order is %s", path, kind, options_order());
+}
+
+/* A regular file is the library's to read; what comes through a pipe is read first. */
+static int load_from(cae_model **model, const char *path)
+{
+    if (!file_is_stream(path)) {
+        return cae_model_load(model, path) == CAE_OK
+                   ? DONE
+                   : say_not_a_model(path, kind_of_file(path), cae_last_error());
+    }
+    uint8_t *data = NULL;
+    size_t size = 0;
+    const struct file_reading how = {.limit = max_model_size, .streams = true};
+    int result = file_read_as(&how, path, &data, &size);
+    if (result == DONE && cae_model_load_memory(model, data, size) != CAE_OK) {
+        result =
+            say_not_a_model(file_input_name(path), kind_of_bytes(data, size), cae_last_error());
+    }
+    free(data);
+    return result;
+}
+
 int model_load(cae_model **model, const char *path)
 {
-    if (cae_model_load(model, path) != CAE_OK) {
-        return fail("%s: %s", path, cae_last_error());
+    if (load_from(model, path) != DONE) {
+        return FAILED;
     }
     return model_set(*model, "threads", 0);
+}
+
+int model_check_target(const cae_model *model, const char *path)
+{
+    cae_model *small = NULL;
+    int status = CAE_OK;
+    if (model == NULL) {
+        status = cae_model_new(&small, "input 1 1 1\nconv 1 kernel 1\ncode\nconv 1 kernel 1\n", 1);
+        model = small;
+    }
+    if (status == CAE_OK) {
+        status = cae_model_save(model, path, CAE_SAVE_TRAINING | CAE_SAVE_TRY);
+    }
+    cae_model_free(small);
+    return status == CAE_OK ? DONE : fail("%s: %s", path, cae_last_error());
+}
+
+/* Saves to the first of FOLDER/NAME.1 to .99 that is not there; false when that fails. */
+static bool keep_in(const cae_model *model, const char *folder, const char *name, const char *path)
+{
+    for (int number = 1; number < 100; number++) {
+        struct stat status;
+        char numbered[256];
+        snprintf(numbered, sizeof numbered, "%.200s.%d", name, number);
+        char *kept = strcmp(folder, ".") == 0 ? strdup(numbered) : file_join(folder, numbered);
+        const bool free_name = kept != NULL && lstat(kept, &status) != 0 && errno == ENOENT;
+        const bool saved = free_name && cae_model_save(model, kept, CAE_SAVE_TRAINING) == CAE_OK;
+        if (saved) {
+            fail("%s could not be written; the model is kept in %s", path, kept);
+        }
+        free(kept);
+        if (free_name) {
+            return saved;
+        }
+    }
+    return false;
+}
+
+bool model_keep(const cae_model *model, const char *path)
+{
+    struct stat status;
+    const char *slash = strrchr(path, '/'), *temporary = getenv("TMPDIR");
+    const char *name = slash != NULL ? slash + 1 : path;
+    char *folder = file_folder(path);
+    /* Beside a device or a pipe is no place, and their names say nothing. */
+    const bool is_file =
+        strcmp(path, "-") != 0 && *name != '\0' &&
+        (stat(path, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
+    if (!is_file) {
+        name = "model.safetensors";
+    }
+    bool kept = is_file && folder != NULL && keep_in(model, folder, name, path);
+    kept = kept || keep_in(model, ".", name, path);
+    kept = kept || (temporary != NULL && keep_in(model, temporary, name, path));
+    kept = kept || keep_in(model, "/tmp", name, path);
+    if (!kept) {
+        fail("%s: the model is lost, for it cannot be kept elsewhere either: %s", path,
+             cae_last_error());
+    }
+    free(folder);
+    return kept;
 }
 
 int model_resume(cae_model **model, const char *path, const char *name)

@@ -16,8 +16,16 @@
 /* Makes a fresh model of a preset or of the architecture text in the file `name`. */
 int model_make(cae_model **model, const char *name, uint64_t seed);
 
-/* Loads a model file and lets it use all processors; results do not depend on how many. */
+/* Loads a model from a file, a pipe or, as "-", standard input, and lets it use all processors; results do not depend on how many. */
 int model_load(cae_model **model, const char *path);
+
+/* Fails when a save to `path` would fail, by doing all of it but replacing the old file. NULL stands
+ * for a model that is not there yet. */
+int model_check_target(const cae_model *model, const char *path);
+
+/* Saves a model, with its training state, that could not be saved to `path`: beside it as NAME.1 and
+ * so on, or in the current folder, or in that for temporary files. Says where, or that it is lost. */
+bool model_keep(const cae_model *model, const char *path);
 
 /* Puts the model of an earlier run, saved at `path`, in the place of *model, a fresh one of `name`,
  * whose architecture it must have. */

@@ -1,6 +1,7 @@
 /*
- * The option parser and the help texts: see options.h. `--name VALUE`, `--name=VALUE`, options and
- * operands in any order, `--` ends the options. Numbers are read whole or not at all.
+ * The option parser and the help texts: see options.h. `--name VALUE`, `--name=VALUE`, `-nVALUE`,
+ * `-n VALUE`, options and operands in any order, `--` ends the options. Numbers are read whole or
+ * not at all.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -8,10 +9,37 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cae/cae.h>
+
+#include "nearest.h"
+#include "output.h"
+
+/* The short forms of options, for all commands that have an option of this name. */
+static const struct {
+    const char *name;
+    char letter;
+} letters[] = {
+    {"batch", 'b'}, {"count", 'n'},  {"data", 'd'}, {"epochs", 'e'},  {"format", 'f'},
+    {"log", 'l'},   {"model", 'm'},  {"out", 'o'},  {"quality", 'Q'}, {"quiet", 'q'},
+    {"help", 'h'},  {"resume", 'r'}, {"seed", 's'}, {"threads", 'j'},
+};
+
+static char order[256]; /* of the operands; see options_order */
+
+/* The short form of an option, or 0. */
+static char letter_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
+        if (strcmp(letters[i].name, name) == 0) {
+            return letters[i].letter;
+        }
+    }
+    return name[1] == '\0' ? name[0] : '\0';
+}
 
 /* What stands between the program's name and that of its subcommand, if it has one. */
 static const char *gap(const char *command)
@@ -27,12 +55,19 @@ static const char *name_of(const char *command)
 int usage_error(const char *command, const char *format, ...)
 {
     va_list values;
+    char before[64], after[96];
+    snprintf(before, sizeof before, "%s%s%s: ", message_program(), gap(command), name_of(command));
+    snprintf(after, sizeof after, "\nTry `%s%s%s --help`.\n", message_program(), gap(command),
+             name_of(command));
     va_start(values, format);
-    fprintf(stderr, "%s%s%s: ", message_program(), gap(command), name_of(command));
-    vfprintf(stderr, format, values);
-    fprintf(stderr, "\nTry `%s%s%s --help`.\n", message_program(), gap(command), name_of(command));
+    message_say(before, format, values, after);
     va_end(values);
     return USAGE;
+}
+
+const char *options_order(void)
+{
+    return order;
 }
 
 /* What stands before an option's name: one dash before a single letter, else two. */
@@ -55,6 +90,34 @@ static void print_wrapped(size_t *column, size_t indent, const char *word)
     *column += 1 + len;
 }
 
+/* Prints a text from a column on, in lines that begin at `indent` and end before column 80. A line
+ * feed counts as a blank, two part paragraphs. */
+static void print_text(size_t column, size_t indent, const char *text)
+{
+    bool begins = true;
+    while (*text != '\0') {
+        const size_t len = strcspn(text, " \n");
+        if (!begins && column + 1 + len > 80) {
+            printf("\n%*s", (int)indent, "");
+            column = indent;
+        } else if (!begins) {
+            putchar(' ');
+            column++;
+        }
+        printf("%.*s", (int)len, text);
+        column += len;
+        begins = false;
+        text += len;
+        if (strncmp(text, "\n\n", 2) == 0) {
+            printf("\n\n%*s", (int)indent, "");
+            column = indent;
+            begins = true;
+        }
+        text += strspn(text, " \n");
+    }
+    putchar('\n');
+}
+
 static void print_usage(const struct command_line *line)
 {
     char word[128];
@@ -74,33 +137,56 @@ static void print_usage(const struct command_line *line)
     printf("\n");
 }
 
-static void print_default(const struct option *o)
+/* The default of an option in brackets, or nothing. */
+static void name_default(const struct option *o, char *text, size_t size)
 {
+    text[0] = '\0';
     if (o->type == OPTION_COUNT && (double)*(const size_t *)o->value >= o->min) {
-        printf(" [%zu]", *(const size_t *)o->value);
+        snprintf(text, size, " [%zu]", *(const size_t *)o->value);
     } else if (o->type == OPTION_REAL && *(const double *)o->value >= o->min) {
-        printf(" [%g]", *(const double *)o->value);
+        snprintf(text, size, " [%g]", *(const double *)o->value);
     } else if (o->type == OPTION_SEED) {
-        printf(" [%llu]", (unsigned long long)*(const uint64_t *)o->value);
+        snprintf(text, size, " [%llu]", (unsigned long long)*(const uint64_t *)o->value);
     }
+}
+
+static void print_option(const struct option *o)
+{
+    enum { HELP_COLUMN = 28 };
+    char head[64], short_form[8] = "    ", help[512], value[64];
+    const char letter = letter_of(o->name);
+    if (letter != '\0' && o->name[1] != '\0') {
+        snprintf(short_form, sizeof short_form, "-%c, ", letter);
+    }
+    snprintf(head, sizeof head, "  %s%s%s%s%s", o->name[1] != '\0' ? short_form : "", dashes(o),
+             o->name, o->argument != NULL ? " " : "", o->argument != NULL ? o->argument : "");
+    name_default(o, value, sizeof value);
+    snprintf(help, sizeof help, "%s%s", o->help, value);
+    printf("%-*s ", HELP_COLUMN - 1, head);
+    if (strlen(head) >= HELP_COLUMN) {
+        printf("\n%*s", HELP_COLUMN, "");
+    }
+    print_text(HELP_COLUMN, HELP_COLUMN, help);
 }
 
 static void print_help(const struct command_line *line)
 {
+    const struct option common[] = {
+        {"quiet", OPTION_SWITCH, NULL, NULL, "say nothing but errors", 0, 0, false},
+        {"help", OPTION_SWITCH, NULL, NULL, "show this help", 0, 0, false},
+    };
     print_usage(line);
-    printf("\n%s\n\n", line->summary);
+    putchar('\n');
+    print_text(0, 0, line->summary);
+    putchar('\n');
     for (const struct option *o = line->options; o->name != NULL; o++) {
-        char head[64];
-        snprintf(head, sizeof head, "%s%s %s", dashes(o), o->name,
-                 o->argument != NULL ? o->argument : "");
-        printf("  %-22s %s", head, o->help);
-        print_default(o);
-        printf("\n");
+        print_option(o);
     }
-    printf("  %-22s say nothing but errors\n", "--quiet");
-    printf("  %-22s show this help\n", "--help");
+    print_option(&common[0]);
+    print_option(&common[1]);
     if (line->details != NULL) {
-        printf("\n%s", line->details);
+        putchar('\n');
+        print_text(0, 0, line->details);
     }
 }
 
@@ -195,17 +281,99 @@ static const struct option *find_option(const struct option *options, const char
     return NULL;
 }
 
+/* The option that has this short form, or NULL. */
+static const struct option *find_letter(const struct option *options, char letter)
+{
+    for (const struct option *o = options; o->name != NULL; o++) {
+        if (letter_of(o->name) == letter) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+/* Says that there is no such option, and which one may be meant. */
+static int unknown_option(const struct command_line *line, const char *word)
+{
+    const size_t dash_len = strspn(word, "-");
+    struct nearest nearest = nearest_start(word + dash_len, strcspn(word + dash_len, "="));
+    for (const struct option *o = line->options; o->name != NULL; o++) {
+        nearest_offer(&nearest, o->name);
+    }
+    nearest_offer(&nearest, "quiet");
+    nearest_offer(&nearest, "help");
+    const char *found = nearest_found(&nearest);
+    return found == NULL ? usage_error(line->command, "unknown option %s", word)
+                         : usage_error(line->command, "unknown option %s; did you mean %s%s?", word,
+                                       found[1] == '\0' ? "-" : "--", found);
+}
+
+/* Sets an option from `given` or, where that is NULL, the next word. */
+static int take_argument(const struct command_line *line, const struct option *option,
+                         const char *given, int argc, char **argv, int *at)
+{
+    if (given != NULL) {
+        return set_value(line->command, option, given);
+    }
+    if (*at + 1 >= argc) {
+        return usage_error(line->command, "%s%s needs an argument: %s", dashes(option),
+                           option->name, option->argument);
+    }
+    return set_value(line->command, option, argv[++*at]);
+}
+
+/* Whether -word, with a single dash, is the name of an option that wants two. */
+static bool lacks_a_dash(const struct command_line *line, const char *word)
+{
+    const size_t len = strcspn(word + 1, "=");
+    for (const struct option *o = line->options; len > 1 && o->name != NULL; o++) {
+        if (strlen(o->name) == len && memcmp(o->name, word + 1, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads the short options of one word: -q, -n4, -n=4, -qn4, or -n with the next word. */
+static int parse_letters(const struct command_line *line, int argc, char **argv, int *at)
+{
+    const char *word = argv[*at];
+    if (lacks_a_dash(line, word)) {
+        return unknown_option(line, word);
+    }
+    for (const char *letter = word + 1; *letter != '\0'; letter++) {
+        const struct option *option = find_letter(line->options, *letter);
+        if (option == NULL && *letter == 'q') {
+            message_be_quiet();
+        } else if (option == NULL) {
+            return unknown_option(line, word);
+        } else if (option->type != OPTION_SWITCH) {
+            const char *rest = letter + 1 + (letter[1] == '=');
+            return take_argument(line, option, letter[1] != '\0' ? rest : NULL, argc, argv, at);
+        } else if (letter[1] == '=') {
+            return usage_error(line->command, "%s%s takes no argument", dashes(option),
+                               option->name);
+        } else if (set_value(line->command, option, "") != DONE) {
+            return USAGE;
+        }
+    }
+    return DONE;
+}
+
 /* Reads the option argv[*at]; moves *at to its argument if that is the next word. */
 static int parse_option(const struct command_line *line, int argc, char **argv, int *at)
 {
     const char *word = argv[*at];
+    if (word[1] != '-') {
+        return parse_letters(line, argc, argv, at);
+    }
     if (strcmp(word, "--quiet") == 0) {
         message_be_quiet();
         return DONE;
     }
     const struct option *option = find_option(line->options, word);
     if (option == NULL) {
-        return usage_error(line->command, "unknown option %s", word);
+        return unknown_option(line, word);
     }
     const char *equals = strchr(word, '=');
     if (option->type == OPTION_SWITCH) {
@@ -213,14 +381,7 @@ static int parse_option(const struct command_line *line, int argc, char **argv, 
                               : usage_error(line->command, "%s%s takes no argument", dashes(option),
                                             option->name);
     }
-    if (equals != NULL) {
-        return set_value(line->command, option, equals + 1);
-    }
-    if (*at + 1 >= argc) {
-        return usage_error(line->command, "%s%s needs an argument: %s", dashes(option),
-                           option->name, option->argument);
-    }
-    return set_value(line->command, option, argv[++*at]);
+    return take_argument(line, option, equals != NULL ? equals + 1 : NULL, argc, argv, at);
 }
 
 static bool is_missing(const struct option *o)
@@ -245,6 +406,40 @@ static int check_complete(const struct command_line *line, const struct operand 
         }
     }
     return DONE;
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+/* Adds what an option names if that is a file. */
+static void add_file(const struct option *o, struct named_file *files, size_t *len)
+{
+    static const struct named_file known[] = {{"--out", NULL, true},
+                                              {"--log", NULL, true},
+                                              {"--model", NULL, false},
+                                              {"--from", NULL, false}};
+    const char *path = o->type == OPTION_TEXT ? *(const char **)o->value : NULL;
+    for (size_t i = 0; path != NULL && i < sizeof known / sizeof known[0]; i++) {
+        const bool is_it = strcmp(known[i].name + 2, o->name) == 0;
+        if (is_it && (known[i].is_output || cae_preset_text(path) == NULL)) {
+            files[*len] = known[i];
+            files[(*len)++].path = path;
+        }
+    }
+}
+
+/* No output may be the same file as an input or another output. */
+static int check_files(const struct command_line *line)
+{
+    enum { MOST = 16 };
+    struct named_file files[MOST];
+    size_t len = 0;
+    for (const struct operand *o = line->operands; o->name != NULL && len < MOST; o++) {
+        files[len++] = (struct named_file){o->name, *o->value, strncmp(o->name, "OUT", 3) == 0};
+    }
+    for (const struct option *o = line->options; o->name != NULL && len < MOST; o++) {
+        add_file(o, files, &len);
+    }
+    return output_check_names(line->command, files, len);
 }
 
 static bool asks_for_help(int argc, char **argv)
@@ -278,13 +473,26 @@ static int parse_all(const struct command_line *line, int argc, char **argv)
     return check_complete(line, operand);
 }
 
+static void note_order(const struct command_line *line)
+{
+    size_t used = 0;
+    for (const struct operand *o = line->operands; o->name != NULL && used < sizeof order; o++) {
+        used += (size_t)snprintf(order + used, sizeof order - used, "%s%s", used > 0 ? " " : "",
+                                 o->name);
+    }
+}
+
 bool options_parse(const struct command_line *line, int argc, char **argv, int *exit_code)
 {
+    note_order(line);
     if (asks_for_help(argc, argv)) {
         print_help(line);
         *exit_code = DONE;
         return false;
     }
     *exit_code = parse_all(line, argc, argv);
+    if (*exit_code == DONE) {
+        *exit_code = check_files(line);
+    }
     return *exit_code == DONE;
 }

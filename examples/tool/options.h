@@ -24,7 +24,8 @@ enum option_type {
 
 struct option {
     const char
-        *name; /* without the two dashes, or the one of a single letter; NULL ends the table */
+        *name; /* without the two dashes, or the one of a single letter; NULL ends the table. Some
+                * names have a letter as well, the same for all commands: options.c lists them */
     enum option_type type;
     void *value;          /* holds the default, receives the argument */
     const char *argument; /* its name in the help; NULL for a switch */
@@ -89,6 +90,9 @@ struct command_line {
 /* Reads the arguments after the command's name into the tables' values. True: go on. False: stop
  * with *exit_code, after --help (0) or an error that has been said (2). */
 bool options_parse(const struct command_line *line, int argc, char **argv, int *exit_code);
+
+/* The operands of the command that was parsed last, in their order: "MODEL IN.png OUT.cae". */
+const char *options_order(void);
 
 /* Says "PROGRAM COMMAND: ..." and where help is to be had. Returns USAGE. */
 int usage_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);

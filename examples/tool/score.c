@@ -224,14 +224,28 @@ int score_bytes(const cae_model *model, const struct image_set *set, double *byt
     return DONE;
 }
 
-int score_check_sizes(const cae_model *model, const struct image_set *set)
+int score_keep_sizes(const cae_model *model, struct image_set *set)
 {
-    for (size_t i = 0; i < set->len; i++) {
+    const size_t len = set->len;
+    set->len = 0;
+    for (size_t i = 0; i < len; i++) {
         size_t shape[3];
-        const struct image *image = &set->images[i];
+        struct image *image = &set->images[i];
         if (cae_code_shape(model, image->height, image->width, shape) == CAE_E_SHAPE) {
-            return fail("%s/%s: %s", set->folder, set->names[i], cae_last_error());
+            fail("%s/%s: %s", set->folder, set->names[i], cae_last_error());
+            image_free(image);
+            free(set->names[i]);
+            continue;
         }
+        set->images[set->len] = *image;
+        set->names[set->len++] = set->names[i];
+    }
+    set->left_out += len - set->len;
+    if (set->len == 0) {
+        return fail("%s: not one of %zu images has a size that the model takes", set->folder, len);
+    }
+    if (set->len < len) {
+        note("%s: %zu of %zu images are left out for their size", set->folder, len - set->len, len);
     }
     return DONE;
 }

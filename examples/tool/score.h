@@ -37,7 +37,8 @@ int score_input(const struct image_set *set, size_t index, double sigma, uint64_
  * cannot compress. */
 int score_bytes(const cae_model *model, const struct image_set *set, double *bytes);
 
-/* Fails, naming the file, when the model cannot take an image's size. */
-int score_check_sizes(const cae_model *model, const struct image_set *set);
+/* Takes images whose size the model cannot take out of the set and names them; it is a failure when
+ * none is left. */
+int score_keep_sizes(const cae_model *model, struct image_set *set);
 
 #endif

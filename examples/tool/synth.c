@@ -16,6 +16,7 @@
 #include "images.h"
 #include "message.h"
 #include "options.h"
+#include "output.h"
 #include "pngio.h"
 
 struct synth_options {

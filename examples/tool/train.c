@@ -8,17 +8,19 @@
  */
 #include "commands.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "file.h"
 #include "interrupt.h"
+#include "kind.h"
 #include "message.h"
 #include "model.h"
 #include "options.h"
+#include "output.h"
 #include "people.h"
 #include "score.h"
 #include "train_data.h"
@@ -44,6 +46,10 @@ struct training {
     uint64_t validation_epochs;           /* epochs from one validation to the next */
     size_t images;                        /* seen by this run */
     float loss;
+    double mean_loss; /* of the latest steps; for the progress line */
+    int stream;       /* --out, where it is no regular file; else -1 */
+    bool log_failed;  /* nothing more is logged */
+    bool diverged;
     double validation_mse; /* the latest; NaN before the first */
     double start;
 };
@@ -61,7 +67,8 @@ static const char details[] =
     "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
     "arguments. --val measures as `cae eval` does, at the end and at the ends of epochs, as often\n"
     "as costs at most one image measured for four trained on. The log has one row per step:\n"
-    "epoch,step,loss,val_mse,seconds.\n";
+    "epoch,step,loss,val_mse,seconds. MODEL may be - or a pipe, which gets the file at the end;\n"
+    "a link stays, and the file that it leads to is replaced.\n";
 
 static int check(struct train_options *o)
 {
@@ -138,10 +145,6 @@ static int prepare_model(struct training *t, size_t shape[3])
         return FAILED;
     }
     t->step = (uint64_t)model_get(t->model, "step");
-    if (!o->resume && access(o->out, F_OK) == 0) {
-        note("%s exists and will be replaced at the first save; --resume would go on from it",
-             o->out);
-    }
     if (model_set(t->model, "learning_rate", o->learning_rate) != DONE ||
         model_set(t->model, "threads", (double)o->threads) != DONE) {
         return FAILED;
@@ -181,9 +184,12 @@ static int prepare_data(struct training *t, const size_t shape[3])
     if (t->validation.len == 0) {
         return DONE;
     }
+    if (score_keep_sizes(t->model, &t->validation) != DONE) {
+        return FAILED;
+    }
     /* So often that at most one image is measured for four that are trained on. */
     t->validation_epochs = (4 * t->validation.len - 1) / t->data.set.len + 1;
-    return score_check_sizes(t->model, &t->validation);
+    return DONE;
 }
 
 /* Finds out where the run ends, and whether the earlier one had as many steps per epoch. */
@@ -196,11 +202,39 @@ static int plan(struct training *t)
     return o->resume ? model_check_epoch(t->model, o->out, t->epoch_steps) : DONE;
 }
 
+/* Hours of training must not end in a save that could never have worked: tries it, and opens what
+ * is written straight. */
+static int check_target(struct training *t)
+{
+    const struct train_options *o = t->options;
+    t->stream = output_open_stream(o->out);
+    if (t->stream < 0 && errno == 0) {
+        const char *kind = kind_of_file(o->out);
+        if (kind != NULL && strcmp(kind, "a folder") != 0 && strcmp(kind, "a model") != 0) {
+            return fail("%s: this is %s; the model would replace it", o->out, kind);
+        }
+        if (model_check_target(t->model, o->out) != DONE) {
+            return FAILED;
+        }
+        if (!o->resume && access(o->out, F_OK) == 0) {
+            note("%s exists and will be replaced at the first save; --resume would go on from it",
+                 o->out);
+        }
+        return DONE;
+    }
+    if (t->stream < 0) {
+        return fail("%s: cannot write: %s", o->out,
+                    errno == ENOTSUP ? "a terminal" : strerror(errno));
+    }
+    return o->resume || o->save_every > 0
+               ? fail("%s: --resume and --save-every want a regular file", o->out)
+               : DONE;
+}
+
 static int prepare(struct training *t)
 {
     size_t shape[3];
-    /* Hours of training must not end in a save that could never have worked. */
-    if (file_check_target(t->options->out) != DONE || prepare_model(t, shape) != DONE ||
+    if (prepare_model(t, shape) != DONE || check_target(t) != DONE ||
         prepare_data(t, shape) != DONE || plan(t) != DONE) {
         return FAILED;
     }
@@ -209,16 +243,56 @@ static int prepare(struct training *t)
 
 /* ---- Training -------------------------------------------------------------------------------- */
 
+static int save_stream(const struct training *t)
+{
+    size_t size = 0;
+    int result = FAILED;
+    if (cae_model_save_memory(t->model, NULL, 0, &size, CAE_SAVE_TRAINING) != CAE_OK) {
+        return fail("%s: %s", t->options->out, cae_last_error());
+    }
+    void *data = malloc(size);
+    if (data == NULL) {
+        fail("%s: out of memory", t->options->out);
+    } else if (cae_model_save_memory(t->model, data, size, &size, CAE_SAVE_TRAINING) != CAE_OK) {
+        fail("%s: %s", t->options->out, cae_last_error());
+    } else if (!output_write(t->stream, data, size)) {
+        fail("%s: cannot write: %s", t->options->out, strerror(errno));
+    } else {
+        result = DONE;
+    }
+    free(data);
+    return result;
+}
+
 static int save(struct training *t)
 {
-    if (train_log_flush(&t->log) != DONE) {
-        return FAILED;
-    }
     train_data_fit(&t->data, t->model);
+    if (t->stream >= 0) {
+        return save_stream(t);
+    }
     if (cae_model_save(t->model, t->options->out, CAE_SAVE_TRAINING) != CAE_OK) {
         return fail("%s: %s", t->options->out, cae_last_error());
     }
     return DONE;
+}
+
+/* The save that no other follows: the result is kept in any case. */
+static int save_last(struct training *t)
+{
+    if (save(t) == DONE) {
+        return DONE;
+    }
+    model_keep(t->model, t->options->out);
+    return FAILED;
+}
+
+/* A log that cannot be written any more ends neither the training nor its saves. */
+static void give_log_up(struct training *t)
+{
+    if (!t->log_failed) {
+        t->log_failed = true;
+        note("the training goes on without its log");
+    }
 }
 
 static int take_step(struct training *t)
@@ -230,6 +304,7 @@ static int take_step(struct training *t)
     const int status = cae_train_step(t->model, t->data.input, t->data.target, count,
                                       t->data.height, t->data.width, &t->loss);
     if (status == CAE_E_NONFINITE) {
+        t->diverged = true;
         return fail("step %llu: the training diverged (%s); a smaller --lr may help",
                     (unsigned long long)t->step + 1, cae_last_error());
     }
@@ -238,6 +313,9 @@ static int take_step(struct training *t)
     }
     t->step++;
     t->images += count;
+    /* The mean of all steps so far, then of about the latest hundred. */
+    const double steps = (double)(t->step - t->first_step);
+    t->mean_loss += ((double)t->loss - t->mean_loss) / (steps < 100 ? steps : 100);
     return model_set(t->model, "epoch", (double)(t->step / t->epoch_steps));
 }
 
@@ -271,7 +349,7 @@ static void show_progress(const struct training *t)
     const double seconds_left = ceil(elapsed / done * left);
     progress("epoch %llu, step %llu of %llu, loss %.6f, %.0f images/s, %.0f:%02.0f left",
              (unsigned long long)((t->step - 1) / t->epoch_steps + 1), (unsigned long long)t->step,
-             (unsigned long long)t->last_step, (double)t->loss, (double)t->images / elapsed,
+             (unsigned long long)t->last_step, t->mean_loss, (double)t->images / elapsed,
              floor(seconds_left / 60), fmod(seconds_left, 60));
 }
 
@@ -289,9 +367,12 @@ static int advance(struct training *t)
         return FAILED;
     }
     const uint64_t epoch = (t->step - 1) / t->epoch_steps + 1;
-    train_log_write(&t->log, epoch, t->step, (double)t->loss, mse, seconds_now() - t->start);
+    if (!t->log_failed && train_log_write(&t->log, epoch, t->step, (double)t->loss, mse,
+                                          seconds_now() - t->start) != DONE) {
+        give_log_up(t);
+    }
     if (save_is_due(t) && save(t) != DONE) {
-        return FAILED;
+        note("the training goes on, and saves when the next save is due");
     }
     show_progress(t);
     return DONE;
@@ -313,9 +394,21 @@ static int say_how_to_resume(const struct training *t, int argc, char **argv)
 {
     fail("interrupted: saved %s after step %llu of %llu; to go on:", t->options->out,
          (unsigned long long)t->step, (unsigned long long)t->last_step);
-    fputs("  cae train", stderr);
+    /* Behind a last word `--`, which may be the end of the options, --resume would be none. */
+    const bool resume = !t->options->resume, first = argc > 0 && strcmp(argv[argc - 1], "--") == 0;
+    fputs(resume && first ? "  cae train --resume" : "  cae train", stderr);
     interrupt_print_words(stderr, argc, argv);
-    fputs(t->options->resume ? "\n" : " --resume\n", stderr);
+    fputs(resume && !first ? " --resume\n" : "\n", stderr);
+    return FAILED;
+}
+
+/* After an error that is not the network's own, such as a lack of memory, what there is is saved. */
+static int end_early(struct training *t)
+{
+    progress_end();
+    if (!t->diverged && t->step > t->first_step && save_last(t) == DONE) {
+        note("%s: saved after step %llu", t->options->out, (unsigned long long)t->step);
+    }
     return FAILED;
 }
 
@@ -330,18 +423,22 @@ static int train(struct training *t, int argc, char **argv)
     t->start = seconds_now();
     while (t->step < t->last_step && !interrupt_came()) {
         if (advance(t) != DONE) {
-            return FAILED;
+            return end_early(t);
         }
     }
     progress_end();
-    if (save(t) != DONE) {
+    if (save_last(t) != DONE) {
         return FAILED;
     }
-    if (t->step < t->last_step) {
+    if (t->step < t->last_step && t->stream < 0) {
         return say_how_to_resume(t, argc, argv);
     }
+    if (t->step < t->last_step) {
+        return fail("interrupted after step %llu of %llu; what was written to %s is a whole model",
+                    (unsigned long long)t->step, (unsigned long long)t->last_step, t->options->out);
+    }
     say_summary(t);
-    return DONE;
+    return t->log_failed ? FAILED : DONE;
 }
 
 int train_main(int argc, char **argv)
@@ -356,13 +453,16 @@ int train_main(int argc, char **argv)
     if (!parse(&options, argc, argv, &exit_code)) {
         return exit_code;
     }
-    struct training t = {.options = &options, .validation_mse = NAN};
+    struct training t = {.options = &options, .validation_mse = NAN, .stream = -1};
     int result = prepare(&t);
     if (result == DONE) {
         result = train(&t, argc, argv);
     }
     if (train_log_close(&t.log) != DONE) {
         result = FAILED;
+    }
+    if (t.stream >= 0 && close(t.stream) != 0) {
+        result = fail("%s: cannot write: %s", options.out, strerror(errno));
     }
     train_data_free(&t.data);
     image_set_free(&t.validation);

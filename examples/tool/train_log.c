@@ -13,6 +13,7 @@
 
 #include "file.h"
 #include "message.h"
+#include "output.h"
 
 static const char header[] = "epoch,step,loss,val_mse,seconds\n";
 
@@ -63,43 +64,25 @@ static int cut_log(struct train_log *log, uint64_t step)
     return result;
 }
 
-int train_log_open(struct train_log *log, const char *path, uint64_t step)
+/* A new log replaces an old one, and nothing else. */
+static int check_old(const char *path)
 {
-    *log = (struct train_log){.path = path};
-    if (path == NULL) {
+    uint8_t *text = NULL;
+    size_t size = 0;
+    if (access(path, F_OK) != 0) {
         return DONE;
     }
-    const bool continues = step > 0 && access(path, F_OK) == 0;
-    if (continues && cut_log(log, step) != DONE) {
+    if (file_read(path, strlen(header), FILE_CUT, &text, &size) != DONE) {
         return FAILED;
     }
-    log->file = fopen(path, continues ? "ab" : "wb");
-    if (log->file == NULL) {
-        return fail("%s: cannot write: %s", path, strerror(errno));
-    }
-    if (!continues) {
-        fputs(header, log->file);
-    }
-    return train_log_flush(log);
+    const bool is_log = memcmp(text, header, size) == 0;
+    free(text);
+    return is_log ? DONE
+                  : fail("%s: exists and is not a log of `cae train`, so it is not replaced", path);
 }
 
-void train_log_write(struct train_log *log, uint64_t epoch, uint64_t step, double loss,
-                     double validation, double seconds)
+static int train_log_flush(struct train_log *log)
 {
-    if (log->file == NULL) {
-        return;
-    }
-    fprintf(log->file, "%llu,%llu,%.9g,", (unsigned long long)epoch, (unsigned long long)step,
-            loss);
-    if (!isnan(validation)) {
-        fprintf(log->file, "%.17g", validation);
-    }
-    fprintf(log->file, ",%.3f\n", log->before + seconds);
-}
-
-int train_log_flush(struct train_log *log)
-{
-    errno = 0;
     if (log->file != NULL && (fflush(log->file) != 0 || ferror(log->file) != 0)) {
         return fail("%s: cannot write: %s", log->path,
                     errno != 0 ? strerror(errno) : "write error; the disk may be full");
@@ -107,11 +90,57 @@ int train_log_flush(struct train_log *log)
     return DONE;
 }
 
+int train_log_open(struct train_log *log, const char *path, uint64_t step)
+{
+    *log = (struct train_log){.path = path};
+    if (path == NULL) {
+        return DONE;
+    }
+    const int stream = output_open_stream(path);
+    const bool is_stream = stream >= 0 || errno != 0;
+    const bool continues = step > 0 && (is_stream || access(path, F_OK) == 0);
+    if (!is_stream && !continues && check_old(path) != DONE) {
+        return FAILED;
+    }
+    if (!is_stream && continues && cut_log(log, step) != DONE) {
+        return FAILED;
+    }
+    if (is_stream) {
+        log->file = stream >= 0 ? fdopen(stream, "wb") : NULL;
+    } else {
+        log->file = fopen(path, continues ? "ab" : "wb");
+    }
+    if (log->file == NULL) {
+        return fail("%s: cannot write: %s", path,
+                    errno == ENOTSUP ? "a terminal" : strerror(errno));
+    }
+    if (!continues) {
+        fputs(header, log->file);
+    }
+    return train_log_flush(log);
+}
+
+int train_log_write(struct train_log *log, uint64_t epoch, uint64_t step, double loss,
+                    double validation, double seconds)
+{
+    if (log->file == NULL) {
+        return DONE;
+    }
+    errno = 0;
+    fprintf(log->file, "%llu,%llu,%.9g,", (unsigned long long)epoch, (unsigned long long)step,
+            loss);
+    if (!isnan(validation)) {
+        fprintf(log->file, "%.17g", validation);
+    }
+    fprintf(log->file, ",%.3f\n", log->before + seconds);
+    return train_log_flush(log);
+}
+
 int train_log_close(struct train_log *log)
 {
-    const int result = train_log_flush(log);
-    if (log->file != NULL) {
-        fclose(log->file);
+    int result = DONE; /* every row is in the file already */
+    if (log->file != NULL && fclose(log->file) != 0) {
+        result = fail("%s: cannot write: %s", log->path, strerror(errno));
     }
     log->file = NULL;
     return result;

@@ -16,16 +16,14 @@ struct train_log {
     double before; /* seconds of the runs that this one continues */
 };
 
-/* Starts a log, or continues the one at `path` after `step` when step is not 0. path NULL: none. */
+/* Starts a log, or continues the one at `path` after `step` when step is not 0. path NULL: none; "-",
+ * a pipe or a device gets the rows of this run. A file that is no log is refused. */
 int train_log_open(struct train_log *log, const char *path, uint64_t step);
 
-/* One row. validation is NaN when there was none at this step; seconds count from this run's start.
+/* One row, which is in the file when this returns. validation is NaN when there was none at this step; seconds count from this run's start.
  */
-void train_log_write(struct train_log *log, uint64_t epoch, uint64_t step, double loss,
-                     double validation, double seconds);
-
-/* Brings all rows so far to the file: before each save, and at the end. */
-int train_log_flush(struct train_log *log);
+int train_log_write(struct train_log *log, uint64_t epoch, uint64_t step, double loss,
+                    double validation, double seconds);
 
 int train_log_close(struct train_log *log);
 

@@ -144,8 +144,8 @@ CAE_API int cae_model_new(cae_model **out, const char *architecture, uint64_t se
 /* Loads a model that cae_model_save wrote, with its training state if the file has one. `path` is
  * a regular file's name. The file may come from a stranger: everything is checked before it is
  * used, and at most twice the file's size plus 1 MiB is allocated.
- * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _FORMAT, _VERSION, _SYNTAX, _SHAPE, _NONFINITE, _LIMIT,
- * _UNSUPPORTED, _NOMEM. Since 0.1. */
+ * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _FORMAT, _VERSION (made by a newer libcae), _SHAPE,
+ * _NONFINITE, _LIMIT, _UNSUPPORTED, _NOMEM. Since 0.1. */
 CAE_API int cae_model_load(cae_model **out, const char *path);
 
 /* The same from `size` bytes at `data`, which may be freed afterwards. Since 0.1. */
@@ -163,14 +163,19 @@ CAE_API int cae_model_load_weights(cae_model *m, const char *path);
  * and memory_limit, which belong to the machine. */
 #define CAE_SAVE_TRAINING 1u
 
+/* Flag of cae_model_save alone, for the start of long work: do and judge everything as in a save
+ * (beside the target a file is written and flushed) but replace nothing, and leave nothing. */
+#define CAE_SAVE_TRY 2u
+
 /* Saves a model as a safetensors file (docs/file-formats.md), atomically: written beside `path`,
  * flushed to the disk, renamed, the folder flushed. Whatever fails, an old file at `path` survives
  * whole (if only the folder's flush fails, CAE_E_IO, the new one is in place, whole as well). A
- * target that is not a regular file is refused; the permissions of an old file are kept.
+ * symbolic link stays: the regular file that it leads to is replaced, or made where there is none.
+ * Any other target is refused; the permissions of an old file are kept.
  *   m       the model
  *   path    the file's name
- *   flags   0 or CAE_SAVE_TRAINING
- * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _NOMEM. Since 0.1. */
+ *   flags   0, CAE_SAVE_TRAINING, CAE_SAVE_TRY or both
+ * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _LIMIT (names and notes over 1 MiB), _NOMEM. Since 0.1. */
 CAE_API int cae_model_save(const cae_model *m, const char *path, uint32_t flags);
 
 /* The same into memory. `data` NULL with `capacity` 0 asks for the size alone: sets `*size`,
@@ -234,6 +239,31 @@ CAE_API int cae_setting_info(size_t index, const char **key, double *min, double
 /* The instruction set in use by this model: "c", "sse2", "avx2" or "fma"; NULL when m is NULL.
  * Since 0.1. */
 CAE_API const char *cae_model_kernels(const cae_model *m);
+
+/* ---- Notes ----------------------------------------------------------------------------------- */
+/*
+ * Text that travels with a model: saved with it every time, loaded, copied. The library reads none
+ * of it. The command `cae` keeps there what a training depended on, under keys that begin with
+ * "cae."; others may choose any prefix but "libcae.". What other programs wrote into the metadata
+ * of a model's file becomes notes too, as far as notes can hold it.
+ */
+
+/* Adds a note, or replaces the one of that key.
+ *   m      the model
+ *   key    1 to 64 bytes of A-Z a-z 0-9 . _ -, not beginning with "libcae."
+ *   value  valid UTF-8, at most 4096 bytes, NUL-terminated; NULL removes the note, if there is one
+ * Returns CAE_OK; CAE_E_ARGUMENT (NULL, another key, no UTF-8), _LIMIT (a longer value, more than 32
+ * notes), _NOMEM. Since 0.1. */
+CAE_API int cae_model_note_set(cae_model *m, const char *key, const char *value);
+
+/* The value of a note; NULL when there is none of that key, or m or key is NULL. Valid until the
+ * note changes or the model is freed. Since 0.1. */
+CAE_API const char *cae_model_note(const cae_model *m, const char *key);
+
+/* Lists the notes, sorted by key: key and value of number `index`, valid as cae_model_note's are.
+ * Any of the pointers may be NULL. CAE_E_ARGUMENT past the end. Since 0.1. */
+CAE_API int cae_model_note_info(const cae_model *m, size_t index, const char **key,
+                                const char **value);
 
 /* ---- Weights --------------------------------------------------------------------------------- */
 

@@ -8,10 +8,15 @@
  * its maker is dead, and under the lock it is removed. Nobody renames or removes a temporary file
  * without its lock, so none is lost to another saver.
  *
+ * A symbolic link is followed by hand, one after the other, so that the folder stays open that the
+ * last one leads to. The system would not follow a stranger's link in a folder that all may write
+ * to; neither is it followed here.
+ *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#define _DEFAULT_SOURCE /* flock */
-#define _POSIX_C_SOURCE 200809L
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* flock, statx */
+#endif
 #ifndef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64
 #endif
@@ -30,7 +35,12 @@
 #include "base/status.h"
 #include "serial/system.h"
 
-enum { NAME_PART = 200 /* of the target's name; with ".", ".cae-tmp" below the usual 255 */ };
+enum {
+    NAME_PART = 200,  /* of the target's name; with ".", ".cae-tmp" below the usual 255 */
+    SHORT_PART = 100, /* where the file system allows less, such as 143 */
+    MOST_LINKS = 40,  /* one after the other: as many as Linux follows */
+    LINK_SIZE = 4096, /* the longest path of a link, with its zero byte */
+};
 
 static int open_in(int folder, const char *name, int flags, mode_t mode)
 {
@@ -60,20 +70,84 @@ static int open_folder(cae_atomic *a)
     return a->folder >= 0 ? CAE_OK : cae_fail_system("open the folder of", error, a->path);
 }
 
+/* A link that the system would not follow either (fs.protected_symlinks), or whose text is not what
+ * it stands for: those of /proc mean an open file, which a save would replace behind the back of
+ * whoever has it open. */
+static int refuse_link(const cae_atomic *a, const struct stat *link)
+{
+    struct stat folder, proc;
+    if (fstat(a->folder, &folder) != 0) {
+        return cae_fail_system("look at the folder of", errno, a->path);
+    }
+    const bool shared = (folder.st_mode & S_ISVTX) != 0 && (folder.st_mode & S_IWOTH) != 0;
+    if (shared && link->st_uid != geteuid() && link->st_uid != folder.st_uid) {
+        return cae_fail(CAE_E_IO,
+                        "the target is another user's symbolic link in a folder that all may write "
+                        "to: cannot save %s",
+                        a->path);
+    }
+    if (stat("/proc/self/fd", &proc) == 0 && proc.st_dev == folder.st_dev) {
+        return cae_fail(CAE_E_IO, "the target is an open file and no name: cannot save %s",
+                        a->path);
+    }
+    return CAE_OK;
+}
+
+/* Goes where the link `name` leads: to another name, mostly in another folder. */
+static int follow_link(cae_atomic *a, const struct stat *link)
+{
+    char text[LINK_SIZE];
+    CAE_TRY(refuse_link(a, link));
+    const ssize_t size = readlinkat(a->folder, a->name, text, sizeof(text));
+    if (size < 0 || (size_t)size == sizeof(text)) {
+        return cae_fail_system("follow the link", size < 0 ? errno : ENAMETOOLONG, a->path);
+    }
+    text[size] = '\0';
+    char *slash = strrchr(text, '/');
+    char *name = cae_alloc_string(a->memory, slash != NULL ? slash + 1 : text);
+    if (name == NULL) {
+        return CAE_E_NOMEM;
+    }
+    cae_release(a->memory, a->link);
+    a->name = a->link = name;
+    if (slash == NULL) {
+        return CAE_OK;
+    }
+    slash[1] = '\0';
+    int folder;
+    do {
+        folder = openat(a->folder, text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    } while (folder < 0 && errno == EINTR);
+    if (folder < 0) {
+        return cae_fail_system("open the folder that the link leads to,", errno, a->path);
+    }
+    close(a->folder);
+    a->folder = folder;
+    return CAE_OK;
+}
+
 static int look_at_target(cae_atomic *a)
 {
     struct stat info;
-    if (*a->name == '\0') {
-        return cae_fail(CAE_E_ARGUMENT, "path: names no file: '%s'", a->path);
-    }
-    if (fstatat(a->folder, a->name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
-        return errno == ENOENT ? CAE_OK : cae_fail_system("look at", errno, a->path);
+    for (int links = 0;; links++) {
+        if (*a->name == '\0') {
+            return cae_fail(CAE_E_ARGUMENT, "path: names no file: '%s'", a->path);
+        }
+        if (fstatat(a->folder, a->name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+            return errno == ENOENT ? CAE_OK : cae_fail_system("look at", errno, a->path);
+        }
+        if (!S_ISLNK(info.st_mode)) {
+            break;
+        }
+        if (links == MOST_LINKS) {
+            return cae_fail_system("look at", ELOOP, a->path);
+        }
+        CAE_TRY(follow_link(a, &info));
     }
     if (!S_ISREG(info.st_mode)) {
-        const char *kind = S_ISDIR(info.st_mode)   ? "a folder"
-                           : S_ISLNK(info.st_mode) ? "a symbolic link"
-                                                   : "a device, a pipe or a socket";
-        return cae_fail(CAE_E_IO, "the target is %s: cannot save %s", kind, a->path);
+        return cae_fail(CAE_E_IO, "the target is %s: cannot save %s",
+                        S_ISDIR(info.st_mode) ? "a folder" : "a device, a pipe or a socket",
+                        a->path);
     }
     a->target_exists = true;
     a->mode = info.st_mode & 0777;
@@ -82,9 +156,9 @@ static int look_at_target(cae_atomic *a)
     return CAE_OK;
 }
 
-static int name_temporary(cae_atomic *a)
+static int name_temporary(cae_atomic *a, size_t most)
 {
-    const size_t part = cae_size_min(strlen(a->name), NAME_PART);
+    const size_t part = cae_size_min(strlen(a->name), most);
     char *text = cae_alloc(a->memory, part + sizeof(".") - 1 + sizeof(".cae-tmp"), 1);
     if (text == NULL) {
         return CAE_E_NOMEM;
@@ -92,6 +166,7 @@ static int name_temporary(cae_atomic *a)
     text[0] = '.';
     memcpy(text + 1, a->name, part);
     memcpy(text + 1 + part, ".cae-tmp", sizeof(".cae-tmp"));
+    cae_release(a->memory, a->temporary);
     a->temporary = text;
     return CAE_OK;
 }
@@ -141,7 +216,11 @@ static int make_temporary(cae_atomic *a)
     /* A private file's successor is private from the start; a new file's mode is the umask's. */
     const mode_t mode = a->target_exists ? 0600 : 0666;
     for (int attempt = 0; attempt < 8; attempt++) {
-        const int file = open_in(a->folder, a->temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+        int file = open_in(a->folder, a->temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+        if (file < 0 && errno == ENAMETOOLONG) {
+            CAE_TRY(name_temporary(a, SHORT_PART));
+            file = open_in(a->folder, a->temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+        }
         if (file < 0 && errno != EEXIST) {
             return cae_fail_system("make a temporary file beside", errno, a->path);
         }
@@ -179,8 +258,8 @@ int cae_atomic_open(cae_atomic *a, const cae_memory *memory, const char *path)
     int status;
     *a = (cae_atomic){.memory = memory, .path = path, .folder = -1, .file = -1};
     if ((status = open_folder(a)) != CAE_OK || (status = look_at_target(a)) != CAE_OK ||
-        (status = name_temporary(a)) != CAE_OK || (status = make_temporary(a)) != CAE_OK ||
-        (status = take_over_mode(a)) != CAE_OK) {
+        (status = name_temporary(a, NAME_PART)) != CAE_OK ||
+        (status = make_temporary(a)) != CAE_OK || (status = take_over_mode(a)) != CAE_OK) {
         cae_atomic_close(a);
     }
     return status;
@@ -212,13 +291,63 @@ static int flush(int file)
     return result;
 }
 
+static bool is_mount_point(const cae_atomic *a)
+{
+#ifdef STATX_ATTR_MOUNT_ROOT
+    struct statx info;
+    return statx(a->folder, a->name, AT_SYMLINK_NOFOLLOW, 0, &info) == 0 &&
+           (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#else
+    (void)a; /* the rename will tell */
+    return false;
+#endif
+}
+
+static int fail_rename(const cae_atomic *a, int error)
+{
+    if (error == EBUSY) {
+        return cae_fail(CAE_E_IO,
+                        "the target is a mount point, which nothing can replace (a folder that is "
+                        "mounted will do): cannot save %s",
+                        a->path);
+    }
+    if (error == EPERM) {
+        return cae_fail(CAE_E_IO,
+                        "operation not permitted (another user's file in a folder like /tmp, or "
+                        "one that must not change): cannot replace %s",
+                        a->path);
+    }
+    return cae_fail_system("rename the temporary file over", error, a->path);
+}
+
+int cae_atomic_try(const cae_atomic *a)
+{
+    if (flush(a->file) != 0) {
+        return cae_fail_system("flush", errno, a->path);
+    }
+    if (!a->target_exists) {
+        return CAE_OK; /* a folder in which one file could be made takes another name for it */
+    }
+    if (is_mount_point(a)) {
+        return fail_rename(a, EBUSY);
+    }
+    /* Removing a file as if it were a folder removes nothing, but the system looks first whether
+     * this user may remove it at all, as it does before a rename: at sticky folders, files that must
+     * not change, file systems that are read only. */
+    if (unlinkat(a->folder, a->name, AT_REMOVEDIR) != 0 &&
+        (errno == EPERM || errno == EACCES || errno == EROFS || errno == EBUSY)) {
+        return fail_rename(a, errno);
+    }
+    return CAE_OK;
+}
+
 int cae_atomic_commit(cae_atomic *a)
 {
     if (flush(a->file) != 0) {
         return cae_fail_system("flush", errno, a->path);
     }
     if (renameat(a->folder, a->temporary, a->folder, a->name) != 0) {
-        return cae_fail_system("rename the temporary file over", errno, a->path);
+        return fail_rename(a, errno);
     }
     close(a->file); /* flushed already: nothing is left that closing could lose */
     a->file = -1;
@@ -241,5 +370,6 @@ void cae_atomic_close(cae_atomic *a)
         close(a->folder);
     }
     cae_release(a->memory, a->temporary);
+    cae_release(a->memory, a->link);
     *a = (cae_atomic){.memory = a->memory, .folder = -1, .file = -1};
 }

@@ -62,6 +62,19 @@ static size_t utf8_size(const uint8_t *p, size_t left)
     return bad ? 0 : size;
 }
 
+bool cae_json_utf8_valid(const char *text, size_t size)
+{
+    size_t at = 0;
+    while (at < size) {
+        const size_t step = utf8_size((const uint8_t *)text + at, size - at);
+        if (step == 0) {
+            return false;
+        }
+        at += step;
+    }
+    return true;
+}
+
 static bool read_hex4(const char *text, size_t left, uint32_t *out)
 {
     *out = 0;

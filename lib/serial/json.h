@@ -60,6 +60,9 @@ bool cae_json_equals(const cae_json_string *s, const char *text);
 /* Writes s->size bytes and a NUL. */
 void cae_json_unescape(const cae_json_string *s, char *out);
 
+/* Whether the bytes are UTF-8 (RFC 3629). */
+bool cae_json_utf8_valid(const char *text, size_t size);
+
 /* Writes text between quotes with the escapes it needs. */
 void cae_json_write_string(cae_writer *w, const char *text);
 

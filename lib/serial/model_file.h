@@ -10,10 +10,12 @@
 #ifndef CAE_SERIAL_MODEL_FILE_H
 #define CAE_SERIAL_MODEL_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "serial/notes.h"
 
 enum {
     CAE_FILE_RANK = 4,
@@ -23,7 +25,8 @@ enum {
     CAE_FILE_HEADER = 1 << 20,     /* bytes */
     CAE_FILE_ARCHITECTURE = 65536, /* bytes */
     CAE_FILE_ALIGN = 64,
-    CAE_FILE_ID = 4 /* bytes */
+    CAE_FILE_VERSION = 1, /* the newest version of the format that is read here */
+    CAE_FILE_ID = 4       /* bytes */
 };
 
 typedef enum cae_dtype { CAE_F32, CAE_F64, CAE_I64 } cae_dtype;
@@ -45,15 +48,18 @@ typedef struct cae_file_model {
     const char *architecture;
     const cae_file_tensor *tensors; /* in any order */
     size_t len;
+    const cae_notes *notes; /* NULL: none */
+    unsigned version;       /* the lowest that knows all of it, at least 1 */
 } cae_file_model;
 
 /* As cae_model_save_memory: data NULL with capacity 0 asks for the size alone. */
 int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *model, void *data,
                                 size_t capacity, size_t *size);
 
-/* Atomically; see atomic.h. Needs some 100 KiB of memory, whatever the model's size. */
+/* Atomically; see atomic.h. Needs some 100 KiB of memory, whatever the model's size. With only_try
+ * all is done but the replacing of the target. */
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
-                              const char *path);
+                              const char *path, bool only_try);
 
 /* The id that compressed images carry: over the architecture and all tensors but `train.*`. */
 int cae_model_file_id(const cae_memory *memory, const cae_file_model *model,
@@ -87,6 +93,10 @@ int cae_model_file_open_memory(cae_model_file **out, const cae_memory *memory, c
 void cae_model_file_close(cae_model_file *f); /* NULL is fine */
 
 const char *cae_model_file_architecture(const cae_model_file *f); /* NULL for a plain file */
+
+/* Adds the notes of the file, of a plain one none, to an empty list; after a failure it is empty. */
+int cae_model_file_read_notes(const cae_model_file *f, const cae_memory *memory, cae_notes *notes);
+
 size_t cae_model_file_len(const cae_model_file *f);
 const cae_file_entry *cae_model_file_entry(const cae_model_file *f, size_t index);    /* by name */
 const cae_file_entry *cae_model_file_find(const cae_model_file *f, const char *name); /* or NULL */

@@ -76,7 +76,19 @@ static int fail_tensor(int status, const cae_file_entry *e, const char *problem)
 
 struct metadata {
     cae_json_string version, architecture, crc; /* raw NULL: not there */
+    cae_model_header *header;                   /* which takes the notes; NULL: nobody */
 };
+
+/* What can be a note is one, whoever wrote it; anything else is passed over. */
+static void take_note(cae_model_header *h, const cae_json_string *key, const cae_json_string *value)
+{
+    if (h != NULL && h->note_len < CAE_NOTES && cae_note_key_valid(key->raw, key->raw_size) &&
+        value->size <= CAE_NOTE_VALUE) {
+        h->notes[h->note_len].key = *key;
+        h->notes[h->note_len].value = *value;
+        h->note_len++;
+    }
+}
 
 static int read_metadata_entry(cae_json *j, struct metadata *m, const cae_json_string *key)
 {
@@ -88,6 +100,8 @@ static int read_metadata_entry(cae_json *j, struct metadata *m, const cae_json_s
         m->architecture = value;
     } else if (cae_json_equals(key, CAE_FILE_KEY_CRC)) {
         m->crc = value;
+    } else {
+        take_note(m->header, key, &value);
     }
     return CAE_OK;
 }
@@ -107,7 +121,6 @@ static int read_metadata(cae_json *j, struct metadata *m)
 {
     cae_json_string keys[CAE_FILE_METADATA];
     size_t len = 0;
-    *m = (struct metadata){.version = {0}};
     CAE_TRY(cae_json_expect(j, '{'));
     if (cae_json_accept(j, '}')) {
         return CAE_OK;
@@ -139,8 +152,16 @@ static int judge_version(const cae_json_string *version)
     for (size_t i = 0; i < version->raw_size; i++) {
         number = number && version->raw[i] >= '0' && version->raw[i] <= '9';
     }
-    return number ? cae_fail(CAE_E_VERSION, "model file: its format is newer than version 1")
-                  : cae_fail(CAE_E_FORMAT, "model file: %s is no number", CAE_FILE_KEY_VERSION);
+    if (!number) {
+        return cae_fail(CAE_E_FORMAT, "model file: %s is no number", CAE_FILE_KEY_VERSION);
+    }
+    char spelt[10];
+    memcpy(spelt, version->raw, version->raw_size);
+    spelt[version->raw_size] = '\0';
+    return cae_fail(CAE_E_VERSION,
+                    "model file: made by a newer libcae: its format is version %s, this library "
+                    "reads up to %d",
+                    spelt, (int)CAE_FILE_VERSION);
 }
 
 static int judge_crc(cae_model_header *h, const cae_json_string *crc, const char *text)
@@ -351,7 +372,7 @@ static int read_pair(cae_model_header *h, cae_json *j, uint64_t data_size, cae_f
         return cae_json_fail(j, "__metadata__ appears twice");
     }
     *have_metadata = true;
-    struct metadata m;
+    struct metadata m = {.header = profile == CAE_FILE_MODEL ? h : NULL};
     CAE_TRY(read_metadata(j, &m));
     return profile == CAE_FILE_MODEL ? judge_metadata(h, &m, j->text) : CAE_OK;
 }

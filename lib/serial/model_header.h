@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "serial/json.h"
 #include "serial/model_file.h"
 
 enum { CAE_FILE_LENGTH_SIZE = 8 /* the length field before the header */, CAE_FILE_CRC_DIGITS = 8 };
@@ -26,7 +27,11 @@ typedef struct cae_model_header {
     const void **by_name;    /* the same entries, sorted */
     size_t len, capacity;
     char *architecture; /* NULL in a plain file */
-    size_t crc_at;      /* where in the header the CRC's digits stand */
+    struct {
+        cae_json_string key, value; /* spans of the text */
+    } notes[CAE_NOTES];
+    size_t note_len;
+    size_t crc_at; /* where in the header the CRC's digits stand */
     uint32_t crc;
 } cae_model_header;
 

@@ -31,6 +31,28 @@ static uint64_t data_begin(const cae_model_file *f)
 
 /* ---- Opening ---- */
 
+/* What somebody mistook for a model file, in words, by the first 8 bytes; NULL for what is not
+ * known. As the length of a header these would be a number that explains nothing. */
+static const char *other_kind(const uint8_t *head)
+{
+    static const struct {
+        size_t size;
+        const char *bytes, *words;
+    } kinds[] = {
+        {4, "\x89PNG", "a PNG image"},
+        {3, "\xff\xd8\xff", "a JPEG image"},
+        {3, "\xca\xe0\x0a", "a compressed image of libcae"},
+        {4, "PK\3\4", "a ZIP archive, such as torch.save writes"},
+        {6, "input ", "an architecture text"},
+    };
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (memcmp(head, kinds[i].bytes, kinds[i].size) == 0) {
+            return kinds[i].words;
+        }
+    }
+    return NULL;
+}
+
 static int read_text(cae_model_file *f, cae_file_profile profile)
 {
     uint8_t field[CAE_FILE_LENGTH_SIZE];
@@ -40,6 +62,9 @@ static int read_text(cae_model_file *f, cae_file_profile profile)
     }
     CAE_TRY(cae_source_read(&f->source, 0, field, sizeof(field)));
     const uint64_t size = cae_load_u64(field);
+    if (other_kind(field) != NULL && size > CAE_FILE_HEADER) {
+        return cae_fail(CAE_E_FORMAT, "not a model file, but %s", other_kind(field));
+    }
     if (size > f->source.size - sizeof(field)) {
         return cae_fail(CAE_E_FORMAT,
                         "not a model file, or cut short: a header of %llu bytes in a file of %llu",
@@ -173,6 +198,35 @@ void cae_model_file_close(cae_model_file *f)
 const char *cae_model_file_architecture(const cae_model_file *f)
 {
     return f->header.architecture;
+}
+
+/* A key and a value of the header, unescaped, behind each other. */
+static int read_note(const cae_model_file *f, size_t index, const cae_memory *memory,
+                     cae_notes *notes)
+{
+    const cae_json_string *key = &f->header.notes[index].key;
+    const cae_json_string *value = &f->header.notes[index].value;
+    char *text = cae_alloc(memory, key->size + value->size + 2, 1);
+    if (text == NULL) {
+        return CAE_E_NOMEM;
+    }
+    cae_json_unescape(key, text);
+    cae_json_unescape(value, text + key->size + 1);
+    const int status = cae_notes_set(notes, memory, text, text + key->size + 1);
+    cae_release(memory, text);
+    return status;
+}
+
+int cae_model_file_read_notes(const cae_model_file *f, const cae_memory *memory, cae_notes *notes)
+{
+    for (size_t i = 0; i < f->header.note_len; i++) {
+        const int status = read_note(f, i, memory, notes);
+        if (status != CAE_OK) {
+            cae_notes_clear(notes, memory);
+            return status;
+        }
+    }
+    return CAE_OK;
 }
 
 size_t cae_model_file_len(const cae_model_file *f)

@@ -143,15 +143,35 @@ static void put_tensor(cae_writer *w, const cae_file_tensor *t, size_t *at)
     put_text(w, "]}");
 }
 
+/* The notes whose keys stand before the format's own, or those behind them. */
+static void put_notes(cae_writer *w, const cae_notes *notes, bool before)
+{
+    for (size_t i = 0; notes != NULL && i < notes->len; i++) {
+        if ((strcmp(notes->items[i].key, CAE_NOTE_RESERVED) < 0) == before) {
+            put_text(w, before ? "" : ",");
+            cae_json_write_string(w, notes->items[i].key);
+            put_text(w, ":");
+            cae_json_write_string(w, notes->items[i].value);
+            put_text(w, before ? "," : "");
+        }
+    }
+}
+
 /* Returns where the checksum's digits stand. */
 static size_t put_header(cae_writer *w, const struct job *job)
 {
     size_t data_at = 0;
-    put_text(w, "{\"" CAE_FILE_KEY_METADATA "\":{\"" CAE_FILE_KEY_ARCHITECTURE "\":");
+    put_text(w, "{\"" CAE_FILE_KEY_METADATA "\":{");
+    put_notes(w, job->model->notes, true);
+    put_text(w, "\"" CAE_FILE_KEY_ARCHITECTURE "\":");
     cae_json_write_string(w, job->model->architecture);
     put_text(w, ",\"" CAE_FILE_KEY_CRC "\":\"");
     const size_t crc_at = w->at;
-    put_text(w, "00000000\",\"" CAE_FILE_KEY_VERSION "\":\"1\"}");
+    put_text(w, "00000000\",\"" CAE_FILE_KEY_VERSION "\":\"");
+    put_number(w, job->model->version);
+    put_text(w, "\"");
+    put_notes(w, job->model->notes, false);
+    put_text(w, "}");
     for (size_t i = 0; i < job->model->len; i++) {
         put_tensor(w, job->sorted[i], &data_at);
     }
@@ -299,7 +319,7 @@ done:
 }
 
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
-                              const char *path)
+                              const char *path, bool only_try)
 {
     struct job *job;
     cae_atomic target;
@@ -309,7 +329,7 @@ int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *mo
         goto done;
     }
     if ((status = send_file(job, sink_path, &target)) == CAE_OK) {
-        status = cae_atomic_commit(&target);
+        status = only_try ? cae_atomic_try(&target) : cae_atomic_commit(&target);
     }
     cae_atomic_close(&target);
 done:

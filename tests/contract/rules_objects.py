@@ -72,7 +72,8 @@ MEMORY = 'malloc calloc realloc free aligned_alloc posix_memalign madvise'
 THREADS = r"""pthread_\w+ sched_getaffinity __sched_cpucount __sched_cpualloc __sched_cpufree
     sysconf sigfillset fegetenv fesetenv feholdexcept fesetround fegetround"""
 FILES = r"""(?:open|openat|fstat|fstatat|stat|lstat|pread|pwrite)(?:64)? __fx?stat\w* close read write
-    fsync fdatasync flock rename renameat unlink unlinkat fchmod fchown getpid"""
+    fsync fdatasync flock rename renameat unlink unlinkat readlinkat statx fchmod fchown getpid
+    geteuid"""
 ALLOWED = {
     'base': f'{MEMORY} {THREADS}',
     'kernels': 'getenv fma fmaf',

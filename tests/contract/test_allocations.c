@@ -122,6 +122,11 @@ static int do_fit_code(void)
     return cae_fit_code(bench.m, bench.in, COUNT, H, W);
 }
 
+static int do_note(void)
+{
+    return cae_model_note_set(bench.m, "a.note", "another");
+}
+
 static const struct call {
     const char *name;
     int (*call)(void);
@@ -135,6 +140,7 @@ static const struct call {
     {"cae_model_copy", do_copy, false, false},
     {"cae_model_save_memory", do_save_memory, false, false},
     {"cae_model_save", do_save, false, false},
+    {"cae_model_note_set", do_note, false, false},
     {"cae_train_step", do_step, false, false},
     {"cae_train_step, the first", do_step, true, false},
     {"cae_train_gradient", do_gradient, true, false},
@@ -160,6 +166,8 @@ static void set_up(const struct call *c)
     bench.in = noise(LEN, 6);
     bench.m = new_model(small_net, 9);
     OK(cae_model_set(bench.m, "threads", 2));
+    OK(cae_model_note_set(bench.m, "a.note", "one"));
+    OK(cae_model_note_set(bench.m, "z.note", "two\n"));
     for (int i = 0; i < 2 && !c->untrained; i++) {
         OK(cae_train_step(bench.m, bench.in, bench.in, COUNT, H, W, NULL));
     }

@@ -251,8 +251,11 @@ static void saving_refuses_what_it_cannot_write(void)
     cae_model *m = new_model(small_net, 1);
     FAILS(cae_model_save(NULL, in_folder("a"), 0), CAE_E_ARGUMENT, "m");
     FAILS(cae_model_save(m, NULL, 0), CAE_E_ARGUMENT, "path");
-    FAILS(cae_model_save(m, in_folder("a"), 2), CAE_E_ARGUMENT, "flags");
+    FAILS(cae_model_save(m, in_folder("a"), 4), CAE_E_ARGUMENT, "flags");
     FAILS(cae_model_save(m, in_folder("a"), 0x80000001u), CAE_E_ARGUMENT, "flags");
+    OK(cae_model_save(m, in_folder("a"), CAE_SAVE_TRY | CAE_SAVE_TRAINING));
+    EXPECT(access(in_folder("a"), F_OK) != 0);
+    FAILS(cae_model_save(m, in_folder("no/a"), CAE_SAVE_TRY), CAE_E_IO, "no/a");
     FAILS(cae_model_save(m, in_folder("no/a"), 0), CAE_E_IO, "no/a");
     FAILS(cae_model_save(m, folder, 0), CAE_E_IO, folder);
     FAILS(cae_model_save(m, in_folder("pipe"), 0), CAE_E_IO, "pipe");
@@ -354,6 +357,48 @@ static void tensors(void)
     cae_model_free(twin);
 }
 
+/* ---- Notes ------------------------------------------------------------------------------------
+ */
+
+static void notes(void)
+{
+    static const char *const keys[] = {
+        "",         "libcae.", "libcae.version",
+        "a b",      "a/b",     "a\n",
+        "\xc3\xa9", "a\"",     "12345678901234567890123456789012345678901234567890123456789012345"};
+    static const char *const values[] = {
+        "\x80", "a\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff"};
+    cae_model *m = new_model(small_net, 1);
+    cae_model *twin = copy_model(m);
+    const char *key = NULL;
+    const char *value = NULL;
+    char most[4098] = {0};
+    memset(most, 'x', 4097);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        FAILS(cae_model_note_set(m, keys[i], "x"), CAE_E_ARGUMENT, "key");
+        FAILS(cae_model_note_set(m, keys[i], NULL), CAE_E_ARGUMENT, "key");
+        EXPECT(cae_model_note(m, keys[i]) == NULL);
+    }
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        FAILS(cae_model_note_set(m, "a.b", values[i]), CAE_E_ARGUMENT, "note a.b");
+    }
+    FAILS(cae_model_note_set(NULL, "a", "x"), CAE_E_ARGUMENT, "m");
+    FAILS(cae_model_note_set(m, NULL, "x"), CAE_E_ARGUMENT, "key");
+    FAILS(cae_model_note_set(m, "a", most), CAE_E_LIMIT, "4097");
+    EXPECT(cae_model_note(NULL, "a") == NULL && cae_model_note(m, NULL) == NULL);
+    FAILS(cae_model_note_info(NULL, 0, &key, &value), CAE_E_ARGUMENT, "m");
+    FAILS(cae_model_note_info(m, 0, &key, &value), CAE_E_ARGUMENT, "0 notes");
+    FAILS(cae_model_note_info(m, SIZE_MAX, NULL, NULL), CAE_E_ARGUMENT, "index");
+    EXPECT(same_models(m, twin));
+    most[4096] = '\0';
+    OK(cae_model_note_set(m, keys[8] + 1, most));
+    OK(cae_model_note_set(m, keys[8] + 1, NULL));
+    OK(cae_model_note_set(m, "none", NULL));
+    EXPECT(same_models(m, twin));
+    cae_model_free(m);
+    cae_model_free(twin);
+}
+
 /* ---- Settings ---------------------------------------------------------------------------------
  */
 
@@ -424,6 +469,7 @@ int main(int argc, char **argv)
         TEST(copying_refuses),
         TEST(looking_at_nothing),
         TEST(tensors),
+        TEST(notes),
         TEST(settings_keep_their_ranges),
     };
     if (mkdtemp(folder) == NULL) {

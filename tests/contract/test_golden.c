@@ -78,6 +78,40 @@ static void a_model_is_saved_as_it_was_loaded(void)
     free(data);
 }
 
+/* Trained and saved by libcae 0.1.0, settings and all: read, and written again to the last byte. */
+static void trainings_of_the_past_go_on(void)
+{
+    static const struct {
+        const char *name, *setting;
+        double value;
+    } rows[] = {
+        {"trained-0.1.safetensors", "learning_rate", 0.002},
+        {"trained-0.1.safetensors", "beta1", 0.8},
+        {"trained-0.1.safetensors", "weight_decay", 0.01},
+        {"trained-0.1.safetensors", "reproducible", 1},
+        {"trained-0.1.safetensors", "epoch", 3},
+        {"trained-0.1.safetensors", "kl_weight", 0.3},
+        {"sampled-0.1.safetensors", "kl_weight", 0.25},
+        {"sampled-0.1.safetensors", "step", 3},
+    };
+    uint8_t *data = need(FILE_MOST, 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const size_t size = read_golden(rows[i].name, data);
+        cae_model *m = NULL;
+        double value = -1;
+        float images[16] = {0};
+        OK(cae_model_load_memory(&m, data, size));
+        OK(cae_model_get(m, rows[i].setting, &value));
+        EXPECT_SAID(value == rows[i].value, "%s: %s is %g", rows[i].name, rows[i].setting, value);
+        struct bytes saved = save_bytes(m, CAE_SAVE_TRAINING);
+        EXPECT(saved.size == size && memcmp(saved.data, data, size) == 0);
+        OK(cae_train_step(m, images, images, 1, 4, 4, NULL));
+        free_bytes(&saved);
+        cae_model_free(m);
+    }
+    free(data);
+}
+
 static void plain_weights_are_taken(void)
 {
     cae_model *loaded = NULL;
@@ -103,6 +137,7 @@ int main(int argc, char **argv)
     const struct contract_test tests[] = {
         TEST(images_give_the_same_pixels_for_ever),
         TEST(a_model_is_saved_as_it_was_loaded),
+        TEST(trainings_of_the_past_go_on),
         TEST(plain_weights_are_taken),
     };
     return RUN_TESTS(argc, argv, tests);

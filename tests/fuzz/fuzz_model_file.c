@@ -46,6 +46,25 @@ static void read_all(const cae_model_file *f, size_t file_size)
     fuzz_check(sum < file_size);
 }
 
+/* Notes are sorted, within their caps, and any note can be set again. */
+static void read_notes(const cae_model_file *f)
+{
+    limited_memory memory;
+    cae_notes notes = {.len = 0};
+    const char *before = "";
+    limited_memory_start(&memory, 0);
+    fuzz_check(cae_model_file_read_notes(f, &memory.memory, &notes) == CAE_OK);
+    fuzz_check(notes.len <= CAE_NOTES);
+    for (size_t i = 0; i < notes.len; i++) {
+        const cae_note *note = &notes.items[i];
+        fuzz_check(strcmp(before, note->key) < 0 && strlen(note->value) <= CAE_NOTE_VALUE);
+        fuzz_check(cae_notes_set(&notes, &memory.memory, note->key, note->value) == CAE_OK);
+        before = notes.items[i].key;
+    }
+    cae_notes_clear(&notes, &memory.memory);
+    fuzz_check(memory.blocks == 0);
+}
+
 static void open_one(const uint8_t *data, size_t size, cae_file_profile profile)
 {
     limited_memory memory;
@@ -57,6 +76,7 @@ static void open_one(const uint8_t *data, size_t size, cae_file_profile profile)
     if (status == CAE_OK) {
         fuzz_check((cae_model_file_architecture(f) != NULL) == (profile == CAE_FILE_MODEL));
         read_all(f, size);
+        read_notes(f);
         cae_model_file_close(f);
     } else {
         fuzz_check(*cae_message() != '\0');

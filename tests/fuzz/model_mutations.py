@@ -40,7 +40,7 @@ class Parts:
     def __init__(self, data):
         (length,) = struct.unpack_from("<Q", data)
         header, body = data[8 : 8 + length], data[8 + length :]
-        tensors, _, architecture, _, _ = safetensors_reader.read_header(header)
+        tensors, _, _, architecture, _, _ = safetensors_reader.read_header(header)
         self.metadata = [[b"libcae.architecture", quoted(architecture)],
                          [b"libcae.crc32", b'"00000000"'], [b"libcae.version", b'"1"']]
         self.tensors, begin = [], 0
@@ -279,10 +279,11 @@ def more_metadata(rng, parts):
         b'"\\/\\b"', b'"\\x"', b'"\\u12g4"', b'"\\u 123"', b'"\xff"', b'"\xc0\x80"',
         b'"\xed\xa0\x80"', b'"\xc3\xa9"', b'"\xf4\x90\x80\x80"', b'"\xf0\x9f\x98\x80"', b"1",
         b"null", b"true", b"[]", b"{}", b'"\x1f"', b'"\x7f"', b'"\t"', b'"a', b'"\\\\\\""',
-        b'"\\u00e9"', b'"\\ud83d\\u0041"', b'"\\uD83D\\uDE00"']
+        b'"\\u00e9"', b'"\\ud83d\\u0041"', b'"\\uD83D\\uDE00"', b'"' + b"v" * 4096 + b'"',
+        b'"' + b"v" * 4097 + b'"', b'"' + b"\\u0061" * 4096 + b'"']
     keys = [
         b"format", b"", b"libcae.note", "schlüssel".encode(), b"a\\tb", b"libcae.version ",
-        b"\xfe"]
+        b"\xfe", b"a.note", b"Z_-9", b"libcae", b"k" * 64, b"k" * 65]
     entry = [rng.choice(keys), rng.choice(values)]
     parts.metadata.insert(rng.randrange(len(parts.metadata) + 1), entry)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Two readers of the model file, one verdict: 10,000 mutated files, each accepted by both libcae
-and tests/peers/safetensors_reader.py or refused by both.
+and tests/peers/safetensors_reader.py, with the same notes, or refused by both.
 
     LIBCAE=build/lib/libcae.so.0 python3 tests/fuzz/model_reader_compare.py [--count N] [--seed S]
 
@@ -10,6 +10,7 @@ with 77 (skipped) where NumPy is missing.
 
 import argparse
 import collections
+import ctypes
 import os
 import random
 import re
@@ -46,6 +47,16 @@ REFUSALS = (cae.FormatError, cae.VersionError, cae.ShapeError, cae.NonFiniteErro
 # ---- The comparison ------------------------------------------------------------------------------
 
 
+def notes_of(model):
+    """Through the interface in C: {key: text}, in the library's order."""
+    info, found = cae._library.lib.cae_model_note_info, {}
+    info.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *2 * [ctypes.POINTER(ctypes.c_char_p)]]
+    key, value = ctypes.c_char_p(), ctypes.c_char_p()
+    while info(model._handle, len(found), ctypes.byref(key), ctypes.byref(value)) == 0:
+        found[key.value.decode()] = value.value.decode()
+    return found
+
+
 def base_files():
     for text in ARCHITECTURES:
         model = cae.Model(text, seed=1)
@@ -56,12 +67,20 @@ def base_files():
 
 
 def library_judges(data):
-    """None if libcae loads the file, else its words."""
+    """(None if libcae loads the file, else its words; the notes)"""
     try:
-        cae.Model.from_bytes(data).close()
+        with cae.Model.from_bytes(data) as model:
+            return None, notes_of(model)
     except REFUSALS as error:
-        return f"{type(error).__name__}: {error}"
-    return None
+        return f"{type(error).__name__}: {error}", None
+
+
+def peer_judges(data):
+    """The same of the second reader."""
+    try:
+        return None, safetensors_reader.check_file(data)
+    except safetensors_reader.Refused as error:
+        return str(error), None
 
 
 def main():
@@ -76,23 +95,26 @@ def main():
         assert Parts(data).bytes() == data, "taking apart and putting together must change nothing"
         reason = safetensors_reader.judge(data)
         assert reason is None, f"file {number} as libcae wrote it is refused: {reason}"
-    accepted, disagreements, reasons = 0, 0, collections.Counter()
+    accepted, notes, disagreements, reasons = 0, 0, 0, collections.Counter()
     for number in range(options.count):
         rng = random.Random(options.seed * 1000003 + number)
         names, data = mutate(rng, rng.choice(bases))
-        ours, theirs = library_judges(data), safetensors_reader.judge(data)
+        (ours, our_notes), (theirs, their_notes) = library_judges(data), peer_judges(data)
+        notes += bool(our_notes)
         accepted += ours is None
         reasons[re.sub(r"[\d.]+|'.*?'|\[.*\]|\(.*\)", "#", theirs or "accepted")] += 1
-        if (ours is None) != (theirs is None):
+        same = our_notes is None or list(our_notes.items()) == sorted((their_notes or {}).items())
+        if (ours is None) != (theirs is None) or not same:
             disagreements += 1
             print(f"FAILED: file {number} ({', '.join(names)}):\n    libcae: {ours or 'accepted'}\n"
-                  f"    second reader: {theirs or 'accepted'}")
+                  f"    second reader: {theirs or 'accepted'}{'' if same else ', other notes'}")
             if options.keep:
                 with open(os.path.join(options.keep, f"{number}.safetensors"), "wb") as file:
                     file.write(data)
-    print(f"{options.count} files: {accepted} accepted, {options.count - accepted} refused for "
+    print(f"{options.count} files: {accepted} accepted, {notes} with notes, {options.count - accepted} refused for "
           f"{len(reasons)} reasons, {disagreements} disagreements")
-    few = options.count >= 10000 and (accepted < options.count // 20 or len(reasons) < 40)
+    few = options.count >= 10000 and (
+        accepted < options.count // 20 or notes < 50 or len(reasons) < 40)
     if few:
         print("FAILED: the mutations reach too little")
     return 1 if disagreements or few else 0

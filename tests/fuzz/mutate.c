@@ -75,6 +75,7 @@ static const char *const words[] = {
     "libcae.version",
     "libcae.crc32",
     "libcae.architecture",
+    "\"a.note\":\"\\u00e9\",",
     "train.step",
     "codec.max",
     "0.weight",

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Makes the golden files of this folder from docs/file-formats.md alone, without libcae. They are
-kept for ever: every later libcae must read them, with the values that are written here. (Another
-zlib may pack the images' payload otherwise; then the committed files stay as they are.)
+"""Makes the golden files of this folder that have no release in their name from docs/file-formats.md
+alone, without libcae. All are kept for ever: every later libcae must read them, with the values that
+are written here. (Another zlib may pack the images' payload otherwise; then the committed files stay
+as they are.)
 
     python3 tests/golden/make_golden.py tests/golden
 """

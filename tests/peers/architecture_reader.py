@@ -203,10 +203,12 @@ def check_tensors(text, tensors):
     """`tensors` maps names to (dtype, shape)."""
     training = any(name.startswith("train.") for name in tensors)
     expected = expected_tensors(text, training, "train.codec.max" in tensors)
-    wrong = sorted(set(expected) ^ set(tensors))
+    optional = {"train." + name for name in SETTINGS}  # files that are older than a setting lack it
+    missing = expected.keys() - optional - tensors.keys()
+    wrong = sorted(missing | (tensors.keys() - expected.keys()))
     require(not wrong, f"missing or too many: {wrong}")
-    for name, entry in expected.items():
-        require(tensors[name] == entry, f"{name} is {tensors[name]}, not {entry}")
+    for name, entry in tensors.items():
+        require(entry == expected[name], f"{name} is {entry}, not {expected[name]}")
 
 
 def check_training(values):
@@ -214,9 +216,9 @@ def check_training(values):
     for name in ("step", "epoch"):
         require(0 <= values[name] <= 1 << 53, f"train.{name} is {values[name]}")
     for name, (low, high) in SETTINGS.items():
-        if name not in values:  # of a model without a sampled code: check_tensors has looked
+        if name not in values:  # it has its initial value
             continue
         value = values[name]
         below = value < high if name.startswith("beta") else value <= high
         require(low <= value and below, f"train.{name} is {value}")
-    require(values["reproducible"] in (0, 1), "train.reproducible is no whole number")
+    require(values.get("reproducible", 0) in (0, 1), "train.reproducible is no whole number")

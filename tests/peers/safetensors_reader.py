@@ -117,8 +117,19 @@ def unescape(raw):
     return text
 
 
+def find_notes(values):
+    """The metadata that travels with a model: {key: text}, of what can be a note the first 32."""
+    found = {}
+    for key, (raw, _) in values.items():
+        text = unescape(raw)
+        name = re.fullmatch(rb"(?!libcae\.)[A-Za-z0-9._-]{1,64}", key)
+        if name and len(text.encode()) <= 4096 and len(found) < 32:
+            found[key.decode()] = text
+    return found
+
+
 def read_metadata(tokens):
-    """(architecture, checksum, its place in the header)"""
+    """(notes, architecture, checksum, its place in the header)"""
     values = {}
     for key in tokens.members():
         values[key] = tokens.string()
@@ -131,7 +142,7 @@ def read_metadata(tokens):
     require(0 < len(architecture.encode()) <= 65536, "an architecture text of no or too many bytes")
     checksum, place = values[b"libcae.crc32"]
     require(re.fullmatch(rb"[0-9a-f]{8}", checksum), "libcae.crc32 is not 8 digits 0-9 a-f")
-    return architecture, int(checksum, 16), place
+    return find_notes(values), architecture, int(checksum, 16), place
 
 
 def read_tensor(tokens):
@@ -155,7 +166,7 @@ def check_tensor(name, entry, end):
 
 
 def read_header(header):
-    """({name: (dtype, shape)}, the data's size, architecture, checksum, its place)"""
+    """({name: (dtype, shape)}, the data's size, notes, architecture, checksum, its place)"""
     require(header[:1] == b"{", "the header does not begin with a brace")
     tokens, tensors, end, before, metadata = Tokens(header), {}, 0, b"", None
     for key in tokens.members():
@@ -187,13 +198,13 @@ def read_values(tensors, body):
 
 
 def check_file(data):
-    """Raises Refused unless `data` is a model file that libcae must load."""
+    """The notes of a model file. Raises Refused unless it is one that libcae must load."""
     require(len(data) >= 8, "shorter than its first field")
     (length,) = struct.unpack_from("<Q", data)
     require(length <= len(data) - 8, "the header is longer than the file")
     require(length <= 1 << 20, "the header is over 1 MiB")
     require((8 + length) % 64 == 0, "the data does not start at a multiple of 64")
-    tensors, size, architecture, checksum, place = read_header(data[8 : 8 + length])
+    tensors, size, notes, architecture, checksum, place = read_header(data[8 : 8 + length])
     require(size == len(data) - 8 - length, "the tensors do not cover the data")
     blank = data[: 8 + place] + b"00000000" + data[16 + place :]
     require(zlib.crc32(blank) == checksum, "the checksum does not fit")
@@ -201,6 +212,7 @@ def check_file(data):
     check_tensors(architecture, tensors)
     if "step" in single:
         check_training(single)
+    return notes
 
 
 def judge(data):

@@ -54,7 +54,7 @@ const cae_file_model *sample_model(size_t len)
                                    "maxpool 2\n"
                                    "code\n"
                                    "tconv 1 kernel 2 stride 2 sigmoid\n",
-                                   tensors, 0};
+                                   tensors, 0, NULL, 1};
     for (int i = 0; i < 18; i++) {
         weight0[i] = -0.5f + 0.0625f * (float)i;
         moments_m[i] = (float)i / 1024.0f;
@@ -81,7 +81,7 @@ int model_open_status(const void *data, size_t size, cae_file_profile profile)
 
 int sample_save(size_t len, const char *path)
 {
-    return cae_model_file_write_path(cae_memory_default(), sample_model(len), path);
+    return cae_model_file_write_path(cae_memory_default(), sample_model(len), path, false);
 }
 
 static bool is_golden(const uint8_t *data, size_t size, const char *name)

@@ -199,7 +199,7 @@ class Arguments(tool.Case):
                              (["train", "--model", "m.txt", "--data", "data", "--steps", 9, "--out",
                                "m"], "m"),
                              (["train", "--model", "m.txt", "--data", "data", "--steps", 9, "--out",
-                               "n", "--log", "l.csv"], "l.csv"),
+                               "n", "--log", "l.csv"], "n"),
                              (["synth", "--count", 2, "--out", "faces"], "faces/face-000001.png")):
             with self.subTest(command):
                 self.fails(*command, naming=out, preexec_fn=limit)

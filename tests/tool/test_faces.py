@@ -153,14 +153,6 @@ class Folders(tool.Case):
                                                       limit - 1).stderr)
             tool.write(f"d/{bad}/{name}", data)
 
-    def test_a_folder_with_images_itself_is_not_searched(self):
-        model = self.model("m")
-        tool.make_people("lfw", 3, 2, "png")
-        tool.make_images("lfw", 4, 16, 16)
-        done = self.ok("eval", model, "lfw", "--json")
-        self.assertEqual(json.loads(done.stdout)["count"], 4)
-        self.assertIn("lfw: holds images itself", done.stderr)
-
     def test_links_are_followed(self):
         model = self.model("m")
         names = tool.make_people("lfw", 2, 2, "png")
@@ -180,11 +172,10 @@ class Folders(tool.Case):
         score = self.score(model, "lfw")
         tool.write("lfw/P02/a.png", b"junk")
         tool.write("lfw/P03/empty.jpg", b"")
-        os.mkdir("lfw/P03/folder.png")
         tool.write("lfw/P03/half.ppm", b"P6 16 16 255\n123")
         done = self.ok("eval", model, "lfw", "--json")
         self.assertEqual(json.loads(done.stdout), score)
-        for name in ("P02/a.png", "P03/folder.png", "P03/half.ppm"):
+        for name in ("P02/a.png", "P03/half.ppm"):
             self.assertIn(f"cae: lfw/{name}: ", done.stderr)
         self.assertRegex(done.stderr, r"lfw: \d+ of \d+ images are left out")
         quiet = self.ok("eval", model, "lfw", "--quiet")

@@ -208,11 +208,6 @@ class Train(tool.Case):
         self.assertEqual([row[1] for row in rows("m.csv")][1:], [str(n) for n in range(1, 13)])
         self.assertEqual(rows("m.csv")[6:], rows("whole.csv")[6:])
 
-    def test_validation_of_a_size_that_cannot_be_is_refused_at_once(self):
-        tool.write("net.txt", tool.DENSE.encode())
-        tool.write("val/x.pgm", b"P5 8 8 255\n" + bytes(64))
-        self.fails(*self.command("m", "--steps", 1), naming="val/x.pgm")
-
     def test_models_of_other_channels_are_refused(self):
         tool.write("net.txt", tool.GREY.replace("input 1", "input 2").replace("tconv 1", "tconv 2")
                    .encode())

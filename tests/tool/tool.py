@@ -44,7 +44,7 @@ conv 1 kernel 3 pad 1 sigmoid
 def run(*arguments, **options):
     """Runs the command; the words of its standard error are in .stderr."""
     return subprocess.run([TOOL, *map(str, arguments)], capture_output=True, text=True,
-                          timeout=100, check=False, **options)
+                          check=False, **{"timeout": 100, **options})
 
 
 class Case(unittest.TestCase):

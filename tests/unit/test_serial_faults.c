@@ -247,7 +247,7 @@ START_TEST(failed_allocations_leave_the_old_file)
     do {
         limited_memory memory;
         limited_memory_start(&memory, (size_t)failures + 1);
-        status = cae_model_file_write_path(&memory.memory, sample_model(SAMPLE_ALL), target);
+        status = cae_model_file_write_path(&memory.memory, sample_model(SAMPLE_ALL), target, false);
         ck_assert(status == CAE_OK || status == CAE_E_NOMEM);
         ck_assert_int_eq(sample_which(target), status == CAE_OK ? 'n' : 'o');
         ck_assert_uint_eq(memory.blocks, 0);

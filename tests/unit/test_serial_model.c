@@ -118,7 +118,7 @@ START_TEST(a_plain_file_may_be_in_any_order)
             tensors[len++] = sample->tensors[i];
         }
     }
-    const cae_file_model weights = {"none", tensors, len};
+    const cae_file_model weights = {"none", tensors, len, NULL, 1};
     ck_assert_int_eq(
         cae_model_file_open_memory(&f, cae_memory_default(), data, size, CAE_FILE_PLAIN), CAE_OK);
     expect_model(f, &weights);
@@ -134,7 +134,7 @@ START_TEST(an_architecture_of_every_ascii_character_comes_back)
     char text[128];
     const float value = 1.0f;
     const cae_file_tensor tensor = {"a", CAE_F32, 1, {1}, &value};
-    const cae_file_model model = {text, &tensor, 1};
+    const cae_file_model model = {text, &tensor, 1, NULL, 1};
     uint8_t data[2048];
     size_t size;
     cae_model_file *f;
@@ -162,7 +162,7 @@ START_TEST(large_tensors_go_through_in_pieces)
     }
     const cae_file_tensor tensors[] = {{"b", CAE_F32, 1, {LEN}, values},
                                        {"a", CAE_I64, 2, {1, LEN}, whole}};
-    const cae_file_model model = {"x", tensors, 2};
+    const cae_file_model model = {"x", tensors, 2, NULL, 1};
     size_t size;
     cae_model_file *f;
     const cae_memory *memory = cae_memory_default();
@@ -218,7 +218,7 @@ START_TEST(what_cannot_be_read_is_not_written)
         {{"a", CAE_F64, 1, {1}, &infinity}, "x", CAE_E_NONFINITE},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const cae_file_model model = {cases[i].architecture, &cases[i].tensor, 1};
+        const cae_file_model model = {cases[i].architecture, &cases[i].tensor, 1, NULL, 1};
         size_t size;
         const int status =
             cae_model_file_write_memory(cae_memory_default(), &model, NULL, 0, &size);
@@ -226,7 +226,7 @@ START_TEST(what_cannot_be_read_is_not_written)
     }
     const cae_file_tensor twice[] = {{"a", CAE_F32, 1, {1}, &value},
                                      {"a", CAE_F32, 1, {1}, &value}};
-    const cae_file_model model = {"x", twice, 2};
+    const cae_file_model model = {"x", twice, 2, NULL, 1};
     size_t size;
     ck_assert_int_eq(cae_model_file_write_memory(cae_memory_default(), &model, NULL, 0, &size),
                      CAE_E_ARGUMENT);
@@ -245,7 +245,7 @@ START_TEST(a_header_above_its_limit_is_not_written)
             snprintf(names[i], sizeof(names[i]), "%0*zu", (int)width, i);
             tensors[i] = (cae_file_tensor){names[i], CAE_F32, 1, {1}, &value};
         }
-        cae_file_model model = {"x", tensors, CAE_FILE_TENSORS};
+        cae_file_model model = {"x", tensors, CAE_FILE_TENSORS, NULL, 1};
         ck_assert_int_eq(cae_model_file_write_memory(cae_memory_default(), &model, NULL, 0, &size),
                          width == 1 ? CAE_OK : CAE_E_LIMIT);
         model.len++;

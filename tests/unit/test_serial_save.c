@@ -92,8 +92,11 @@ START_TEST(a_target_that_is_no_regular_file_is_refused)
     ck_assert_int_eq(sample_save(SAMPLE_WEIGHTS, target), CAE_OK);
     ck_assert_int_eq(mkdir("folder", 0777), 0);
     ck_assert_int_eq(mkfifo("pipe", 0666), 0);
-    ck_assert_int_eq(symlink(target, "link"), 0);
-    ck_assert_int_eq(symlink("nowhere", "dangling"), 0);
+    ck_assert_int_eq(symlink("folder", "to folder"), 0);
+    ck_assert_int_eq(symlink("folder/", "slash"), 0);
+    ck_assert_int_eq(symlink("missing/m", "astray"), 0);
+    ck_assert_int_eq(symlink("round", "round"), 0);
+    ck_assert_int_eq(symlink("pipe", "to pipe"), 0);
     expect_refused("folder", CAE_E_IO, "a folder");
     expect_refused("folder/", CAE_E_ARGUMENT, "names no file");
     expect_refused("", CAE_E_ARGUMENT, "names no file");
@@ -103,12 +106,123 @@ START_TEST(a_target_that_is_no_regular_file_is_refused)
     expect_refused("pipe", CAE_E_IO, "a pipe");
     expect_refused("/dev/full", CAE_E_IO, "a device");
     expect_refused("/dev/null", CAE_E_IO, "a device");
-    expect_refused("link", CAE_E_IO, "a symbolic link");
-    expect_refused("dangling", CAE_E_IO, "a symbolic link");
+    expect_refused("to folder", CAE_E_IO, "a folder");
+    expect_refused("slash", CAE_E_ARGUMENT, "names no file");
+    expect_refused("astray", CAE_E_IO, "no such file or folder");
+    expect_refused("round", CAE_E_IO, "too many");
+    expect_refused("to pipe", CAE_E_IO, "a pipe");
     expect_refused("missing/m", CAE_E_IO, "no such file or folder");
     expect_refused("m.safetensors/m", CAE_E_IO, "not a folder");
     ck_assert_int_eq(sample_which(target), 'o');
-    ck_assert_int_eq(sample_which("link"), 'o');
+}
+END_TEST
+
+static void expect_link(const char *link, const char *text)
+{
+    char found[64] = "";
+    ck_assert_int_gt(readlink(link, found, sizeof(found) - 1), 0);
+    ck_assert_str_eq(found, text);
+}
+
+/* `latest -> runs/17/m` is what people have: the link stays, the file behind it is replaced, with
+ * the temporary file beside it. */
+START_TEST(a_link_stays_and_its_file_is_replaced)
+{
+    ck_assert_int_eq(mkdir("runs", 0777), 0);
+    ck_assert_int_eq(mkdir("runs/17", 0777), 0);
+    ck_assert_int_eq(symlink("runs/17", "run"), 0);
+    ck_assert_int_eq(symlink("run/m", "latest"), 0);
+    ck_assert_int_eq(symlink("../latest", "runs/again"), 0);
+    ck_assert_int_eq(sample_save(SAMPLE_WEIGHTS, "latest"), CAE_OK); /* dangles */
+    ck_assert_int_eq(sample_which("runs/17/m"), 'o');
+    ck_assert_int_eq(chmod("runs/17/m", 0640), 0);
+    ck_assert_int_eq(sample_save(SAMPLE_ALL, "runs/again"), CAE_OK);
+    ck_assert_int_eq(sample_which("runs/17/m"), 'n');
+    ck_assert_uint_eq(mode_of("runs/17/m"), 0640);
+    expect_link("latest", "run/m");
+    expect_link("runs/again", "../latest");
+    ck_assert_uint_eq(folder_count(), 3);
+    ck_assert_int_eq(unlink("runs/17/m"), 0);
+    ck_assert_int_eq(rmdir("runs/17"), 0); /* nothing else is there */
+    ck_assert_int_eq(unlink("runs/again"), 0);
+}
+END_TEST
+
+/* The file that is open here is nobody's to replace, though the text of the link is its name. */
+START_TEST(an_open_file_is_not_replaced)
+{
+    if (access("/proc/self/fd", F_OK) != 0) {
+        return;
+    }
+    char name[64];
+    ck_assert_int_eq(sample_save(SAMPLE_WEIGHTS, target), CAE_OK);
+    const int file = open(target, O_RDWR);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
+    expect_refused(name, CAE_E_IO, "an open file");
+    ck_assert_int_eq(symlink(name, "link"), 0);
+    expect_refused("link", CAE_E_IO, "an open file");
+    ck_assert_int_eq(sample_which(target), 'o');
+    close(file);
+}
+END_TEST
+
+static int try_save(const char *path)
+{
+    return cae_model_file_write_path(cae_memory_default(), sample_model(SAMPLE_ALL), path, true);
+}
+
+/* Becomes somebody else where it is root; false where it cannot. */
+static bool become(unsigned user)
+{
+    return geteuid() == 0 && setgroups(0, NULL) == 0 && setgid(user) == 0 && setuid(user) == 0;
+}
+
+START_TEST(a_try_leaves_everything_as_it_is)
+{
+    ck_assert_int_eq(try_save("new"), CAE_OK);
+    ck_assert_int_ne(access("new", F_OK), 0);
+    ck_assert_int_eq(sample_save(SAMPLE_WEIGHTS, target), CAE_OK);
+    ck_assert_int_eq(try_save(target), CAE_OK);
+    ck_assert_int_eq(sample_which(target), 'o');
+    ck_assert_int_eq(symlink("behind", "link"), 0);
+    ck_assert_int_eq(try_save("link"), CAE_OK);
+    ck_assert_uint_eq(folder_count(), 2);
+    ck_assert_int_eq(try_save("missing/m"), CAE_E_IO);
+    ck_assert_int_eq(try_save("."), CAE_E_IO);
+}
+END_TEST
+
+/* A folder as /tmp is: anyone may make files, and replace only one's own. */
+START_TEST(a_try_knows_the_files_of_others)
+{
+    if (geteuid() != 0) {
+        return;
+    }
+    ck_assert_int_eq(mkdir("shared", 0777), 0);
+    ck_assert_int_eq(chmod("shared", 01777), 0);
+    ck_assert_int_eq(chmod(".", 0755), 0);
+    ck_assert_int_eq(sample_save(SAMPLE_WEIGHTS, "shared/m"), CAE_OK);
+    ck_assert_int_eq(chmod("shared/m", 0666), 0);
+    ck_assert_int_eq(symlink("elsewhere", "shared/link"), 0);
+    ck_assert_int_eq(lchown("shared/link", 12345, 12345), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        bool ok = become(65534);
+        ok = ok && try_save("shared/m") == CAE_E_IO &&
+             strstr(cae_message(), "not permitted") != NULL;
+        ok = ok && sample_save(SAMPLE_ALL, "shared/m") == CAE_E_IO;
+        ok = ok && try_save("shared/link") == CAE_E_IO &&
+             strstr(cae_message(), "another user's symbolic link") != NULL;
+        ok = ok && try_save("shared/new") == CAE_OK;
+        _exit(ok ? 0 : 1);
+    }
+    int result;
+    ck_assert_int_eq(waitpid(child, &result, 0), child);
+    ck_assert_int_eq(sample_which("shared/m"), 'o');
+    ck_assert_int_eq(unlink("shared/m"), 0);
+    ck_assert_int_eq(unlink("shared/link"), 0);
+    ck_assert_int_eq(rmdir("shared"), 0);
+    ck_assert_int_eq(result, 0);
 }
 END_TEST
 
@@ -248,6 +362,10 @@ int main(void)
         an_old_file_keeps_its_permissions,
         an_open_reader_keeps_the_old_file,
         a_target_that_is_no_regular_file_is_refused,
+        a_link_stays_and_its_file_is_replaced,
+        an_open_file_is_not_replaced,
+        a_try_leaves_everything_as_it_is,
+        a_try_knows_the_files_of_others,
         only_regular_files_are_read,
         long_names_work,
         a_folder_without_permission_is_an_error,

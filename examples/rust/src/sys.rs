@@ -39,6 +39,7 @@ pub const CAE_E_CANCELLED: c_int = -12;
 pub const CAE_E_SYNTAX: c_int = -13;
 
 pub const CAE_SAVE_TRAINING: u32 = 1;
+pub const CAE_SAVE_TRY: u32 = 2;
 
 extern "C" {
     pub fn cae_version_string() -> *const c_char;
@@ -86,6 +87,19 @@ extern "C" {
         initial: *mut f64,
     ) -> c_int;
     pub fn cae_model_kernels(m: *const cae_model) -> *const c_char;
+
+    pub fn cae_model_note_set(
+        m: *mut cae_model,
+        key: *const c_char,
+        value: *const c_char,
+    ) -> c_int;
+    pub fn cae_model_note(m: *const cae_model, key: *const c_char) -> *const c_char;
+    pub fn cae_model_note_info(
+        m: *const cae_model,
+        index: usize,
+        key: *mut *const c_char,
+        value: *mut *const c_char,
+    ) -> c_int;
 
     pub fn cae_tensor_count(m: *const cae_model) -> usize;
     pub fn cae_tensor_info(

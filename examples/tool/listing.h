@@ -1,0 +1,35 @@
+/*
+ * The names of the images in a folder: its own or, as the data set LFW has them, those in one
+ * folder for each person. What the folder holds besides is said and not read.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_TOOL_LISTING_H
+#define CAE_TOOL_LISTING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The endings of the images that are read, in words. */
+#define IMAGE_ENDINGS ".png, .jpg, .jpeg, .jpe, .jfif, .pgm, .ppm or .pnm"
+
+/* Whether a name has one of them, in either case; and whether it is one of a JPEG. */
+bool is_image_name(const char *name);
+bool is_jpeg_name(const char *name);
+
+struct listing {
+    char **names; /* NAME, or PERSON/NAME; in byte order */
+    size_t len;
+    size_t left_out; /* of files and folders that were named */
+};
+
+/* Finds all files that end so, follow symbolic links to files and do not begin with a dot.
+ *
+ * Pictures of the folder's own and folders with pictures are a failure, for nobody can tell which
+ * are meant; so is a folder without any. Named and left out are pipes and devices with the names of
+ * images, and a person's folder that cannot be listed. Notes tell how many files there are with
+ * other endings, and how many pictures lie deeper. */
+int listing_make(struct listing *listing, const char *folder);
+void listing_free(struct listing *listing);
+
+#endif
