@@ -127,7 +127,10 @@ int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t h
 int cae_model_check_file(const cae_net *net, const cae_model_file *file);
 
 int cae_model_read(cae_model **out, const cae_model_file *file);
-int cae_model_read_weights(cae_model *m, const cae_model_file *file);
+
+/* The weights of a file opened as plain or as a model, flags as for cae_model_import_weights
+ * (model_import.c). */
+int cae_model_import(cae_model *m, const cae_model_file *file, uint32_t flags);
 
 /* Calls `write` with the model as a list of tensors. */
 typedef int (*cae_write_model)(void *to, const cae_memory *memory, const cae_file_model *file);

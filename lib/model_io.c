@@ -385,25 +385,3 @@ int cae_model_read(cae_model **out, const cae_model_file *f)
     *out = m;
     return CAE_OK;
 }
-
-int cae_model_read_weights(cae_model *m, const cae_model_file *f)
-{
-    const cae_net *net = m->net;
-    CAE_TRY(read_weights(net, f, "", CAE_E_MODEL, NULL));
-    if (cae_model_file_len(f) != net->weight_len) {
-        return cae_fail(CAE_E_MODEL, "the file has %zu tensors, the model %zu",
-                        cae_model_file_len(f), net->weight_len);
-    }
-    float *values = cae_alloc(m->memory, net->parameters, sizeof(float));
-    if (values == NULL) {
-        return CAE_E_NOMEM;
-    }
-    const int status = read_weights(net, f, "", CAE_E_MODEL, values);
-    if (status == CAE_OK) {
-        memcpy(m->weights, values, net->parameters * sizeof(float));
-        cae_model_reset_optimizer(m);
-        cae_model_weights_replaced(m);
-    }
-    cae_release(m->memory, values);
-    return status;
-}

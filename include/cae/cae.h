@@ -141,7 +141,8 @@ typedef struct cae_model cae_model;
  * _SHAPE (the line whose sizes do not fit), _LIMIT (over a cap of the text), _NOMEM. Since 0.1. */
 CAE_API int cae_model_new(cae_model **out, const char *architecture, uint64_t seed);
 
-/* Loads a model that cae_model_save wrote, with its training state if the file has one. `path` is
+/* Loads a model that cae_model_save wrote, with its training state if the file has one; weights
+ * that another program wrote are for cae_model_load_weights, and the words say so. `path` is
  * a regular file's name. The file may come from a stranger: everything is checked before it is
  * used, and at most twice the file's size plus 1 MiB is allocated.
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _FORMAT, _VERSION (made by a newer libcae), _SHAPE,
@@ -153,11 +154,30 @@ CAE_API int cae_model_load_memory(cae_model **out, const void *data, size_t size
 
 /* Replaces the weights of `m` by those of a plain safetensors file, such as PyTorch's
  * safetensors.torch.save_file(net.state_dict(), path) writes for the nn.Sequential of the same
- * layers. Every tensor of the model must be there, F32, with its name and shape, and no other.
- * The optimizer's moments and the step return to 0; settings stay. Compressing images needs
- * cae_fit_code afterwards, or training.
- * Returns as cae_model_load; CAE_E_MODEL when names or shapes differ. Since 0.1. */
+ * layers. Every tensor of the model must be there with its name and shape, and no other: F32, F16
+ * or BF16, which are taken exactly, or F64, rounded to the nearest float. The optimizer's moments
+ * and the step return to 0; settings stay. Compressing images needs cae_fit_code afterwards, or
+ * training. The file may be a model of libcae too; if its architecture is the model's, its ranges
+ * of the code are taken as well.
+ * Returns as cae_model_load; CAE_E_MODEL when names or shapes differ (the words name what is there);
+ * CAE_E_UNSUPPORTED for weights of other dtypes. Since 0.1. */
 CAE_API int cae_model_load_weights(cae_model *m, const char *path);
+
+/* Flag: take "module." and "_orig_mod.", which PyTorch's DataParallel and torch.compile put before
+ * all names, off the file's, as many as there are. */
+#define CAE_IMPORT_STRIP 1u
+
+/* Flag: leave tensors without a dimension out that the model does not have, of any dtype, such as
+ * the num_batches_tracked of other layers. */
+#define CAE_IMPORT_SKIP 2u
+
+/* The same with more tolerance.
+ *   m      the model
+ *   path   the file's name
+ *   flags  0, CAE_IMPORT_STRIP, CAE_IMPORT_SKIP or both
+ * Returns as cae_model_load_weights; CAE_E_MODEL also when two names are equal without their
+ * prefixes. Since 0.1. */
+CAE_API int cae_model_import_weights(cae_model *m, const char *path, uint32_t flags);
 
 /* Flag: the optimizer's moments and step, the seed, the epoch and the settings too, but for threads
  * and memory_limit, which belong to the machine. */
