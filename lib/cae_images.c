@@ -253,7 +253,7 @@ int cae_compress(const cae_model *m, const uint8_t *pixels, size_t height, size_
     }
     CAE_TRY(check_ranges(m));
     cae_image_coder coder = make_coder(m);
-    CAE_TRY(cae_image_check(&coder.engine, CAE_ENCODE, height, width));
+    CAE_TRY(cae_image_check(&coder.engine, CAE_ENCODE, height, width, NULL));
     CAE_TRY(cae_model_id(m, coder.id));
     const cae_pixels in = {.in = pixels, .height = height, .width = width, .stride = stride};
     const cae_fpenv saved = cae_fpenv_enter();
@@ -288,7 +288,7 @@ int cae_decompress(const cae_model *m, const void *data, size_t size, uint8_t *p
     cae_image_coder coder = make_coder(m);
     CAE_TRY(cae_model_id(m, coder.id));
     CAE_TRY(check_file(m, &coder, &file, height, width));
-    CAE_TRY(cae_image_check(&coder.engine, CAE_DECODE, height, width));
+    CAE_TRY(cae_image_check(&coder.engine, CAE_DECODE, height, width, &file));
     const cae_pixels out = {.out = pixels, .height = height, .width = width, .stride = stride};
     const cae_fpenv saved = cae_fpenv_enter();
     const int status = cae_image_decompress(&coder, &file, &out);

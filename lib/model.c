@@ -12,6 +12,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "image/fit.h"
+#include "serial/quota.h"
 
 /* ---- Making ---------------------------------------------------------------------------------- */
 
@@ -168,6 +169,8 @@ int cae_model_change_setting(cae_model *m, const cae_setting *setting, double va
         *at = old;
     } else if (at == &m->settings.epoch && value != old) {
         begin_epoch(m);
+    } else if (at == &m->settings.threads && value == 0) {
+        m->quota = cae_quota_processors(""); /* not in every call: it reads files */
     }
     return status;
 }
@@ -177,6 +180,7 @@ static int duplicate_into(cae_model *copy, const cae_model *m, bool training)
     const size_t size = m->net->parameters * sizeof(float);
     copy->settings = m->settings;
     copy->seed = m->seed;
+    copy->quota = m->quota;
     CAE_TRY(choose_kernels(copy));
     CAE_TRY(cae_notes_copy(&copy->notes, copy->memory, &m->notes));
     memcpy(copy->weights, m->weights, size);
@@ -259,8 +263,9 @@ cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
                         .kernels = kernels,
                         .weights = m->weights,
                         .packed = m->packed,
-                        .threads = m->settings.threads > 0 ? (size_t)m->settings.threads
-                                                           : cae_team_processors(),
+                        .threads = m->settings.threads > 0
+                                       ? (size_t)m->settings.threads
+                                       : cae_size_min(cae_team_processors(), m->quota),
                         .memory_limit = limit < (double)most ? (size_t)limit : most,
                         .sampling = {.seed = m->seed, .step = m->optimizer.step},
                         .kl_weight = m->settings.kl_weight};

@@ -79,6 +79,7 @@ struct cae_model {
     cae_ranges ranges; /* of the code, as images are compressed; empty: not known */
     cae_ranges recent; /* of the updates since the setting `epoch` last changed */
     cae_notes notes;
+    size_t quota; /* processors that threads 0 may use at most; as it was when that was set */
     struct cae_model_id *id;
 };
 

@@ -239,13 +239,11 @@ static const cae_file_entry *find_setting(const cae_net *net, const cae_model_fi
 /* Whether any model of this network has such a tensor. */
 static bool is_known(const cae_net *net, const char *name)
 {
-    static const char *const others[] = {
-        "codec.max",          "codec.min", counter_names[STEP], counter_names[SEED],
-        counter_names[EPOCH], recent_max,  recent_min};
     const bool moments = strncmp(name, "train.m.", 8) == 0 || strncmp(name, "train.v.", 8) == 0;
-    bool known = false;
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        known = known || strcmp(name, others[i]) == 0;
+    bool known = strcmp(name, "codec.max") == 0 || strcmp(name, "codec.min") == 0 ||
+                 strcmp(name, recent_max) == 0 || strcmp(name, recent_min) == 0;
+    for (size_t i = 0; i < COUNTERS; i++) {
+        known = known || strcmp(name, counter_names[i]) == 0;
     }
     for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
         const cae_setting *s = cae_setting_at(i);

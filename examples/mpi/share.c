@@ -219,6 +219,30 @@ void share_free(struct share *s)
     train_data_free(&s->data);
 }
 
+int share_facts(const struct share *s, bool reproducible, struct train_facts *facts)
+{
+    uint32_t *each = calloc(s->files, sizeof *each);
+    if (ranks_agree(each != NULL ? DONE : fail("%zu images: out of memory", s->files)) != DONE) {
+        free(each);
+        return FAILED;
+    }
+    for (size_t i = 0; i < s->data.set.len; i++) {
+        each[i / s->places * s->batch + place_of(s, i % s->places)] =
+            train_pixels(&s->data.set.images[i]);
+    }
+    /* Each is one rank's, and 0 on the others. */
+    MPI_Allreduce(MPI_IN_PLACE, each, (int)s->files, MPI_UINT32_T, MPI_BOR, MPI_COMM_WORLD);
+    *facts = (struct train_facts){.seed = s->data.seed,
+                                  .batch = s->batch,
+                                  .parts = s->parts,
+                                  .sigma = s->data.sigma,
+                                  .reproducible = reproducible,
+                                  .images = s->files,
+                                  .pixels = train_pixels_of_all(each, s->files)};
+    free(each);
+    return DONE;
+}
+
 /* ---- All ranks' images ----------------------------------------------------------------------- */
 
 /* This rank's images for the fit, whose number goes into *count. */

@@ -22,6 +22,7 @@
 
 #include "ranks.h"
 #include "train_data.h"
+#include "train_notes.h"
 
 struct share {
     struct train_data data; /* this rank's files, in their order, and its images of a batch */
@@ -43,6 +44,9 @@ size_t share_default_parts(size_t ranks, size_t batch);
 int share_open(struct share *share, const struct ranks *ranks, const char *folder, size_t limit,
                const struct preparation *preparation, const size_t shape[3]);
 void share_free(struct share *share);
+
+/* What the run depends on, the images of all ranks among it. Collective. */
+int share_facts(const struct share *share, bool reproducible, struct train_facts *facts);
 
 /* Steps per epoch; the last batch may be short. */
 uint64_t share_steps(const struct share *share);

@@ -25,6 +25,7 @@
 #include "message.h"
 #include "model.h"
 #include "options.h"
+#include "output.h"
 #include "ranks.h"
 #include "share.h"
 #include "state.h"
@@ -36,7 +37,7 @@ struct settings {
     size_t limit, epochs, steps, batch, parts, save_every;
     double learning_rate, sigma;
     uint64_t seed;
-    bool any_order, reproducible, resume;
+    bool any_order, reproducible, resume, force;
 };
 
 struct train_options {
@@ -175,7 +176,7 @@ static int prepare_model(struct training *t)
         note("%s exists and will be replaced at the first save; --resume would go on from it",
              o->out);
     }
-    return state_set(&t->state, o->same.learning_rate, o->threads, o->same.reproducible);
+    return DONE;
 }
 
 static int prepare_data(struct training *t)
@@ -197,11 +198,36 @@ static int prepare_data(struct training *t)
     return DONE;
 }
 
+/* Whether it is the run that the model comes from; from here on the model keeps what it depends on.
+ */
+static int check_and_keep_facts(struct training *t)
+{
+    const struct train_options *o = t->options;
+    struct train_facts facts;
+    if (share_facts(&t->share, o->same.reproducible, &facts) != DONE) {
+        return FAILED;
+    }
+    if (!o->same.resume) {
+        train_note_copying(t->state.model, o->model, t->share.data.sigma, o->same.sigma >= 0);
+    }
+    int result = DONE;
+    if (o->same.resume && t->ranks.rank == 0) {
+        result = train_notes_check(t->state.model, o->out, &facts, o->same.force);
+    }
+    if (result == DONE) {
+        result = train_notes_set(t->state.model, &facts);
+    }
+    return ranks_agree(result) == DONE
+               ? state_set(&t->state, o->same.learning_rate, o->threads, o->same.reproducible)
+               : FAILED;
+}
+
 /* Rank 0's part of the preparation. */
 static int check_epoch_and_log(struct training *t)
 {
     const struct train_options *o = t->options;
-    if (o->same.resume && model_check_epoch(t->state.model, o->out, t->epoch_steps) != DONE) {
+    if (o->same.resume && !o->same.force &&
+        model_check_epoch(t->state.model, o->out, t->epoch_steps) != DONE) {
         return FAILED;
     }
     return train_log_open(&t->log, o->log, t->step);
@@ -210,7 +236,7 @@ static int check_epoch_and_log(struct training *t)
 static int prepare(struct training *t)
 {
     const struct settings *same = &t->options->same;
-    if (prepare_model(t) != DONE || prepare_data(t) != DONE) {
+    if (prepare_model(t) != DONE || prepare_data(t) != DONE || check_and_keep_facts(t) != DONE) {
         return FAILED;
     }
     t->epoch_steps = share_steps(&t->share);
@@ -286,6 +312,9 @@ static int check(struct train_options *o, const struct ranks *ranks)
     if ((same->epochs == 0) == (same->steps == 0)) {
         return usage_error(NULL, "give either --epochs or --steps");
     }
+    if (same->force && !same->resume) {
+        return usage_error(NULL, "--force goes with --resume");
+    }
     if (same->parts == 0) {
         same->parts = share_default_parts(ranks->count, same->batch);
     }
@@ -325,6 +354,7 @@ static bool parse(struct train_options *o, const struct ranks *ranks, int argc, 
         SWITCH_OPTION("reproducible", &same->reproducible, "the same file on every processor"),
         COUNT_OPTION("save-every", &same->save_every, 1, 1e9, "EPOCHS", "save during training too"),
         SWITCH_OPTION("resume", &same->resume, "go on from the file --out"),
+        SWITCH_OPTION("force", &same->force, "even if it is not the same run"),
         TEXT_OPTION("log", &o->log, "FILE.csv", "write the loss of each step"),
         REQUIRED_TEXT_OPTION("out", &o->out, "MODEL", "the model file (safetensors)"),
         OPTIONS_END,
@@ -369,6 +399,7 @@ int main(int argc, char **argv)
         .same = {.batch = 50, .learning_rate = 1e-3, .sigma = -1, .seed = 1}};
     struct training t = {.options = &options};
     int result = DONE;
+    output_fill_descriptors();
     ranks_start(&t.ranks, &argc, &argv, program);
     if (parse_on_all(&options, &t.ranks, argc - 1, argv + 1, &result)) {
         ranks_name_messages(&t.ranks);

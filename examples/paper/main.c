@@ -13,6 +13,7 @@
 #include "learn.h"
 #include "message.h"
 #include "options.h"
+#include "output.h"
 #include "report.h"
 #include "results.h"
 #include "study.h"
@@ -145,7 +146,12 @@ static int report(const struct study *study, const char *command)
 
 static int say_how_to_resume(const struct study *study, const char *command)
 {
-    fprintf(stderr, "%s: to go on:\n  %s%s\n", program, command, study->resume ? "" : " --resume");
+    /* Behind a last word `--`, which may be the end of the options, --resume would be none. */
+    const size_t len = strlen(command);
+    const bool first = len > 3 && strcmp(command + len - 3, " --") == 0;
+    const char *word = study->resume ? "" : " --resume";
+    fprintf(stderr, "%s: to go on:\n  %s%s%s%s\n", program, program, first ? word : "",
+            command + strlen(program), first ? "" : word);
     return FAILED;
 }
 
@@ -173,6 +179,7 @@ int main(int argc, char **argv)
                           .record = -1};
     struct words words = {NULL, NULL, NULL};
     int result = DONE;
+    output_fill_descriptors();
     message_set_program(program);
     if (!parse(&study, &words, argc - 1, argv + 1, &result)) {
         return result;

@@ -62,7 +62,7 @@ int compress_main(int argc, char **argv)
     };
     const struct command_line line = {
         .command = "compress",
-        .summary = "Compresses an image (PNG, PGM, PPM) with a model.",
+        .summary = "Compresses an image (PNG, JPEG, PGM, PPM) with a model.",
         .operands = operands,
         .options = options,
         .details =
@@ -129,12 +129,15 @@ int decompress_main(int argc, char **argv)
         .summary = "Restores an image that `cae compress` made with the same model.",
         .operands = operands,
         .options = options,
-        .details = "OUT is a PGM or PPM if its name ends in .pgm, .ppm or .pnm, else a PNG.\n",
+        .details = "OUT ends in .png, .pgm, .ppm or .pnm; without an ending it is a PNG.\n",
     };
     int result = DONE;
     if (!options_parse(&line, argc, argv, &result) ||
         (result = image_check_format(line.command, format)) != DONE) {
         return result;
+    }
+    if (image_check_name(out, format) != DONE) {
+        return FAILED;
     }
 
     cae_model *model = NULL;
@@ -199,18 +202,21 @@ int denoise_main(int argc, char **argv)
     };
     const struct command_line line = {
         .command = "denoise",
-        .summary = "Runs an image (PNG, PGM, PPM) through a model, code and all.",
+        .summary = "Runs an image (PNG, JPEG, PGM, PPM) through a model, code and all.",
         .operands = operands,
         .options = options,
         .details =
             "A model with one channel treats each channel of a colour image alone; a model with\n"
-            "three gets grey images as three equal channels. OUT is a PGM or PPM if its name\n"
-            "ends in .pgm, .ppm or .pnm, else a PNG.\n",
+            "three gets grey images as three equal channels. OUT ends in .png, .pgm, .ppm or\n"
+            ".pnm; without an ending it is a PNG.\n",
     };
     int result = DONE;
     if (!options_parse(&line, argc, argv, &result) ||
         (result = image_check_format(line.command, format)) != DONE) {
         return result;
+    }
+    if (image_check_name(out, format) != DONE) {
+        return FAILED;
     }
 
     cae_model *model = NULL;
@@ -270,7 +276,7 @@ int noise_main(int argc, char **argv)
     const struct command_line line = {
         .command = "noise",
         .summary =
-            "Adds Gaussian noise to an image (PNG, PGM, PPM), rounded and clipped to pixels.",
+            "Adds Gaussian noise to an image (PNG, JPEG, PGM, PPM), rounded and clipped to pixels.",
         .operands = operands,
         .options = options,
         .details = "The same seed gives the same noise on every machine.\n",
@@ -279,6 +285,9 @@ int noise_main(int argc, char **argv)
     if (!options_parse(&line, argc, argv, &result) ||
         (result = image_check_format(line.command, format)) != DONE) {
         return result;
+    }
+    if (image_check_name(out, format) != DONE) {
+        return FAILED;
     }
 
     struct image image = {0};

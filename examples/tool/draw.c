@@ -134,6 +134,9 @@ int sample_main(int argc, char **argv)
         (result = image_check_format(line.command, format)) != DONE) {
         return result;
     }
+    if (image_check_name(out, format) != DONE) {
+        return FAILED;
+    }
 
     cae_model *model = NULL;
     struct sheet sheet = {.count = count, .columns = (size_t)ceil(sqrt((double)count))};
@@ -243,6 +246,9 @@ int interpolate_main(int argc, char **argv)
     if (!options_parse(&line, argc, argv, &result) ||
         (result = image_check_format(line.command, format)) != DONE) {
         return result;
+    }
+    if (image_check_name(out, format) != DONE) {
+        return FAILED;
     }
 
     cae_model *model = NULL;

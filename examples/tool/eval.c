@@ -42,9 +42,10 @@ static bool parse(struct eval_options *o, int argc, char **argv, int *exit_code)
         .details =
             "mse is that of the network's own output on [0,1]; psnr and ssim (Wang et al. 2004) are\n"
             "those of its 8-bit pixels, without quantised code; bytes is the size of what\n"
-            "`cae compress` would write at default quality. SIGMA is 25 unless given for the\n"
-            "presets *-denoise, 0 for others; each file's noise depends on the seed and the\n"
-            "file's name. With noise, input_psnr and input_ssim are those of the noisy input.\n"
+            "`cae compress` would write at default quality. SIGMA is that of the training unless\n"
+            "given; where the model does not say, 25 for the presets *-denoise, 0 for others.\n"
+            "Each file's noise depends on the seed and the file's name. With noise, input_psnr and\n"
+            "input_ssim are those of the noisy input.\n"
             "In JSON, null stands for the PSNR of identical images and for what there is not.\n",
     };
     if (!options_parse(&line, argc, argv, exit_code)) {
@@ -120,7 +121,12 @@ int eval_main(int argc, char **argv)
         goto done;
     }
     if (o.sigma < 0) {
-        o.sigma = model_default_sigma(model);
+        bool known;
+        o.sigma = model_trained_sigma(model, &known);
+        if (known && o.sigma > 0) {
+            note("%s: with noise of %g, as in its training; --noise 0 measures without", o.model,
+                 o.sigma);
+        }
     }
     if (score_images(model, &set, o.sigma, o.seed, SCORE_ALL, &scores) != DONE) {
         goto done;

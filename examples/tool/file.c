@@ -122,6 +122,10 @@ static FILE *open_standard_input(const struct file_reading *how, struct stat *st
         return NULL;
     }
     taken = true;
+    if ((fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE) == O_WRONLY) {
+        fail("%s: %s", name, strerror(EBADF)); /* it was closed: see output_fill_descriptors */
+        return NULL;
+    }
     const int descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
     if (file == NULL || fstat(descriptor, status) != 0) {

@@ -92,15 +92,21 @@ done:
     return result;
 }
 
+/* Flaws are named file by file up to this number, and then counted alone. */
+enum { NAMED_FLAWS = 10 };
+
 /* Closes the gaps that files leave which cannot be read. */
 int image_set_read(struct image_set *set, size_t channels, const struct preparation *preparation)
 {
     const size_t wanted = set->len;
+    size_t flawed = 0;
     unsigned said = 0;
     set->len = 0;
     for (size_t i = 0; i < wanted; i++) {
         char *name = set->names[i];
+        said = flawed < NAMED_FLAWS ? said & ~(unsigned)IMAGE_FLAWED : said | IMAGE_FLAWED;
         if (load_one(set, name, channels, preparation, &set->images[set->len], &said) == DONE) {
+            flawed += set->images[set->len].flaw[0] != '\0';
             set->names[set->len++] = name;
         } else {
             free(name);
@@ -113,6 +119,9 @@ int image_set_read(struct image_set *set, size_t channels, const struct preparat
     set->left_out += wanted - set->len;
     if (set->len == 0) {
         return fail("%s: not one of %zu images can be taken", set->folder, wanted);
+    }
+    if (flawed > 0) {
+        note("%s: %zu of %zu images have flaws that cost no pixel", set->folder, flawed, wanted);
     }
     if (set->len < wanted) {
         note("%s: %zu of %zu images are left out", set->folder, wanted - set->len, wanted);
@@ -152,6 +161,7 @@ static int copy_image(struct image *image, const struct image *from, const char 
     }
     memcpy(image->pixels, from->pixels, image_len(from));
     image->changes = from->changes;
+    memcpy(image->flaw, from->flaw, sizeof image->flaw);
     return DONE;
 }
 

@@ -57,6 +57,9 @@ static int load(struct image *image, const char *path, bool streams)
     } else {
         result = say_not_an_image(path, kind_of_bytes(data, size), streams);
     }
+    if (result == DONE) {
+        result = image_turn_upright(image, path);
+    }
     if (result != DONE) {
         image_free(image);
     }
@@ -78,6 +81,28 @@ bool image_name_ends(const char *name, const char *ending)
 {
     const size_t name_len = strlen(name), ending_len = strlen(ending);
     return name_len > ending_len && strcasecmp(name + name_len - ending_len, ending) == 0;
+}
+
+/* What a name ends in, from its last dot; NULL if there is none, but the one of a hidden file. */
+static const char *ending_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return dot != NULL && dot > name && dot[1] != '\0' ? dot : NULL;
+}
+
+int image_check_name(const char *path, const char *format)
+{
+    static const char *const written[] = {".png", ".pgm", ".ppm", ".pnm"};
+    const char *ending = ending_of(path);
+    for (size_t i = 0; i < sizeof written / sizeof written[0]; i++) {
+        if (format != NULL || ending == NULL || strcasecmp(ending, written[i]) == 0) {
+            return DONE;
+        }
+    }
+    return fail("%s: cannot write images of this kind (%s); name it .png, .pgm, .ppm or .pnm", path,
+                ending);
 }
 
 /* Whether an image is to be written so: by the format asked for, else by the name's ending. */
@@ -115,6 +140,9 @@ int image_check_format(const char *command, const char *format)
 int image_save_as(const struct image *image, const char *path, const char *format)
 {
     struct output output;
+    if (image_check_name(path, format) != DONE) {
+        return FAILED;
+    }
     if (output_open(&output, path) != DONE) {
         return FAILED;
     }

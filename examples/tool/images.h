@@ -13,12 +13,20 @@
 #include <stdint.h>
 
 /* What loading did to an image, to be said once. */
-enum { IMAGE_LOST_ALPHA = 1, IMAGE_WAS_16_BIT = 2, IMAGE_TURNED_GREY = 4 };
+enum {
+    IMAGE_LOST_ALPHA = 1,
+    IMAGE_WAS_16_BIT = 2,
+    IMAGE_TURNED_GREY = 4,
+    IMAGE_TURNED_UPRIGHT = 8,
+    IMAGE_FLAWED = 16
+};
 
 struct image {
     size_t channels, height, width;
     uint8_t *pixels; /* height x width x channels */
     unsigned changes;
+    unsigned orientation; /* how the pixels are stored, as EXIF counts; 0 or 1: upright */
+    char flaw[96];        /* what is wrong with the file without costing a pixel; mostly "" */
 };
 
 /* Makes room for an image, checking its size first. On failure says so, with `path` in front. */
@@ -28,7 +36,7 @@ void image_free(struct image *image);
 /* The number of pixel values: channels x height x width. */
 size_t image_len(const struct image *image);
 
-/* Reads an image of any of the formats, told apart by content. The first is for files that the
+/* Reads an image of any of the formats, told apart by content, and turns it upright. The first is for files that the
  * program found in a folder, and takes regular ones alone; the second for one that the user named,
  * and takes pipes too. */
 int image_load(struct image *image, const char *path);
@@ -37,8 +45,12 @@ int image_load_input(struct image *image, const char *path);
 /* Whether a name ends so, in either case, with something in front. */
 bool image_name_ends(const char *name, const char *ending);
 
-/* .pgm, .ppm and .pnm make a PGM or PPM, every other ending makes a PNG. */
+/* .pgm, .ppm and .pnm make a PGM or PPM; .png, or no ending, makes a PNG. */
 int image_save(const struct image *image, const char *path);
+
+/* Fails if no format is asked for and the name ends otherwise: an image of that kind is not what would
+ * be written. */
+int image_check_name(const char *path, const char *format);
 
 /* The same in a format of the user's choice: "png", "pgm", "ppm" or "pnm"; NULL for none. The first
  * is a usage error for other words. */
@@ -48,6 +60,12 @@ int image_save_as(const struct image *image, const char *path, const char *forma
 
 /* Colour to one channel by (77 R + 150 G + 29 B + 128) >> 8; grey to three by repeating it. */
 int image_set_channels(struct image *image, size_t channels, const char *path);
+
+/* Turns an image that is stored as EXIF's orientation says. */
+int image_turn_upright(struct image *image, const char *path);
+
+/* Puts `other`, made from it, in the place of an image. */
+void image_replace(struct image *image, struct image *other);
 
 /* Says what loading did to an image, each kind only if it is not in *said yet. */
 void image_note_changes(const struct image *image, const char *path, unsigned *said);

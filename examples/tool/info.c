@@ -78,6 +78,36 @@ static void print_settings(const cae_model *model, bool json)
     }
 }
 
+/* Notes may come from a stranger: nothing that a terminal obeys gets through. */
+static void print_note(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        const unsigned char byte = (unsigned char)*text;
+        /* The controls from U+0080 to U+009F too. */
+        const bool control =
+            byte < 0x20 || byte == 0x7f || (byte == 0xc2 && (unsigned char)text[1] < 0xa0);
+        putchar(control ? '?' : *text);
+        text += byte == 0xc2 && control;
+    }
+}
+
+static void print_notes(const cae_model *model, bool json)
+{
+    const char *key = NULL, *value = NULL;
+    for (size_t i = 0; cae_model_note_info(model, i, &key, &value) == CAE_OK; i++) {
+        if (json) {
+            printf("%s", i == 0 ? "" : ", ");
+            print_json_string(key);
+            printf(": ");
+            print_json_string(value);
+        } else {
+            printf("%s  %-14s ", i == 0 ? "\nnotes\n" : "", key);
+            print_note(value);
+            printf("\n");
+        }
+    }
+}
+
 static void print_tensors(const cae_model *model, bool json)
 {
     const size_t count = cae_tensor_count(model);
@@ -129,6 +159,8 @@ static void print_model_json(const cae_model *model, const size_t shape[3])
     print_json_string(cae_model_kernels(model));
     printf(", \"settings\": {");
     print_settings(model, true);
+    printf("}, \"notes\": {");
+    print_notes(model, true);
     printf("}, \"tensors\": [");
     print_tensors(model, true);
     printf("]}\n");
@@ -154,6 +186,7 @@ static void print_model_text(const char *path, const cae_model *model, const siz
     printf("\narchitecture\n%s", cae_model_architecture(model));
     printf("\nsettings\n");
     print_settings(model, false);
+    print_notes(model, false);
     printf("\ntensors\n");
     print_tensors(model, false);
 }

@@ -28,6 +28,7 @@ void interrupt_catch(void)
             sigaction(signals[i], &action, NULL);
         }
     }
+    signal(SIGPIPE, SIG_IGN); /* who reads the log may go; writing tells it */
 }
 
 bool interrupt_came(void)
@@ -45,11 +46,40 @@ void interrupt_release(void)
     }
 }
 
+static bool has_control(const char *word)
+{
+    for (; *word != '\0'; word++) {
+        if ((unsigned char)*word < 0x20 || (unsigned char)*word >= 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a terminal could obey stands in octal, in the quotes that shells have for it: $'...'. */
+static void print_escaped(FILE *file, const char *word)
+{
+    fputs(" $'", file);
+    for (; *word != '\0'; word++) {
+        const unsigned char byte = (unsigned char)*word;
+        if (byte < 0x20 || byte >= 0x7f) {
+            fprintf(file, "\\%03o", byte);
+        } else {
+            fprintf(file, byte == '\'' || byte == '\\' ? "\\%c" : "%c", byte);
+        }
+    }
+    fputc('\'', file);
+}
+
 static void print_quoted(FILE *file, const char *word)
 {
     const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=+,:@%";
     if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
         fprintf(file, " %s", word);
+        return;
+    }
+    if (has_control(word)) {
+        print_escaped(file, word);
         return;
     }
     fputs(" '", file);

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* From here on the first SIGINT, SIGTERM or SIGHUP sets the flag; a second one ends the program. */
+/* From here on the first SIGINT, SIGTERM or SIGHUP sets the flag; a second one ends the program. A
+ * pipe that nobody reads any more is an error of writing and no signal. */
 void interrupt_catch(void);
 bool interrupt_came(void);
 

@@ -39,6 +39,11 @@ int jpegio_read(struct image *image, const uint8_t *data, size_t size, const cha
 
 #include <jpeglib.h>
 
+#include <jerror.h> /* what each warning is, after jpeglib.h */
+
+#include "exif.h"
+#include "jpegscan.h"
+
 /* A progressive file may visit every block again with a few bytes: what is drawn in practice comes
  * in about ten scans. */
 enum { MOST_SCANS = 100 };
@@ -49,6 +54,8 @@ struct job {
     struct jpeg_progress_mgr progress;
     jmp_buf on_error;
     char message[JMSG_LENGTH_MAX]; /* empty when the error has been said */
+    char flaw[JMSG_LENGTH_MAX];    /* the first that costs no pixel */
+    bool disordered;               /* a scan came before the one that it builds on */
     struct image *image;
     const uint8_t *data;
     size_t size;
@@ -73,11 +80,63 @@ static _Noreturn void give_up_saying(struct job *job, const char *words)
     longjmp(job->on_error, 1);
 }
 
-/* Levels below zero are warnings: data that is damaged or missing, and made up by libjpeg. */
+/* Whether bytes that libjpeg passed over before a marker are no part of the picture. Before the scans
+ * they cannot be; in one, before a restart, they must have been. */
+static bool is_foreign(const struct job *job, int surplus, int marker)
+{
+    const struct jpeg_decompress_struct *jpeg = &job->jpeg;
+    const size_t end = (size_t)(jpeg->src->next_input_byte - job->data);
+    return jpeg->input_scan_number == 0 ||
+           ((marker < 0xd0 || marker > 0xd7) &&
+            jpegscan_surplus_is_foreign(job->data, end, (size_t)surplus));
+}
+
+/* Whether what libjpeg warns of costs no pixel, so that the image is all there. Everything else is data
+ * that is missing or damaged, for which libjpeg makes something up. */
+static bool costs_nothing(struct job *job)
+{
+    const struct jpeg_decompress_struct *jpeg = &job->jpeg;
+    const int *values = job->errors.msg_parm.i;
+    switch (job->errors.msg_code) {
+    case JWRN_ADOBE_XFORM:    /* how to take the colours: as usual */
+    case JWRN_JFIF_MAJOR:     /* the number of a version */
+    case JWRN_NOT_SEQUENTIAL: /* coefficients that a baseline scan need not name: it has all */
+        return true;
+    case JWRN_EXTRANEOUS_DATA:
+        return is_foreign(job, values[0], values[1]);
+    case JWRN_BOGUS_PROGRESSION:
+        /* The first scan of a coefficient says all of its high bits, be it before the mean's or once
+         * more. One that adds bits (Ah) must find those that it adds to. */
+        job->disordered = true;
+        return jpeg->Ah == 0;
+    default:
+        return false;
+    }
+}
+
+/* Levels below zero are warnings. */
 static void on_message(j_common_ptr jpeg, int level)
 {
-    if (level < 0) {
+    struct job *job = job_of(jpeg);
+    if (level >= 0) {
+        return;
+    }
+    if (!costs_nothing(job)) {
         give_up(jpeg);
+    }
+    if (job->flaw[0] == '\0') {
+        jpeg->err->format_message(jpeg, job->flaw);
+    }
+}
+
+/* After scans in disorder each component must have got its mean. */
+static void check_order(struct job *job)
+{
+    const struct jpeg_decompress_struct *jpeg = &job->jpeg;
+    for (int i = 0; job->disordered && i < jpeg->num_components; i++) {
+        if (jpeg->coef_bits == NULL || jpeg->coef_bits[i][0] < 0) {
+            give_up_saying(job, "a component has no mean values");
+        }
     }
 }
 
@@ -144,6 +203,7 @@ static void read_jpeg(struct job *job)
         JSAMPROW row = image->pixels + jpeg->output_scanline * image->width * channels;
         jpeg_read_scanlines(jpeg, &row, 1);
     }
+    check_order(job);
     jpeg_finish_decompress(jpeg); /* reads up to the end marker, which must be there */
 }
 
@@ -164,6 +224,10 @@ int jpegio_read(struct image *image, const uint8_t *data, size_t size, const cha
     const bool ok = guarded(&job, read_jpeg);
     if (!ok && job.message[0] != '\0') {
         fail("%s: cannot read this JPEG: %s", path, job.message);
+    }
+    if (ok) {
+        image->orientation = exif_orientation_of_jpeg(data, size);
+        snprintf(image->flaw, sizeof image->flaw, "%.*s", (int)sizeof image->flaw - 1, job.flaw);
     }
     jpeg_destroy_decompress(&job.jpeg);
     return ok ? DONE : FAILED;

@@ -44,8 +44,8 @@ static void print_help(FILE *file)
     for (size_t i = 0; i < COMMANDS_LEN; i++) {
         fprintf(file, "  %-12s %s\n", commands[i].name, commands[i].summary);
     }
-    fputs("\n`cae help COMMAND` or `cae COMMAND --help` tells more; `cae --version` or `cae -V`\n"
-          "prints the version. `-` in the place of a file is standard input or output.\n"
+    fputs("\n`cae help COMMAND` or `cae COMMAND --help` tells more; `cae --version` prints\n"
+          "the version. `-` in the place of a file is standard input or output.\n"
           "Exit codes: 0 done, 1 failed, 2 wrong usage.\n",
           file);
 }

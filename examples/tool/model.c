@@ -240,6 +240,16 @@ bool model_is_sampled(const cae_model *model)
     return strstr(cae_model_architecture(model), "\ncode sampled\n") != NULL;
 }
 
+double model_trained_sigma(const cae_model *model, bool *known)
+{
+    const char *text = cae_model_note(model, MODEL_NOTE_NOISE);
+    char *end = NULL;
+    const double sigma =
+        text != NULL && strspn(text, "0123456789.e-") == strlen(text) ? strtod(text, &end) : -1;
+    *known = end != NULL && end != text && *end == '\0' && sigma >= 0 && sigma <= 255;
+    return *known ? sigma : model_default_sigma(model);
+}
+
 double model_default_sigma(const cae_model *model)
 {
     const char *preset = model_preset(model);

@@ -46,7 +46,13 @@ const char *model_preset(const cae_model *model);
 /* Whether it is a variational autoencoder: one with the line `code sampled`. */
 bool model_is_sampled(const cae_model *model);
 
-/* The noise that a model is for, on the 0-255 scale: 25 for the presets "*-denoise", else 0. */
+/* The noise to train a model with, on the 0-255 scale: 25 for the presets "*-denoise", else 0. */
 double model_default_sigma(const cae_model *model);
+
+/* The note that keeps the noise a model was trained with. */
+#define MODEL_NOTE_NOISE "cae.noise"
+
+/* The noise to measure a model with: that of its training; where that is not known, the default. */
+double model_trained_sigma(const cae_model *model, bool *known);
 
 #endif

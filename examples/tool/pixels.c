@@ -41,6 +41,56 @@ size_t image_len(const struct image *image)
     return image->channels * image->height * image->width;
 }
 
+void image_replace(struct image *image, struct image *other)
+{
+    other->changes |= image->changes;
+    memcpy(other->flaw, image->flaw, sizeof other->flaw);
+    image_free(image);
+    *image = *other;
+}
+
+/* ---- Turning --------------------------------------------------------------------------------- */
+
+/* The rows are stored from the bottom to the top, each from right to left, or columns in the place
+ * of rows. */
+static bool is_upside_down(unsigned orientation)
+{
+    return orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+}
+
+static bool is_back_to_front(unsigned orientation)
+{
+    return orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+}
+
+int image_turn_upright(struct image *image, const char *path)
+{
+    const unsigned orientation = image->orientation;
+    if (orientation < 2 || orientation > 8) {
+        return DONE;
+    }
+    const bool sideways = orientation >= 5;
+    const size_t channels = image->channels;
+    struct image turned;
+    if (image_new(&turned, channels, sideways ? image->width : image->height,
+                  sideways ? image->height : image->width, path) != DONE) {
+        return FAILED;
+    }
+    uint8_t *pixel = turned.pixels;
+    for (size_t y = 0; y < turned.height; y++) {
+        for (size_t x = 0; x < turned.width; x++) {
+            size_t row = sideways ? x : y, column = sideways ? y : x;
+            row = is_upside_down(orientation) ? image->height - 1 - row : row;
+            column = is_back_to_front(orientation) ? image->width - 1 - column : column;
+            memcpy(pixel, image->pixels + (row * image->width + column) * channels, channels);
+            pixel += channels;
+        }
+    }
+    turned.changes = IMAGE_TURNED_UPRIGHT;
+    image_replace(image, &turned);
+    return DONE;
+}
+
 /* ---- Channels -------------------------------------------------------------------------------- */
 
 static void turn_grey(const struct image *from, struct image *to)
@@ -70,20 +120,25 @@ int image_set_channels(struct image *image, size_t channels, const char *path)
     if (image_new(&other, channels, image->height, image->width, path) != DONE) {
         return FAILED;
     }
-    other.changes = image->changes;
     if (channels == 1) {
         turn_grey(image, &other);
     } else {
         repeat_grey(image, &other);
     }
-    image_free(image);
-    *image = other;
+    image_replace(image, &other);
     return DONE;
 }
 
 void image_note_changes(const struct image *image, const char *path, unsigned *said)
 {
-    const unsigned changes = image->changes & ~*said;
+    const unsigned flawed = image->flaw[0] != '\0' ? IMAGE_FLAWED : 0;
+    const unsigned changes = (image->changes | flawed) & ~*said;
+    if (changes & IMAGE_FLAWED) {
+        note("%s: read in spite of a flaw that costs no pixel: %s", path, image->flaw);
+    }
+    if (changes & IMAGE_TURNED_UPRIGHT) {
+        note("%s: turned upright, as its EXIF data say", path);
+    }
     if (changes & IMAGE_LOST_ALPHA) {
         note("%s: transparency is dropped", path);
     }

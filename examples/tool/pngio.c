@@ -12,6 +12,7 @@
 
 #include <png.h>
 
+#include "exif.h"
 #include "message.h"
 
 struct job {
@@ -19,6 +20,7 @@ struct job {
     png_infop info;
     jmp_buf on_error;
     char message[160]; /* libpng's words for the error */
+    char flaw[160];    /* and for the first that was none */
     const char *path;
     png_bytepp rows;
 
@@ -38,10 +40,13 @@ static _Noreturn void on_error(png_structp png, png_const_charp message)
     longjmp(job->on_error, 1);
 }
 
+/* What libpng can read in spite of a flaw is read. */
 static void on_warning(png_structp png, png_const_charp message)
 {
-    (void)png;
-    (void)message; /* what libpng can read in spite of a flaw is read */
+    struct job *job = png_get_error_ptr(png);
+    if (job->flaw[0] == '\0') {
+        snprintf(job->flaw, sizeof job->flaw, "%s", message);
+    }
 }
 
 /* Runs a step of the work; false when libpng jumped out of it. The only setjmp: it has no locals
@@ -85,6 +90,8 @@ static void read_bytes(png_structp png, png_bytep bytes, size_t size)
     job->position += size;
 }
 
+static const png_byte exif_chunk[] = "eXIf";
+
 static void limit_reader(png_structp png)
 {
     png_set_user_limits(png, 1 << 24, 1 << 24); /* image_new limits the product */
@@ -92,6 +99,20 @@ static void limit_reader(png_structp png)
     png_set_chunk_malloc_max(png, 1 << 20);
     /* Chunks without which an image can be drawn are not even parsed. */
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_ALWAYS, exif_chunk, 1);
+}
+
+/* The orientation that the first chunk eXIf tells; it may stand behind the pixels. */
+static unsigned find_orientation(const struct job *job)
+{
+    png_unknown_chunkp chunks = NULL;
+    const int len = png_get_unknown_chunks(job->png, job->info, &chunks);
+    for (int i = 0; i < len; i++) {
+        if (memcmp(chunks[i].name, exif_chunk, 4) == 0) {
+            return exif_orientation(chunks[i].data, chunks[i].size);
+        }
+    }
+    return 0;
 }
 
 /* Asks libpng for 8-bit grey or RGB, and notes what is lost on the way. */
@@ -134,7 +155,8 @@ static void read_png(struct job *job)
     }
     point_to_rows(job, image);
     png_read_image(png, job->rows);
-    png_read_end(png, NULL); /* the last checksums */
+    png_read_end(png, job->info); /* the last checksums */
+    image->orientation = find_orientation(job);
 }
 
 int pngio_read(struct image *image, const uint8_t *data, size_t size, const char *path)
@@ -147,6 +169,9 @@ int pngio_read(struct image *image, const uint8_t *data, size_t size, const char
     const bool ok = guarded(&job, read_png);
     if (!ok && job.message[0] != '\0') {
         fail("%s: damaged PNG: %s", path, job.message);
+    }
+    if (ok) {
+        snprintf(image->flaw, sizeof image->flaw, "%.*s", (int)sizeof image->flaw - 1, job.flaw);
     }
     png_destroy_read_struct(&job.png, &job.info, NULL);
     free(job.rows);

@@ -29,18 +29,37 @@ bool pnmio_recognise(const uint8_t *data, size_t size)
            (is_space(data[2]) || data[2] == '#');
 }
 
-/* Skips white space and comments, which run from # to the end of the line. */
+/* Skips a comment, which runs from # to the end of the line and takes it along: for netpbm it is one
+ * white space. */
+static void skip_comment(struct cursor *c)
+{
+    while (c->at < c->end && *c->at != '\n' && *c->at != '\r') {
+        c->at++;
+    }
+    c->at += c->at < c->end;
+}
+
 static void skip_space(struct cursor *c)
 {
     while (c->at < c->end && (is_space(*c->at) || *c->at == '#')) {
         if (*c->at == '#') {
-            while (c->at < c->end && *c->at != '\n') {
-                c->at++;
-            }
+            skip_comment(c);
         } else {
             c->at++;
         }
     }
+}
+
+/* Skips exactly one white space, which parts the header from the values; false if there is none. */
+static bool skip_one_space(struct cursor *c)
+{
+    const uint8_t *before = c->at;
+    if (c->at < c->end && *c->at == '#') {
+        skip_comment(c);
+    } else if (c->at < c->end && is_space(*c->at)) {
+        c->at++;
+    }
+    return c->at > before;
 }
 
 /* Reads a decimal number up to `max`; false when there is none. */
@@ -96,10 +115,9 @@ int pnmio_read(struct image *image, const uint8_t *data, size_t size, const char
     const size_t max_number = 1 << 30; /* image_new and the next line limit further */
     size_t width = 0, height = 0, max = 0;
     if (!read_number(&c, max_number, &width) || !read_number(&c, max_number, &height) ||
-        !read_number(&c, 65535, &max) || max == 0 || c.at == c.end || !is_space(*c.at)) {
+        !read_number(&c, 65535, &max) || max == 0 || !skip_one_space(&c)) {
         return fail("%s: damaged PGM or PPM header", path);
     }
-    c.at++; /* exactly one white space parts the header from the values */
     const bool plain = data[1] == '2' || data[1] == '3';
     if (image_new(image, data[1] == '2' || data[1] == '5' ? 1 : 3, height, width, path) != DONE) {
         return FAILED;

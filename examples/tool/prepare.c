@@ -60,13 +60,6 @@ int preparation_parse(struct preparation *p, const char *command, const char *cr
 
 /* ---- Cutting --------------------------------------------------------------------------------- */
 
-static void replace(struct image *image, struct image *other)
-{
-    other->changes = image->changes;
-    image_free(image);
-    *image = *other;
-}
-
 int image_crop(struct image *image, const struct preparation *box, const char *path)
 {
     const size_t width = box->crop_width, height = box->crop_height, channels = image->channels;
@@ -84,7 +77,7 @@ int image_crop(struct image *image, const struct preparation *box, const char *p
                image->pixels + ((box->top + y) * image->width + box->left) * channels,
                width * channels);
     }
-    replace(image, &part);
+    image_replace(image, &part);
     return DONE;
 }
 
@@ -151,7 +144,7 @@ int image_resize(struct image *image, size_t width, size_t height, const char *p
             }
         }
     }
-    replace(image, &scaled);
+    image_replace(image, &scaled);
     return DONE;
 }
 

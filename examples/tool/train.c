@@ -25,6 +25,7 @@
 #include "score.h"
 #include "train_data.h"
 #include "train_log.h"
+#include "train_notes.h"
 
 struct train_options {
     const char *model, *data, *validation, *crop, *size, *log, *out;
@@ -32,7 +33,7 @@ struct train_options {
     size_t limit, epochs, steps, batch, threads, save_every;
     double learning_rate, sigma, kl_weight, validation_fraction;
     uint64_t seed;
-    bool split_by_person, reproducible, resume;
+    bool split_by_person, reproducible, resume, force;
 };
 
 struct training {
@@ -48,7 +49,6 @@ struct training {
     float loss;
     double mean_loss; /* of the latest steps; for the progress line */
     int stream;       /* --out, where it is no regular file; else -1 */
-    bool log_failed;  /* nothing more is logged */
     bool diverged;
     double validation_mse; /* the latest; NaN before the first */
     double start;
@@ -65,8 +65,10 @@ static const char details[] =
     "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
     "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and tells how to\n"
     "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
-    "arguments. --val measures as `cae eval` does, at the end and at the ends of epochs, as often\n"
-    "as costs at most one image measured for four trained on. The log has one row per step:\n"
+    "arguments. --lr, --steps, --epochs, --threads, --log and --val may change; another seed,\n"
+    "batch, noise, --reproducible or other images are refused unless --force is given.\n"
+    "--val measures as `cae eval` does, at the end and at the ends of epochs, as often as costs at\n"
+    "most one image measured for four trained on. The log has one row per step:\n"
     "epoch,step,loss,val_mse,seconds. MODEL may be - or a pipe, which gets the file at the end;\n"
     "a link stays, and the file that it leads to is replaced.\n";
 
@@ -77,6 +79,9 @@ static int check(struct train_options *o)
     }
     if (o->split_by_person && o->validation != NULL) {
         return usage_error("train", "--split-by-person and --val: give one of the two");
+    }
+    if (o->force && !o->resume) {
+        return usage_error("train", "--force goes with --resume");
     }
     if (!o->split_by_person && o->validation_fraction > 0) {
         return usage_error("train", "--val-fraction goes with --split-by-person");
@@ -114,6 +119,7 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
         SWITCH_OPTION("reproducible", &o->reproducible, "the same file on every processor"),
         COUNT_OPTION("save-every", &o->save_every, 1, 1e9, "EPOCHS", "save during training too"),
         SWITCH_OPTION("resume", &o->resume, "go on from the file --out"),
+        SWITCH_OPTION("force", &o->force, "even if it is not the same run"),
         TEXT_OPTION("log", &o->log, "FILE.csv", "write the loss of each step"),
         REQUIRED_TEXT_OPTION("out", &o->out, "MODEL", "the model file (safetensors)"),
         OPTIONS_END,
@@ -145,6 +151,10 @@ static int prepare_model(struct training *t, size_t shape[3])
         return FAILED;
     }
     t->step = (uint64_t)model_get(t->model, "step");
+    if (o->resume && model_get(t->model, "learning_rate") != o->learning_rate) {
+        note("%s: --lr: %g before, %g now", o->out, model_get(t->model, "learning_rate"),
+             o->learning_rate);
+    }
     if (model_set(t->model, "learning_rate", o->learning_rate) != DONE ||
         model_set(t->model, "threads", (double)o->threads) != DONE) {
         return FAILED;
@@ -152,10 +162,14 @@ static int prepare_model(struct training *t, size_t shape[3])
     if (o->kl_weight >= 0 && !model_is_sampled(t->model)) {
         return fail("%s: --kl-weight is for models with the line \"code sampled\"", o->model);
     }
+    if (o->resume && o->kl_weight >= 0 && model_get(t->model, "kl_weight") != o->kl_weight) {
+        note("%s: --kl-weight: %g before, %g now", o->out, model_get(t->model, "kl_weight"),
+             o->kl_weight);
+    }
     if (o->kl_weight >= 0 && model_set(t->model, "kl_weight", o->kl_weight) != DONE) {
         return FAILED;
     }
-    return model_set(t->model, "reproducible", o->reproducible);
+    return DONE;
 }
 
 static int load_images(struct training *t, size_t channels)
@@ -192,6 +206,24 @@ static int prepare_data(struct training *t, const size_t shape[3])
     return DONE;
 }
 
+/* Whether it is the run that the model comes from; from here on the model keeps what it depends on.
+ */
+static int check_and_keep_facts(struct training *t)
+{
+    const struct train_options *o = t->options;
+    struct train_facts facts;
+    if (!o->resume) {
+        train_note_copying(t->model, o->model, t->data.sigma, o->sigma >= 0);
+    }
+    if (train_facts_of(&facts, &t->data, o->reproducible) != DONE ||
+        (o->resume && train_notes_check(t->model, o->out, &facts, o->force) != DONE)) {
+        return FAILED;
+    }
+    return model_set(t->model, "reproducible", o->reproducible) == DONE
+               ? train_notes_set(t->model, &facts)
+               : FAILED;
+}
+
 /* Finds out where the run ends, and whether the earlier one had as many steps per epoch. */
 static int plan(struct training *t)
 {
@@ -199,7 +231,7 @@ static int plan(struct training *t)
     t->epoch_steps = train_data_steps(&t->data);
     t->first_step = t->step;
     t->last_step = o->steps > 0 ? o->steps : o->epochs * t->epoch_steps;
-    return o->resume ? model_check_epoch(t->model, o->out, t->epoch_steps) : DONE;
+    return o->resume && !o->force ? model_check_epoch(t->model, o->out, t->epoch_steps) : DONE;
 }
 
 /* Hours of training must not end in a save that could never have worked: tries it, and opens what
@@ -235,7 +267,7 @@ static int prepare(struct training *t)
 {
     size_t shape[3];
     if (prepare_model(t, shape) != DONE || check_target(t) != DONE ||
-        prepare_data(t, shape) != DONE || plan(t) != DONE) {
+        prepare_data(t, shape) != DONE || check_and_keep_facts(t) != DONE || plan(t) != DONE) {
         return FAILED;
     }
     return train_log_open(&t->log, t->options->log, t->step);
@@ -284,15 +316,6 @@ static int save_last(struct training *t)
     }
     model_keep(t->model, t->options->out);
     return FAILED;
-}
-
-/* A log that cannot be written any more ends neither the training nor its saves. */
-static void give_log_up(struct training *t)
-{
-    if (!t->log_failed) {
-        t->log_failed = true;
-        note("the training goes on without its log");
-    }
 }
 
 static int take_step(struct training *t)
@@ -367,10 +390,7 @@ static int advance(struct training *t)
         return FAILED;
     }
     const uint64_t epoch = (t->step - 1) / t->epoch_steps + 1;
-    if (!t->log_failed && train_log_write(&t->log, epoch, t->step, (double)t->loss, mse,
-                                          seconds_now() - t->start) != DONE) {
-        give_log_up(t);
-    }
+    train_log_write(&t->log, epoch, t->step, (double)t->loss, mse, seconds_now() - t->start);
     if (save_is_due(t) && save(t) != DONE) {
         note("the training goes on, and saves when the next save is due");
     }
@@ -438,7 +458,7 @@ static int train(struct training *t, int argc, char **argv)
                     (unsigned long long)t->step, (unsigned long long)t->last_step, t->options->out);
     }
     say_summary(t);
-    return t->log_failed ? FAILED : DONE;
+    return DONE;
 }
 
 int train_main(int argc, char **argv)

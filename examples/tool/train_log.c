@@ -120,11 +120,11 @@ int train_log_open(struct train_log *log, const char *path, uint64_t step)
     return train_log_flush(log);
 }
 
-int train_log_write(struct train_log *log, uint64_t epoch, uint64_t step, double loss,
-                    double validation, double seconds)
+void train_log_write(struct train_log *log, uint64_t epoch, uint64_t step, double loss,
+                     double validation, double seconds)
 {
     if (log->file == NULL) {
-        return DONE;
+        return;
     }
     errno = 0;
     fprintf(log->file, "%llu,%llu,%.9g,", (unsigned long long)epoch, (unsigned long long)step,
@@ -133,12 +133,17 @@ int train_log_write(struct train_log *log, uint64_t epoch, uint64_t step, double
         fprintf(log->file, "%.17g", validation);
     }
     fprintf(log->file, ",%.3f\n", log->before + seconds);
-    return train_log_flush(log);
+    if (train_log_flush(log) != DONE) {
+        note("the training goes on without its log");
+        fclose(log->file); /* which fails, too */
+        log->file = NULL;
+        log->failed = true;
+    }
 }
 
 int train_log_close(struct train_log *log)
 {
-    int result = DONE; /* every row is in the file already */
+    int result = log->failed ? FAILED : DONE; /* every row is in the file already */
     if (log->file != NULL && fclose(log->file) != 0) {
         result = fail("%s: cannot write: %s", log->path, strerror(errno));
     }

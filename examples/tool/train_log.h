@@ -7,12 +7,14 @@
 #ifndef CAE_TOOL_TRAIN_LOG_H
 #define CAE_TOOL_TRAIN_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 struct train_log {
     const char *path;
-    FILE *file;    /* NULL: no log is kept */
+    FILE *file; /* NULL: no log is kept */
+    bool failed;
     double before; /* seconds of the runs that this one continues */
 };
 
@@ -20,10 +22,11 @@ struct train_log {
  * a pipe or a device gets the rows of this run. A file that is no log is refused. */
 int train_log_open(struct train_log *log, const char *path, uint64_t step);
 
-/* One row, which is in the file when this returns. validation is NaN when there was none at this step; seconds count from this run's start.
+/* One row, which is in the file when this returns; if it cannot be, that is said, the log ends, and
+ * train_log_close fails: no training is lost for its log. validation is NaN when there was none at this step; seconds count from this run's start.
  */
-int train_log_write(struct train_log *log, uint64_t epoch, uint64_t step, double loss,
-                    double validation, double seconds);
+void train_log_write(struct train_log *log, uint64_t epoch, uint64_t step, double loss,
+                     double validation, double seconds);
 
 int train_log_close(struct train_log *log);
 

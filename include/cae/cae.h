@@ -232,14 +232,17 @@ CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size
  *   epsilon        1e-8   [1e-30, 1]  added to the root of the second moment
  *   weight_decay   0      [0, 1e6]    decoupled (Loshchilov & Hutter 2019): each step also takes
  *                                     learning_rate * weight_decay * w off every weight w
- *   threads        1      [0, 1024]   of one call; 0 = the processors this process may use
+ *   threads        1      [0, 1024]   of one call; 0 = the processors this process may use: those of
+ *                                     its affinity mask, but no more than the CPU quota of its
+ *                                     control groups, rounded up, as it is when this is set
  *   reproducible   0      0 or 1      1: the same seed and data give the same weights, to the last
  *                                     bit, on every processor (no fused multiply-add)
  *   memory_limit   2^30   [2^16, 2^53]
  *                                     bytes of scratch memory for one call; inference of what
  *                                     needs more is done in tiles where there is no dense layer,
- *                                     everything else is refused with CAE_E_LIMIT before anything
- *                                     is allocated
+ *                                     everything else is refused with CAE_E_LIMIT before that
+ *                                     memory is taken. The stacks of a call's threads, 256 KiB
+ *                                     each, do not count
  *   epoch          0      [0, 2^53]   the caller's own count, kept with the training state; a change
  *                                     ends an epoch for the ranges of the code (below)
  *   kl_weight      0.3    [0, 1e6]    of a sampled code's divergence in the loss (below); other
@@ -330,7 +333,9 @@ CAE_API int cae_tensor_set(cae_model *m, size_t index, const float *values, size
  */
 
 /* One step: gradient of the loss, then an update by Adam. A step that would make any
- * weight or moment non-finite is refused with CAE_E_NONFINITE and changes nothing. Since 0.1. */
+ * weight or moment non-finite is refused with CAE_E_NONFINITE and changes nothing. A step that is
+ * done drops a gradient that cae_train_gradient or cae_gradient_set left pending, without applying
+ * it; a step that fails leaves it. Since 0.1. */
 CAE_API int cae_train_step(cae_model *m, const float *input, const float *target, size_t count,
                            size_t height, size_t width, float *loss);
 

@@ -109,11 +109,16 @@ static int reserve(cae_engine *e, size_t bytes)
     return CAE_OK;
 }
 
-int cae_image_check(cae_engine *engine, cae_part part, size_t height, size_t width)
+int cae_image_check(cae_engine *engine, cae_part part, size_t height, size_t width,
+                    const cae_image_file *file)
 {
     cae_shape code;
     size_t len = 0;
     CAE_TRY(symbol_count(engine->net, height, width, &code, &len));
+    if (file != NULL && !cae_deflate_could_hold(file->payload_size, len)) {
+        return cae_fail(CAE_E_FORMAT, "a payload of %zu bytes cannot hold %zu symbols",
+                        file->payload_size, len);
+    }
     size_t bytes = CAE_INFLATE_MEMORY;
     if ((part == CAE_ENCODE && !cae_size_add(cae_deflate_bound(len), CAE_DEFLATE_MEMORY, &bytes)) ||
         !cae_size_add(bytes, len, &bytes)) {
@@ -177,10 +182,6 @@ int cae_image_decompress(const cae_image_coder *coder, const cae_image_file *fil
     size_t len = 0;
     size_t bad = 0;
     CAE_TRY(symbol_count(engine.net, pixels->height, pixels->width, &from.shape, &len));
-    if (!cae_deflate_could_hold(file->payload_size, len)) {
-        return cae_fail(CAE_E_FORMAT, "a payload of %zu bytes cannot hold %zu symbols",
-                        file->payload_size, len);
-    }
     from.symbols = cae_alloc(memory, len, 1);
     if (from.symbols == NULL) {
         return CAE_E_NOMEM;

@@ -29,8 +29,10 @@ static int read_start(cae_image_file *image, cae_reader *r)
         return cae_fail(CAE_E_FORMAT, "not a compressed image of libcae");
     }
     if (version > VERSION) {
-        return cae_fail(CAE_E_VERSION, "compressed image: version %u; this library reads %d",
-                        version, (int)VERSION);
+        return cae_fail(
+            CAE_E_VERSION,
+            "compressed image: made by a newer libcae: its format is version %u, this library reads up to %d",
+            version, (int)VERSION);
     }
     image->coder = cae_read_u8(r);
     image->quality = cae_read_u8(r);
@@ -116,12 +118,15 @@ int cae_image_file_parse(cae_image_file *image, const void *data, size_t size)
         return fail_format("damaged (its checksum does not fit)");
     }
     if (image->coder != CAE_IMAGE_CODER_DEFLATE) {
-        return cae_fail(CAE_E_VERSION, "compressed image: coder %u is newer than this library",
+        return cae_fail(CAE_E_VERSION,
+                        "compressed image: made by a newer libcae: coder %u is unknown here",
                         image->coder);
     }
-    return critical ? cae_fail(CAE_E_VERSION,
-                               "compressed image: it needs a feature newer than this library")
-                    : CAE_OK;
+    return critical
+               ? cae_fail(
+                     CAE_E_VERSION,
+                     "compressed image: made by a newer libcae: it needs a field that is unknown here")
+               : CAE_OK;
 }
 
 /* Everything before the payload, and then, if there is room, the payload. */

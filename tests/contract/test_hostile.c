@@ -223,12 +223,38 @@ static void damaged_images(void)
     cae_model_free(reader);
 }
 
+/* A byte that says to be a picture of 2^24 x 2^24 is told as damage, before anything is planned. */
+static void an_absurd_payload(void)
+{
+    enum { SIDE = 1 << 24 };
+    struct bytes b = compressed();
+    uint8_t data[64] = {0};
+    uint8_t pixel = 7;
+    size_t len = 7;
+    memcpy(data, b.data, len); /* up to the channels */
+    for (int i = 0; i < 2; i++) {
+        memcpy(data + len, "\x80\x80\x80\x08", 4);
+        len += 4;
+    }
+    memcpy(data + len, b.data + 9, 4); /* the model's id */
+    len += 4;
+    memcpy(data + len, "\x00\x01\x03", 3);
+    len += 3 + 4;
+    fuzz_repair_image(data, len);
+    memory_fail(0, false);
+    FAILS(cae_decompress(reader, data, len, &pixel, SIDE, SIDE, (size_t)SIDE * C), CAE_E_FORMAT,
+          "payload");
+    EXPECT_SAID(memory_peak() < 4096 && pixel == 7, "%zu bytes", memory_peak());
+    free_bytes(&b);
+    cae_model_free(reader);
+}
+
 int main(int argc, char **argv)
 {
     static const struct contract_test tests[] = {
         TEST(every_truncated_model), TEST(every_flipped_bit_of_a_model),
         TEST(damaged_models),        TEST(every_truncated_image),
-        TEST(damaged_images),
+        TEST(damaged_images),        TEST(an_absurd_payload),
     };
     return RUN_TESTS(argc, argv, tests);
 }

@@ -262,12 +262,43 @@ static void training_fits_or_is_refused(void)
     EXPECT(refused > 0 && done > 0);
 }
 
+/* A network with a dense layer, which is run as a whole, by threads that come first. */
+static void dense_networks_keep_to_it_too(void)
+{
+    enum { COUNT = 9, SIDE = 32, LEN = SIDE * SIDE };
+    static const char net[] =
+        "input 1 32 32\nconv 8 kernel 3 pad 1 relu\nmaxpool 2\ndense 20\ncode\n"
+        "dense 1 32 32 sigmoid\n";
+    float *images = noise(COUNT * LEN, 1);
+    float *clean = need(COUNT * LEN, sizeof(*clean));
+    size_t refused = 0;
+    for (int power = 16; power <= 24; power++) {
+        struct use u = {.m = new_model(net, 1), .limit = 1 << power};
+        float loss;
+        OK(cae_train_step(u.m, images, images, 1, SIDE, SIDE, NULL));
+        OK(cae_model_set(u.m, "memory_limit", u.limit));
+        OK(cae_model_set(u.m, "threads", power % 2 == 0 ? 1 : 3));
+        expect_context("dense, limit 2^%d", power);
+        memory_fail(0, false);
+        measure(&u, "denoise", cae_denoise(u.m, images, COUNT, SIDE, SIDE, 0, clean));
+        measure(&u, "encode", cae_encode(u.m, images, COUNT, SIDE, SIDE, clean));
+        measure(&u, "evaluate", cae_evaluate(u.m, images, images, COUNT, SIDE, SIDE, &loss));
+        measure(&u, "step", cae_train_step(u.m, images, images, COUNT, SIDE, SIDE, &loss));
+        refused += u.status != CAE_OK;
+        EXPECT(u.status == CAE_OK || power < 24);
+        cae_model_free(u.m);
+    }
+    EXPECT(refused > 0);
+    free(images);
+    free(clean);
+}
+
 int main(int argc, char **argv)
 {
     static const struct contract_test tests[] = {
         TEST(loading_takes_twice_the_file),       TEST(hostile_files_take_no_more),
         TEST(images_take_no_more_than_the_limit), TEST(sixteen_mebibytes_suffice_for_the_presets),
-        TEST(training_fits_or_is_refused),
+        TEST(training_fits_or_is_refused),        TEST(dense_networks_keep_to_it_too),
     };
     const int file = mkstemp(path);
     if (file < 0) {

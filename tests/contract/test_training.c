@@ -305,6 +305,31 @@ static void a_pending_gradient_is_not_copied_or_saved(void)
     cae_model_free(copy);
 }
 
+static void a_step_drops_a_pending_gradient_and_a_failed_one_does_not(void)
+{
+    static const char *const texts[] = {small_net, "input 2 9 14\ndense 5\ncode\ndense 2 9 14\n"};
+    float *images = noise(LEN, 1);
+    float *bad = noise(LEN, 1);
+    bad[0] = NAN;
+    for (size_t i = 0; i < 2; i++) {
+        cae_model *m = new_model(texts[i], 4);
+        cae_model *twin = copy_model(m);
+        OK(cae_train_gradient(m, images, images, 1, 9, 14, NULL));
+        FAILS(cae_train_step(m, bad, bad, 1, 9, 14, NULL), CAE_E_NONFINITE, "");
+        OK(cae_train_step(m, images, images, 1, 9, 14, NULL));
+        FAILS(cae_train_apply(m), CAE_E_ARGUMENT, "gradient");
+        OK(cae_train_step(twin, images, images, 1, 9, 14, NULL));
+        EXPECT(same_models(m, twin));
+        OK(cae_train_gradient(m, images, images, 1, 9, 14, NULL));
+        FAILS(cae_train_step(m, bad, bad, 1, 9, 14, NULL), CAE_E_NONFINITE, "");
+        OK(cae_train_apply(m));
+        cae_model_free(m);
+        cae_model_free(twin);
+    }
+    free(images);
+    free(bad);
+}
+
 static void seeds_give_weights(void)
 {
     cae_model *a = new_model(small_net, 4);
@@ -380,6 +405,7 @@ int main(int argc, char **argv)
         TEST(an_interrupted_run_ends_the_same),
         TEST(without_the_training_state_it_starts_anew),
         TEST(a_pending_gradient_is_not_copied_or_saved),
+        TEST(a_step_drops_a_pending_gradient_and_a_failed_one_does_not),
         TEST(seeds_give_weights),
         TEST(tensors_go_in_and_out),
     };

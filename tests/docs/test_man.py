@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The manual pages: no checker that is here has anything to say of them, nothing is wider than 80
-columns, whatis finds them, each function has its name in the third section, and the program in
-libcae(3) compiles without warnings and runs. Bad pages are complained of.
+columns, whatis finds them, each function has a page with the words of the header, and the program
+in libcae(3) compiles without warnings and runs. Bad pages are complained of.
 
     python3 tests/docs/test_man.py BUILD LIBRARY MESON COMPILER...
 
@@ -22,9 +22,14 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests" / "contract"))
 
+sys.path.insert(0, str(ROOT / "docs" / "man"))
+
+import functions  # noqa: E402
 from rules import header_functions  # noqa: E402
 
 PAGES = [ROOT / "docs" / "man" / "cae.1", ROOT / "docs" / "man" / "libcae.3"]
+MADE = []  # those of functions, as functions.py makes them
+HEADER = (ROOT / "include" / "cae" / "cae.h").read_text(encoding="utf-8")
 
 BAD = ".TH X 1 2026-01-01\n.SH NAME\nx \\- y\n.BOGUS\n"
 
@@ -42,12 +47,31 @@ HABITS = [
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]
 
 
-def complaints(command, page):
-    """What a checker says of a page on either channel, without the page itself."""
+def setUpModule():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="cae-man-"))
+    unittest.addModuleCleanup(shutil.rmtree, folder)
+    subprocess.run([sys.executable, ROOT / "docs" / "man" / "functions.py", "--source", ROOT, "--out",
+                    folder], check=True)
+    MADE.extend(sorted(folder.iterdir()))
+
+
+def complaints(command, *pages):
+    """What a checker says of pages on either channel, without the pages themselves."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"}
-    done = subprocess.run(command + [str(page)], capture_output=True, text=True, env=environment)
+    done = subprocess.run(command + list(map(str, pages)), capture_output=True, text=True, env=environment)
     said = done.stdout + done.stderr if command[0] == "mandoc" else done.stderr
     return said.strip() or (f"ended with {done.returncode}" if done.returncode else "")
+
+
+def shown(page):
+    done = subprocess.run(["mandoc", "-T", "ascii", "-O", "width=78", page], check=True,
+                          capture_output=True, text=True)
+    return re.sub(r".\x08", "", done.stdout)
+
+
+def letters(text):
+    """What is left of words when filling and hyphenation are taken away."""
+    return re.sub(r"\W", "", text)
 
 
 def habits(text):
@@ -58,7 +82,7 @@ def habits(text):
 def title(page):
     """The date and the version that a page bears."""
     line = re.search(r"^\.TH .*", page.read_text(encoding="utf-8"), re.M).group()
-    return re.fullmatch(r"\.TH [A-Z]+ \d (\d{4}-\d\d-\d\d) \"(libcae [\d.]+)\" .*", line).groups()
+    return re.fullmatch(r"\.TH [A-Z_]+ \d (\d{4}-\d\d-\d\d) \"(libcae [\d.]+)\" .*", line).groups()
 
 
 def program(text):
@@ -86,23 +110,21 @@ class Man(unittest.TestCase):
                 page = self.folder / "bad.1"
                 page.write_text(BAD)
                 self.assertNotEqual(complaints(command, page), "", "a bad page passes")
-                for good in PAGES:
-                    self.assertEqual(complaints(command, good), "")
+                self.assertEqual(complaints(command, *PAGES, *MADE), "")
 
     def test_habits(self):
         self.assertEqual(len(habits("see --help\n'x\n-n of a-b\n")), 3)
-        for page in PAGES:
+        for page in PAGES + MADE:
             self.assertEqual(habits(page.read_text(encoding="utf-8")), [])
 
     def test_one_date_and_version(self):
-        self.assertEqual(title(PAGES[0]), title(PAGES[1]))
+        for page in [PAGES[0], *MADE]:
+            self.assertEqual(title(page), title(PAGES[1]))
 
     def test_width(self):
         self.needs("mandoc", "mandoc")
-        for page in PAGES:
-            shown = subprocess.run(["mandoc", "-T", "ascii", "-O", "width=78", page], check=True,
-                                   capture_output=True, text=True).stdout
-            wide = [line for line in re.sub(r".\x08", "", shown).split("\n") if len(line) > 80]
+        for page in PAGES + MADE:
+            wide = [line for line in shown(page).split("\n") if len(line) > 80]
             self.assertEqual(wide, [], page.name)
 
     def test_whatis(self):
@@ -111,6 +133,8 @@ class Man(unittest.TestCase):
             found = subprocess.run(["lexgrog", page], capture_output=True, text=True)
             self.assertEqual(found.returncode, 0, found.stdout)
             self.assertIn(f'"{page.stem} - train and run', found.stdout)
+        found = subprocess.run(["lexgrog", *MADE], capture_output=True, text=True).stdout
+        self.assertEqual(re.findall(r'"(\w+) - ', found), [page.stem for page in MADE])
 
     def test_every_function_has_a_page(self):
         if not MESON:
@@ -119,15 +143,34 @@ class Man(unittest.TestCase):
         subprocess.run([MESON, "install", "-C", BUILD, "--no-rebuild", "--tags", "man", "--destdir",
                         self.folder], check=True, capture_output=True)
         section = next(self.folder.rglob("man3"))
-        header = (ROOT / "include" / "cae" / "cae.h").read_text(encoding="utf-8")
         self.assertEqual(sorted(page.name for page in section.iterdir()),
-                         sorted(f"{name}.3" for name in header_functions(header) + ["libcae"]))
-        for page in section.iterdir():
-            self.assertEqual(page.read_bytes(), PAGES[1].read_bytes(), page.name)
+                         sorted(f"{name}.3" for name in header_functions(HEADER) + ["libcae"]))
+        for page in MADE:
+            self.assertEqual((section / page.name).read_bytes(), page.read_bytes(), page.name)
         if shutil.which("man"):
             found = subprocess.run(["man", "-M", section.parent, "-w", "cae_encode"],
                                    capture_output=True, text=True)
             self.assertIn("man3/", found.stdout, found.stderr)
+
+    def test_pages_hold_the_words_of_the_header(self):
+        """And not a pointer to others: of the function, its subject, and what they lean on."""
+        self.needs("mandoc", "mandoc")
+        found = functions.functions_of(functions.pages.taken_apart(HEADER)[2])
+        self.assertEqual(sorted(found), sorted(header_functions(HEADER)))
+        self.assertEqual([page.stem for page in MADE], sorted(found))
+        for page in MADE:
+            function, words = found[page.stem], letters(shown(page))
+            text = page.read_text(encoding="utf-8")
+            for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "SEE ALSO"):
+                self.assertIn(f"\n.SH {section}\n", text, page.name)
+            self.assertEqual("\n.SH RETURN VALUE\n" in text, function.prototype[:4] == "int ")
+            self.assertIn(letters("#include <cae/cae.h>" + function.prototype), words)
+            for line in function.comment + function.subject.about:
+                line = re.sub(r"\bSince.*|^0\.1\.|\bReturns\b|(?<!\w)_[A-Z]+", "", line)
+                for part in re.split(r"\bcae_\w+|\W{2,}", line):
+                    self.assertIn(letters(part), words, f"{page.name}: {part}")
+        self.assertIn("safetensors file", shown(next(
+            page for page in MADE if page.stem == "cae_model_save_memory")))
 
     def test_the_program_runs(self):
         source = self.folder / "example.c"

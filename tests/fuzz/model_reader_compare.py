@@ -10,7 +10,6 @@ with 77 (skipped) where NumPy is missing.
 
 import argparse
 import collections
-import ctypes
 import os
 import random
 import re
@@ -47,16 +46,6 @@ REFUSALS = (cae.FormatError, cae.VersionError, cae.ShapeError, cae.NonFiniteErro
 # ---- The comparison ------------------------------------------------------------------------------
 
 
-def notes_of(model):
-    """Through the interface in C: {key: text}, in the library's order."""
-    info, found = cae._library.lib.cae_model_note_info, {}
-    info.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *2 * [ctypes.POINTER(ctypes.c_char_p)]]
-    key, value = ctypes.c_char_p(), ctypes.c_char_p()
-    while info(model._handle, len(found), ctypes.byref(key), ctypes.byref(value)) == 0:
-        found[key.value.decode()] = value.value.decode()
-    return found
-
-
 def base_files():
     for text in ARCHITECTURES:
         model = cae.Model(text, seed=1)
@@ -70,7 +59,7 @@ def library_judges(data):
     """(None if libcae loads the file, else its words; the notes)"""
     try:
         with cae.Model.from_bytes(data) as model:
-            return None, notes_of(model)
+            return None, dict(model.notes)
     except REFUSALS as error:
         return f"{type(error).__name__}: {error}", None
 

@@ -27,7 +27,7 @@ LINEAR = "input 1 16 16\ndense 12\ncode\ndense 12\ndense 1 16 16\n"
 
 def options(text):
     """The options that a --help explains."""
-    return set(re.findall(r"^  (--[a-z-]+)", text, re.M))
+    return set(re.findall(r"^  (?:-\w, |    )(--[a-z-]+)", text, re.M))
 
 
 def listed(page, words):
@@ -360,6 +360,8 @@ class Refused(jobs.Case):
         self.trains(2, *self.arguments("--steps", 8))
         before = tool.read("m")
         self.refuses(2, *more, "--batch", 2, naming=["rank 0 on ", "--batch"])
+        self.refuses(0, *more, "--seed", 77, "--parts", 1,
+                     naming=["--seed: ", "--parts: 4 before, none now"])
         tool.write("net.txt", tool.DENSE.encode())
         self.refuses(0, *more, naming=["m: cannot resume"])
         tool.write("net.txt", tool.GREY.encode())

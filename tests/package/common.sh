@@ -58,7 +58,7 @@ need() { # PACKAGE PROGRAM...: or the script is skipped
     done
 }
 
-manual_pages() { # the names in section 3: the library's page, and a link to it for each function
+manual_pages() { # the names in section 3: the library's page, and one for each function
     echo libcae
     sed -n 's/^    \(cae_.*\);/\1/p' "$root/lib/cae.map"
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Reading and writing images: `noise --sigma 0` copies one, so what comes out shows what was read."""
 
+import os
 import struct
 import unittest
 import zlib
@@ -63,6 +64,14 @@ class Images(tool.Case):
                      b"P5 3 1\t15\n\x00\x07\x0f", b"P5#c\n3\n1\n15 \x00\x07\x0fmore"):
             with self.subTest(data):
                 self.assertEqual(self.copied(data)[0], (3, 1, 1, bytes([0, 119, 255])))
+        # netpbm's comments: they may follow a number at once, end with CR too, and are one white space.
+        for data in (b"P2 3#c\n1 15\n0 7 15", b"P5 3 1 15#c\n\x00\x07\x0f", b"P2#c\r3 1#\r15#c\r0 7#\r15",
+                     b"P5#a\r#b\r3#c\r1#d 99\r15#e\r\x00\x07\x0f", b"P5\r3\r1\r15\r\x00\x07\x0f",
+                     b"P5 3 1 015\n\x00\x07\x0f", b"P2 3 1 15 0 7#7\r15#", b"P5 3#\n\n#\n1 15#\n\x00\x07\x0f",
+                     b"P5\r\n# by hand\r\n3 1\r\n15\t\x00\x07\x0f"):
+            with self.subTest(data):
+                self.assertEqual(self.copied(data)[0], (3, 1, 1, bytes([0, 119, 255])))
+        self.assertEqual(self.copied(b"P5 3 1 255#c\n#\n#")[0], (3, 1, 1, b"#\n#"))
         rgb = (1, 2, 3, 1, bytes([1, 2, 3, 250, 0, 9]))
         for data in (b"P3 1 2 255 1 2 3 250 0 9", b"P6 1 2 255\n" + rgb[4]):
             self.assertEqual(self.copied(data, "o.ppm")[0], (1, 2, 3, rgb[4]))
@@ -75,6 +84,8 @@ class Images(tool.Case):
                b"P5 0 1 255\n", b"P5 -3 1 255\nabc", b"P5 3 1 0\nabc", b"P5 3 1 65536\nabcdef",
                b"P5 3 1 100\n\x00\x01\x65", b"P5 99999999999999999999 1 255\n", b"P2 2 1 9 1",
                b"P2 2 1 9 1 10", b"P2 2 1 9 1 x", b"P4 8 1\n\xff", b"P6 1 1 255\nab",
+               b"P5 3 1 255#", b"P5 3 1 255#no end", b"P5 3 1 255#c\nab", b"P5 3x1 255\nabc",
+               b"P5 3 1# 255\nabc", b"P5 3 1 255abc", b"P5 3 1 -255\nabc", b"P5 3 1 65535\nabcde",
                b"P5 16777216 16777216 255\n", b"GIF89a", b"\x89PNG", b"\x89PNG\r\n\x1a\n",
                whole.replace(b"IDAT", b"IDAX"), whole[:8] + tool.chunk(b"IHDR", bomb) + whole[33:],
                tool.png(3, 2, 8, 0, [b"abc"]), tool.png(0, 2, 8, 0, [b"", b""])]
@@ -84,6 +95,51 @@ class Images(tool.Case):
             with self.subTest(data):
                 tool.write("bad.png", data)
                 self.fails("noise", "--sigma", 0, "bad.png", "out.png", naming="bad.png")
+
+    def test_pngs_with_flaws_that_cost_no_pixel(self):
+        whole = tool.png(3, 2, 8, 0, [b"abc", b"def"])
+        at = whole.index(b"IDAT") - 4
+        pixels = zlib.compress(b"\0abc\0def")
+
+        def with_data(data):
+            return whole[:at] + tool.chunk(b"IDAT", data) + whole[-12:]
+
+        for name, data in (("too much", with_data(zlib.compress(b"\0abc\0def and more"))),
+                           ("behind the data", with_data(pixels + b"words"))):
+            with self.subTest(name):
+                image, said = self.copied(data)
+                self.assertEqual(image, (3, 2, 1, b"abcdef"))
+                self.assertRegex(said, "\\Acae: note: in: read in spite of a flaw[^\n]*\n\\Z")
+        tool.write("in", with_data(pixels[:-1] + bytes([pixels[-1] ^ 1])))  # their checksum
+        self.fails("noise", "--sigma", 0, "in", "o.png", naming="in: damaged PNG")
+        for name, data in (("film", whole + b"a film behind the end"),
+                           ("chunk", whole[:33] + tool.chunk(b"prVt", b"words") + whole[33:]),
+                           ("text", whole[:33] + tool.chunk(b"tEXt", b"no key") + whole[33:])):
+            with self.subTest(name):
+                self.assertEqual(self.copied(data), ((3, 2, 1, b"abcdef"), ""))
+
+    def test_only_images_that_can_be_written_are_named(self):
+        """An ending that is no PNG's, PGM's or PPM's must not get a PNG, nor cost the time to make it."""
+        model = self.model("m")
+        sampled = self.model("sampled", tool.SAMPLED)
+        self.ok("compress", model, "data/000.png", "c.cae")
+        commands = (["decompress", model, "c.cae"], ["denoise", model, "data/000.png"],
+                    ["noise", "--sigma", 0, "data/000.png"], ["sample", sampled, "--out"],
+                    ["interpolate", model, "data/000.png", "data/001.png", "--out"])
+        for out in ("o.jpg", "o.JPEG", "o.webp", "o.gif", "o.bmp", "o.tif", "o.pbm", "o.cae", "o.png.x",
+                    "d.png/o.jfif", "o.1"):
+            for command in commands:
+                done = self.fails(*command, out, naming=f"cae: {out}: cannot write images")
+                self.assertIn("name it .png, .pgm, .ppm or .pnm", done.stderr)
+                self.assertFalse(os.path.exists(out))
+        self.fails("decompress", "nowhere", "nothing", "o.jpg", naming="o.jpg: cannot write")
+        os.mkdir("dir.jpg")
+        for command in commands:
+            for out in ("o.png", "O.PNG", "o.pgm", "o.pnm", "no-ending", "dir.jpg/o", ".hidden", "dot."):
+                self.ok(*command, out)
+                magic = b"P5" if out.endswith(("pgm", "pnm")) else b"\x89PNG"
+                self.assertEqual(tool.read(out)[:len(magic)], magic)
+                os.remove(out)
 
     def test_png_is_written_as_it_was(self):
         for channels in (1, 3):

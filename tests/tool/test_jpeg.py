@@ -60,12 +60,6 @@ class Jpeg(tool.Case):
             self.assertEqual(self.copied(jpeg(20, 9, "grey", bytes([value]) * 180, 100))[0],
                              (20, 9, 1, bytes([value]) * 180))
 
-    def test_orientation_is_ignored(self):
-        data = jpeg(16, 8, "grey", waves(16, 8, 1), 90)
-        exif = (b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0")
-        turned = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
-        self.assertEqual(self.copied(turned), self.copied(data))
-
     def test_other_colours_are_refused(self):
         tool.write("c.jpg", jpeg(8, 8, "cmyk", bytes(256), 90))
         done = self.fails("noise", "--sigma", 0, "c.jpg", "o.png", naming="c.jpg")
@@ -109,6 +103,133 @@ class Jpeg(tool.Case):
             self.assertTrue(done.returncode == 0 or "bad.jpg" in done.stderr, done.stderr)
             read += done.returncode == 0
         self.assertGreater(read, 0)
+
+
+def segment(marker, body):
+    return bytes([0xff, marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+@unittest.skipUnless(tool.READS_JPEG, "this build reads no JPEG")
+class Flaws(tool.Case):
+    """What costs no pixel is read, with libjpeg's words in a note; what does is refused."""
+
+    def setUp(self):
+        super().setUp()
+        self.pixels = {"grey": waves(80, 64, 1), "sub": waves(80, 64, 3)}
+        self.whole = {kind: jpeg(80, 64, kind, pixels, 75) for kind, pixels in self.pixels.items()}
+        self.slow = jpeg(80, 64, "sub", self.pixels["sub"], 75, "progressive")
+
+    def read(self, data, name="in.jpg"):
+        tool.write(name, data)
+        done = tool.run("noise", "--sigma", 0, name, "o.pnm")
+        return (tool.read_pnm(tool.read("o.pnm")) if done.returncode == 0 else None), done.stderr
+
+    def test_flaws_that_cost_no_pixel(self):
+        for kind, whole in [*self.whole.items(), ("progressive", self.slow)]:
+            scan = whole.index(b"\xff\xda")
+            head = scan + 2 + whole[scan + 3]  # behind its header
+            baseline = kind != "progressive"
+            jfif = whole.index(b"JFIF\0") + 5
+            flaws = [
+                ("revision", whole[:jfif] + b"\2" + whole[jfif + 1:]),
+                ("Adobe", whole[:2] + segment(0xee, b"Adobe\0d\0\0\0\0\x09") + whole[20:])
+                if kind == "sub" else None,
+                ("extraneous bytes before marker", whole[:20] + b"some words" + whole[20:]),
+                ("extraneous bytes before marker", whole[:scan] + b"\0" * 5 + whole[scan:]),
+                ("extraneous bytes before marker", whole[:-2] + b"\0" * 300 + whole[-2:]),
+                ("extraneous bytes before marker", whole[:-2] + b"\x2a" * 30 + whole[-2:]),
+                ("Invalid SOS", whole[:head - 2] + b"\0" + whole[head - 1:]) if baseline else None,
+                ("Invalid SOS", whole[:head - 3] + b"\7\7\x12" + whole[head:]) if baseline else None,
+                ("extraneous bytes before marker",
+                 whole[:-2] + b"what a camera's maker had to say" + whole[-2:]) if baseline else None,
+            ]
+            wanted = self.read(whole)
+            self.assertEqual(wanted[1], "")
+            for words, data in filter(None, flaws):
+                with self.subTest(f"{kind} {words} {len(data)}"):
+                    image, said = self.read(data)
+                    self.assertIn("cae: note: in.jpg: read in spite of a flaw", said)
+                    self.assertIn(words, said)
+                    self.assertEqual(said.count("\n"), 1)
+                    self.assertEqual(image, wanted[0])
+            # Not even a flaw: what is behind the end, segments that nobody knows, filling.
+            for data in (whole + b"and a film", whole[:2] + segment(0xe7, b"maker") + whole[2:],
+                         whole[:-2] + b"\xff" * 9 + whole[-2:]):
+                self.assertEqual(self.read(data), wanted)
+
+    def scans(self):
+        """The progressive file in pieces: its head, its scans with their tables, its end."""
+        data, at, pieces = self.slow, 2, []
+        start = None
+        while data[at + 1] != 0xd9:
+            start = at if start is None and data[at + 1] in (0xc4, 0xda) else start
+            over = data[at + 1] == 0xda
+            at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+            if over:
+                while data[at] != 0xff or data[at + 1] == 0:
+                    at += 1
+                pieces.append(data[start:at])
+                start = None
+        return data[:data.index(pieces[0])], pieces, data[at:]
+
+    def test_scans_in_disorder(self):
+        head, scans, end = self.scans()
+        self.assertGreater(len(scans), 5)
+        self.assertEqual(head + b"".join(scans) + end, self.slow)
+        wanted = self.read(self.slow)[0]
+        # Coefficients before their mean, and all there in the end.
+        image, said = self.read(head + scans[1] + scans[0] + b"".join(scans[2:]) + end)
+        self.assertEqual(image, wanted)
+        self.assertIn("Inconsistent progression", said)
+        # No mean at all, and bits that are added to what is not there.
+        for parts in (scans[1:2], [*scans[:2], *scans[3:]], [*scans[:1], scans[-1]]):
+            image, said = self.read(head + b"".join(parts) + end)
+            if "Inconsistent progression" in said or "no mean" in said:
+                self.assertIsNone(image)
+        self.assertIsNone(self.read(head + scans[1] + end)[0])
+
+    def test_what_costs_pixels_is_refused(self):
+        for kind, whole in self.whole.items():
+            scan = whole.index(b"\xff\xda")
+            middle = (scan + len(whole)) // 2
+            for data in (whole[:middle] + whole[-2:], whole[:-2], whole[:middle],
+                         whole[:middle] + b"\xff\xd0" + whole[middle:]):
+                image, said = self.read(data)
+                self.assertIsNone(image)
+                self.assertIn("in.jpg: cannot read this JPEG", said)
+        data = self.whole["grey"]
+        at = data.index(b"\xff\xc0") + 5
+        image, said = self.read(data[:at] + b"\0\x20" + data[at + 2:])  # half the height
+        self.assertIsNone(image)  # the rest of the blocks are left over
+
+    def test_no_bit_of_the_data_flips_into_a_flaw(self):
+        """A flipped bit makes blocks of other blocks and often leaves some over: that is damage, though
+        libjpeg has the same word for it as for padding."""
+        for kind, channels in (("grey", 1), ("sub", 3)):
+            pixels = bytes((n * n * 7 + n // 80 * 13) % 251 for n in range(80 * 64 * channels))
+            whole = jpeg(80, 64, kind, pixels, 75)
+            start, over = whole.index(b"\xff\xda") + 14, 0
+            for at in range(start, len(whole) - 2, 1 if tool.LONG else 37):
+                data = whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1:]
+                image, said = self.read(data)
+                self.assertEqual(said == "", image is not None, f"{kind} {at}: {said}")
+                over += "extraneous" in said
+            self.assertGreater(over, 0)
+
+    def test_a_folder_of_flaws_is_not_a_flood(self):
+        model = self.model("m")
+        tool.os.mkdir("phone")
+        whole = jpeg(16, 16, "grey", waves(16, 16, 1), 90)
+        se = whole.index(b"\xff\xda") + 8
+        for n in range(25):
+            tool.write(f"phone/{n:02}.jpg", whole[:se] + b"\0" + whole[se + 1:])
+        for command in (["eval", model, "phone"],
+                        ["train", "--model", "m.txt", "--data", "phone", "--steps", 1, "--out", "o"]):
+            said = self.ok(*command).stderr
+            self.assertEqual(said.count("phone/"), 10)
+            self.assertIn("note: phone/00.jpg: read in spite of a flaw", said)
+            self.assertIn("note: phone: 25 of 25 images have flaws that cost no pixel", said)
+            self.assertNotIn("flaw", self.ok(*command, "--quiet").stderr)
 
 
 if __name__ == "__main__":

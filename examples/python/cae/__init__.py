@@ -11,7 +11,8 @@
         clean = model.denoise(noisy)
 
 Model has everything on one network: saving and loading, weights, training by steps, encoding,
-de-noising, compression. Trainer is the training loop, Settings what can be set. `help(cae.Model)`
+de-noising, compression. Trainer is the training loop, Settings what can be set, Notes
+what text travels along. `help(cae.Model)`
 and so on tell shapes, ranges and errors; the C header cae/cae.h is the manual of what lies beneath.
 
 Installation. Debian: apt-get install python3-cae. Else build the library with the meson option
@@ -35,9 +36,12 @@ model and what else cannot be passed on raise the same classes here, before the 
 a wrong dtype or type is Python's own TypeError. A library that is missing or too old is a
 LibraryError, which is an ImportError.
 
-Threads. Every call releases the interpreter lock. Any number of threads may use one model for what
-does not change it; training, loading weights, changing settings and close() need it to themselves.
-Processes may fork at any time; models can be pickled and so travel to processes that were spawned.
+Threads. Every call releases the interpreter lock. Any number of threads may use one model: what
+does not change it runs at once; training, loading weights and changing settings wait until they
+have it to themselves, and others wait for them. close() returns at once: calls under way end as
+they would have, later ones raise ArgumentError. Processes may fork at any time (a model that
+another thread was changing then is refused in the child); models can be pickled and so travel to
+processes that were spawned. Arrays of a call cannot be resized while it runs.
 """
 
 from __future__ import annotations
@@ -52,6 +56,7 @@ from .errors import (ArchitectureError, ArgumentError, BufferTooSmallError, CaeE
 from .images import (add_noise, compressed_info, images_from_pixels, pixels_from_images,
                      presets)
 from .model import Model
+from .notes import Notes
 from .settings import Settings, setting_ranges
 from .trainer import Epoch, Trainer
 
@@ -60,7 +65,7 @@ __version__: str = _lib.cae_version_string().decode()  # of the library in use
 __all__ = [
     "ArchitectureError", "ArgumentError", "BufferTooSmallError", "CaeError", "CancelledError",
     "Epoch", "FileError", "FormatError", "LibraryError", "LimitError", "Model",
-    "NonFiniteError", "OutOfMemoryError", "Settings", "ShapeError", "Trainer",
+    "NonFiniteError", "Notes", "OutOfMemoryError", "Settings", "ShapeError", "Trainer",
     "UnsupportedError", "VersionError", "WrongModelError", "add_noise", "compressed_info",
     "images_from_pixels", "pixels_from_images", "presets", "setting_ranges",
 ]

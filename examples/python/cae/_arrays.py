@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import operator
 import os
+import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 
@@ -80,6 +81,25 @@ def real(name: str, value: float) -> float:
 # ---- Arrays --------------------------------------------------------------------------------------
 
 
+class _Borrowed(Array):
+    """A view of a caller's array. What the caller does to that meanwhile, in this thread or in
+    another, changes neither its shape nor its address."""
+
+    owners: list[Any]
+
+
+def borrowed(array: Array) -> Array:
+    # NumPy refuses to resize an array that has a weak reference, whatever its owner promises.
+    owners: list[Any] = []
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        owners.append(weakref.ref(owner))
+        owner = owner.base
+    view: Any = np.ndarray.view(array, _Borrowed)
+    view.owners = owners
+    return cast("Array", view)
+
+
 def empty(shape: tuple[int, ...], dtype: type) -> Array:
     """numpy.empty(); its errors for too much memory, and for more than there can be, are ours."""
     try:
@@ -89,28 +109,31 @@ def empty(shape: tuple[int, ...], dtype: type) -> Array:
                                ) from None
 
 
-def _check_type(name: str, array: Array, dtype: type, new: str, other: str, plain: str) -> None:
+def _check_type(name: str, array: Array, dtype: type, new: str, other: str, plain: str) -> Array:
     """What to pass instead of no array: `new`, of another dtype: `other`, of a masked one: `plain`.
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} is a {type(array).__name__}; pass a NumPy array ({new})")
-    if array.dtype != dtype:
-        raise TypeError(f"{name} has dtype {array.dtype}, not {np.dtype(dtype)}; {other}")
+    view = borrowed(array)
+    if view.dtype != dtype:
+        raise TypeError(f"{name} has dtype {view.dtype}, not {np.dtype(dtype)}; {other}")
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; pass {plain}")
+    return view
 
 
-def typed(name: str, array: Array, dtype: type, advice: str) -> None:
-    """Checks what is read; `advice` is for an array of another dtype."""
+def typed(name: str, array: Array, dtype: type, advice: str) -> Array:
+    """Checks what is read, and borrows it; `advice` is for an array of another dtype."""
     new = (f"{name}.detach().cpu().numpy()" if hasattr(array, "detach")  # a PyTorch tensor
            else f"numpy.asarray({name}, numpy.{np.dtype(dtype)}) makes one of a list")
-    _check_type(name, array, dtype, new, advice, f"{name}.filled(value)")
+    return _check_type(name, array, dtype, new, advice, f"{name}.filled(value)")
 
 
-def _check_output(out: Array, shape: tuple[int, ...], dtype: type) -> None:
+def _check_output(out: Array, shape: tuple[int, ...], dtype: type) -> Array:
     """Checks what is written: no advice may lead to a copy, which would be filled in its place."""
     new = f"numpy.empty({shape}, numpy.{np.dtype(dtype)})"
-    _check_type("out", out, dtype, new, f"pass {new} or leave it out", "out.data or leave it out")
+    return _check_type("out", out, dtype, new, f"pass {new} or leave it out",
+                       "out.data or leave it out")
 
 
 def finite(name: str, array: Floats) -> None:
@@ -128,28 +151,29 @@ def in_place(array: Array) -> Array:
 
 
 def floats(name: str, array: Floats, rank: int) -> Floats:
-    """Checks dtype and rank; the array itself where it is contiguous, else a contiguous copy."""
+    """Checks dtype and rank; the array's memory where it is contiguous, else a contiguous copy."""
     advice = f"convert with {name}.astype(numpy.float32)"
     if rank == 4:
         advice += " scaled to 0..1, or pixels with cae.images_from_pixels()"
-    typed(name, array, np.float32, advice)
+    array = typed(name, array, np.float32, advice)
     if array.ndim != rank:
         raise ShapeError(f"{name} has shape {array.shape}; it needs {rank} dimension"
                          + ("s (count, channels, height, width)" if rank == 4 else ""))
     return in_place(array)
 
 
-def output(out: Floats | None, shape: tuple[int, ...], *inputs: Array) -> Floats:
+def output(out: Floats | None, shape: tuple[int, ...], *inputs: Array) -> tuple[Floats, Floats]:
+    """(out or a new array, the same borrowed)."""
     if out is None:
-        return empty(shape, np.float32)
-    _check_output(out, shape, np.float32)
-    if out.shape != shape:
-        raise ShapeError(f"out has shape {out.shape}; it needs {shape}")
-    _check_writable(out, *inputs)
-    for good, what in ((out.flags.c_contiguous, "C-contiguous"), (out.flags.aligned, "aligned")):
+        out = empty(shape, np.float32)
+    view = _check_output(out, shape, np.float32)
+    if view.shape != shape:
+        raise ShapeError(f"out has shape {view.shape}; it needs {shape}")
+    _check_writable(view, *inputs)
+    for good, what in ((view.flags.c_contiguous, "C-contiguous"), (view.flags.aligned, "aligned")):
         if not good:
             raise ArgumentError(f"out is not {what}; pass a whole array or leave it out")
-    return out
+    return out, view
 
 
 def _check_writable(out: Array, *inputs: Array) -> None:
@@ -188,7 +212,8 @@ def _rows_fault(rows: Pixels) -> str:
 
 def input_rows(pixels: Pixels, channels: int) -> tuple[Pixels, int]:
     """(height x width x channels, bytes from row to row); a copy only where that must be."""
-    typed("pixels", pixels, np.uint8, "pixels are 0..255: cae.pixels_from_images() makes them")
+    pixels = typed("pixels", pixels, np.uint8,
+                   "pixels are 0..255: cae.pixels_from_images() makes them")
     rows = _as_rows("pixels", pixels, channels)
     if _rows_fault(rows):
         rows = in_place(rows)
@@ -201,11 +226,11 @@ def output_rows(out: Pixels | None, shape: tuple[int, int, int], *inputs: Array
     whole = shape[:2] if shape[2] == 1 else shape
     if out is None:
         out = empty(whole, np.uint8)
-    _check_output(out, whole, np.uint8)
-    rows = _as_rows("out", out, shape[2])
+    view = _check_output(out, whole, np.uint8)
+    rows = _as_rows("out", view, shape[2])
     if rows.shape != shape:
-        raise ShapeError(f"out has shape {out.shape}; the image is {shape[0]} x {shape[1]}")
-    _check_writable(out, *inputs)
+        raise ShapeError(f"out has shape {view.shape}; the image is {shape[0]} x {shape[1]}")
+    _check_writable(view, *inputs)
     fault = _rows_fault(rows)
     if fault:
         raise ArgumentError(f"out has {fault}; pass a whole array, a crop of one, or leave it out")
@@ -215,7 +240,8 @@ def output_rows(out: Pixels | None, shape: tuple[int, int, int], *inputs: Array
 def bytes_of(data: Bytes) -> Pixels:
     """A view of any bytes-like object; no copy, read-only or not."""
     try:
-        view = memoryview(data)  # type: ignore[arg-type]  # mypy 1.0: arrays have buffers too
+        held: Any = borrowed(data) if isinstance(data, np.ndarray) else data
+        view = memoryview(held)
     except TypeError:
         raise TypeError(f"data is a {type(data).__name__}; pass bytes or another object with a "
                         "buffer of bytes") from None

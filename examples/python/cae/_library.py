@@ -15,7 +15,7 @@ from .errors import BY_STATUS, CaeError, LibraryError
 
 SONAME = "libcae.so.0"
 OLDEST_VERSION = 0x000100  # of the library, 0xMMmmpp: 0.1.0 has everything that is called here
-SAVE_TRAINING = 1  # CAE_SAVE_TRAINING
+SAVE_TRAINING, SAVE_TRY = 1, 2  # CAE_SAVE_TRAINING, CAE_SAVE_TRY
 
 model_p = c_void_p
 size3 = c_size_t * 3
@@ -48,6 +48,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "cae_model_get": (c_int, [model_p, c_char_p, POINTER(c_double)]),
     "cae_setting_info": (c_int, [c_size_t, POINTER(c_char_p), *3 * [POINTER(c_double)]]),
     "cae_model_kernels": (c_char_p, [model_p]),
+    "cae_model_note_set": (c_int, [model_p, c_char_p, c_char_p]),
+    "cae_model_note": (c_char_p, [model_p, c_char_p]),
+    "cae_model_note_info": (c_int, [model_p, c_size_t, POINTER(c_char_p), POINTER(c_char_p)]),
     "cae_tensor_count": (c_size_t, [model_p]),
     "cae_tensor_info": (c_int, [model_p, c_size_t, POINTER(c_char_p), size4, POINTER(c_size_t)]),
     "cae_tensor_get": (c_int, [model_p, c_size_t, _pointer, c_size_t]),

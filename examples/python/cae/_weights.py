@@ -1,17 +1,52 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""From a state_dict, NumPy's or PyTorch's, to the arrays that a model takes: everything is checked
-before the first weight is set.
+"""A model's weights by name, and from a state_dict, NumPy's or PyTorch's, to the arrays that a model
+takes: everything is checked before the first weight is set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from ctypes import byref, c_char_p, c_size_t
 from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, Floats, finite, in_place, text, typed
+from ._arrays import Array, Floats, empty, finite, in_place, text, typed
+from ._handle import Handle
+from ._library import check, lib, size4
 from .errors import WrongModelError
+
+
+def _tensors(model: Any) -> Iterator[tuple[int, str, tuple[int, ...]]]:
+    name, shape, rank = c_char_p(), size4(), c_size_t()
+    for index in range(lib.cae_tensor_count(model)):
+        check(lib.cae_tensor_info(model, index, byref(name), shape, byref(rank)))
+        yield index, (name.value or b"").decode(), tuple(shape[:rank.value])
+
+
+def weights(handle: Handle) -> dict[str, Floats]:
+    """Copies of all weights, of one moment."""
+
+    def get(model: Any) -> dict[str, Floats]:
+        state = {}
+        for index, name, shape in _tensors(model):
+            state[name] = array = empty(shape, np.float32)
+            check(lib.cae_tensor_get(model, index, array.ctypes.data, array.size))
+        return state
+
+    return handle.read(get)
+
+
+def set_weights(handle: Handle, state: Mapping[str, Any], prefix: str) -> None:
+    tensors = handle.read(lambda model: list(_tensors(model)))
+    # Not while others wait: reading `state` may run anybody's code.
+    arrays = _matching(state, prefix, {name: shape for _, name, shape in tensors})
+
+    def put(model: Any) -> None:
+        for index, name, _ in tensors:
+            check(lib.cae_tensor_set(model, index, arrays[name].ctypes.data, arrays[name].size))
+
+    handle.change(put)
 
 
 def _from_tensor(name: str, tensor: Any) -> Array:
@@ -39,7 +74,7 @@ def _weight(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
     array = _from_tensor(name, value) if hasattr(value, "detach") else _from_numbers(name, value)
     if array.shape != shape:
         raise WrongModelError(f"{name} has shape {array.shape}; the model's has {shape}")
-    typed(name, array, np.float32, "convert with numpy.asarray(array, numpy.float32)")
+    array = typed(name, array, np.float32, "convert with numpy.asarray(array, numpy.float32)")
     finite(name, array)
     return in_place(array)
 
@@ -56,7 +91,7 @@ def _check_names(own: set[str], given: set[str]) -> None:
     raise WrongModelError(f"other weights than the model's: {'; '.join(parts)}{hint}")
 
 
-def matching(state: Mapping[str, Any], prefix: str,
+def _matching(state: Mapping[str, Any], prefix: str,
              shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
     """What of `state` begins with the prefix, as arrays for a model whose weights have `shapes`."""
     if not isinstance(state, Mapping):

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Optional
 
 import numpy as np
 
 from ._arrays import Bytes, Floats, Pixels, bytes_of, empty, finite, output, real, typed, whole
 from ._library import check, lib, size3
-from .errors import ShapeError
+from .errors import ArgumentError, ShapeError
 
 
 def presets() -> dict[str, str]:
@@ -45,14 +46,14 @@ def add_noise(images: Floats, sigma: float, seed: int = 0, out: Optional[Floats]
     >>> round(float(noisy.std()) * 255)
     25
     """
-    typed("images", images, np.float32, "convert with images.astype(numpy.float32)")
+    view = typed("images", images, np.float32, "convert with images.astype(numpy.float32)")
     sigma, seed = real("sigma", sigma), whole("seed", seed)
     if out is images:
-        out = output(out, images.shape)
+        out, filled = output(out, view.shape)
     else:
-        out = output(out, images.shape, images)
-        np.copyto(out, images)
-    check(lib.cae_add_noise(out.ctypes.data, out.size, sigma, seed))
+        out, filled = output(out, view.shape, view)
+        np.copyto(filled, view)
+    check(lib.cae_add_noise(filled.ctypes.data, filled.size, sigma, seed))
     return out
 
 
@@ -67,23 +68,68 @@ def compressed_info(data: Bytes) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def images_from_pixels(pixels: Pixels) -> Floats:
+_LAYOUTS = ("HW", "NHW", "HWC", "CHW", "NHWC", "NCHW")
+_FEW = 4  # channels that pixels have: grey, with alpha, colour, with alpha
+
+
+def _layout_of(shape: tuple[int, ...]) -> str:
+    """What the axes of pixels are, where that is beyond doubt."""
+    if len(shape) == 2:
+        return "HW"
+    if len(shape) == 4 and not shape[3] > _FEW >= shape[1]:
+        return "NHWC"
+    if len(shape) == 3 and shape[2] > _FEW:
+        if shape[0] == 3:
+            warnings.warn(f"pixels of shape {shape} are taken for 3 grey pictures: say so with "
+                          'layout="NHW"; one picture of 3 planes is layout="CHW"', stacklevel=3)
+        return "NHW"
+    if len(shape) == 3 and min(shape[:2]) > _FEW:
+        return "HWC"
+    kinds = {3: '"NHW" (grey pictures), "HWC" or "CHW" (one picture)',
+             4: '"NCHW", or "NHWC" if there are so many channels'}.get(len(shape))
+    raise ShapeError(f"pixels has shape {shape}; " + (
+        f"say what the axes are, with layout={kinds}" if kinds is not None else
+        "it needs (count, height, width, channels), (count, height, width), (height, width, "
+        "channels) or (height, width)"))
+
+
+def images_from_pixels(pixels: Pixels, layout: Optional[str] = None) -> Floats:
     """uint8 pixels -> new float32 images (count, channels, height, width); v becomes v / 255.
 
-    pixels  uint8 of shape (count, height, width, channels), or (count, height, width) for grey. Of
-            a single picture pass picture[numpy.newaxis].
+    pixels  uint8, of one picture or of several of one size
+    layout  what the axes are: "NHWC", (count, height, width, channels); "NHW", grey pictures; "HWC"
+            and "HW", one picture; "NCHW" and "CHW", planes one after another, as PyTorch has them.
+            None takes it from the shape:
+            (300, 64, 64)      "NHW": 300 grey pictures; a first axis of 3 is a warning
+            (512, 768, 3)      "HWC": one picture; so with 1, 2 and 4 channels, none of which is
+                               dropped: pass picture[:, :, :3] for a network without alpha
+            (512, 768)         "HW": one grey picture
+            (300, 64, 64, 3)   "NHWC"
+            and asks where it could be another: (300, 64, 3) is one picture, but (300, 4, 4) and
+            (300, 3, 64, 64) are refused
 
-    Raises TypeError for another dtype, ShapeError for another number of dimensions.
+    Raises TypeError for another dtype, ShapeError for a shape that is no pixels' or not beyond
+    doubt, ArgumentError for another layout.
 
     >>> images_from_pixels(numpy.zeros((300, 64, 64), numpy.uint8)).shape
     (300, 1, 64, 64)
+    >>> images_from_pixels(numpy.zeros((512, 768, 3), numpy.uint8)).shape
+    (1, 3, 512, 768)
     """
-    typed("pixels", pixels, np.uint8, "pixels are 0..255")
-    if pixels.ndim not in (3, 4):
-        raise ShapeError(f"pixels has shape {pixels.shape}; it needs (count, height, width, "
-                         "channels) or (count, height, width): pass one picture as "
-                         "picture[numpy.newaxis]")
-    planes = pixels[:, np.newaxis] if pixels.ndim == 3 else np.moveaxis(pixels, 3, 1)
+    pixels = typed("pixels", pixels, np.uint8, "pixels are 0..255")
+    if layout is None:
+        layout = _layout_of(pixels.shape)
+    elif layout not in _LAYOUTS:
+        raise ArgumentError(f"layout is {layout!r}; pass one of {', '.join(_LAYOUTS)}")
+    elif len(layout) != pixels.ndim:
+        raise ShapeError(f"pixels has shape {pixels.shape}, which is not {layout}")
+    planes = np.asarray(pixels)
+    if "C" not in layout:
+        planes = planes[..., np.newaxis, :, :]
+    elif layout.endswith("C"):
+        planes = np.moveaxis(planes, -1, -3)
+    if "N" not in layout:
+        planes = planes[np.newaxis]
     return np.divide(planes, np.float32(255), out=empty(planes.shape, np.float32))
 
 
@@ -92,16 +138,21 @@ def pixels_from_images(images: Floats) -> Pixels:
 
     The shape is (count, height, width, channels), or (count, height, width) for one channel. v
     becomes the whole number nearest to 255 v, halves upwards, at least 0 and at most 255: what was
-    made by images_from_pixels() comes back unchanged.
+    made by images_from_pixels() comes back unchanged. Values far outside 0..1, such as pixels that
+    were not divided by 255, are a warning.
 
     Raises TypeError for another dtype, ShapeError for another number of dimensions, NonFiniteError
     for NaN or infinity.
     """
-    typed("images", images, np.float32, "convert with images.astype(numpy.float32)")
+    images = typed("images", images, np.float32, "convert with images.astype(numpy.float32)")
     if images.ndim != 4:
         raise ShapeError(f"images has shape {images.shape}; it needs 4 dimensions (count, "
                          "channels, height, width)")
     finite("images", images)
+    images = np.asarray(images)
+    if images.size and float(images.max()) > 16:  # noise does not reach so far
+        warnings.warn(f"images reach to {float(images.max()):g}, and all above 1 becomes white; if "
+                      "they are pixels of 0..255, divide by 255", stacklevel=2)
     # Clipped first: 255 times a large number would overflow.
     values = np.clip(images, 0, 1) * np.float32(255) + np.float32(0.5)
     if images.shape[1] == 1:

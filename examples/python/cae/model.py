@@ -5,8 +5,8 @@ what that refuses. State lives in the library alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from ctypes import byref, c_char_p, c_double, c_float, c_size_t, c_void_p
+from collections.abc import Callable, Mapping
+from ctypes import byref, c_double, c_size_t, c_void_p
 from functools import partial
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
@@ -14,10 +14,13 @@ import numpy as np
 
 from ._arrays import (Bytes, FilePath, Floats, Pixels, bytes_of, empty, file_path, floats,
                       input_rows, output, output_rows, real, text, whole)
-from ._library import SAVE_TRAINING, check, lib, model_p, size3, size4
-from ._weights import matching
+from ._calls import code_shape, images_for, loss
+from ._handle import CLOSED, Handle
+from ._library import SAVE_TRAINING, check, lib, model_p
+from ._weights import set_weights, weights
 from .errors import ArgumentError, ShapeError, WrongModelError
 from .images import compressed_info
+from .notes import Notes
 from .settings import Settings, setting_ranges, unknown
 
 AnyModel = TypeVar("AnyModel", bound="Model")
@@ -40,7 +43,7 @@ class Model:
     """
 
     __slots__ = ("_handle", "__weakref__")
-    _handle: Optional[int]
+    _handle: Optional[Handle]
 
     def __init__(self, architecture: str, seed: int = 0, **settings: float) -> None:
         """A model with fresh weights.
@@ -62,7 +65,7 @@ class Model:
         self._take(handle, settings)
 
     def _take(self, handle: c_void_p, settings: Mapping[str, float]) -> None:
-        self._handle = handle.value
+        self._handle = Handle(handle)
         try:
             for key, value in settings.items():
                 self.settings[key] = value
@@ -109,16 +112,20 @@ class Model:
 
         The file is a safetensors file, which other programs open too. Raises FileError.
         """
-        check(lib.cae_model_save(self._open(), file_path(path), SAVE_TRAINING if training else 0))
+        self._open().call(lib.cae_model_save, file_path(path), SAVE_TRAINING if training else 0)
 
     def to_bytes(self, training: bool = False) -> bytes:
         """The bytes of the file that save() would write."""
         flags, size = SAVE_TRAINING if training else 0, c_size_t()
-        check(lib.cae_model_save_memory(self._open(), None, 0, byref(size), flags))
-        data = empty((size.value,), np.uint8)
-        check(lib.cae_model_save_memory(self._open(), data.ctypes.data, data.size, byref(size),
-                                        flags))
-        return data[:size.value].tobytes()
+
+        def save(address: Any) -> Pixels:  # in one call of ours: the size stays what it is
+            check(lib.cae_model_save_memory(address, None, 0, byref(size), flags))
+            data = empty((size.value,), np.uint8)
+            check(lib.cae_model_save_memory(address, data.ctypes.data, data.size, byref(size),
+                                            flags))
+            return data
+
+        return self._open().read(save)[:size.value].tobytes()
 
     def copy(self: AnyModel, training: bool = False) -> AnyModel:
         """A copy, to serve one while the other trains; settings are copied.
@@ -126,13 +133,16 @@ class Model:
         training  True: the optimizer's state too; False: the copy's optimizer begins at step 0
         """
         handle = model_p()
-        check(lib.cae_model_copy(byref(handle), self._open(), SAVE_TRAINING if training else 0))
+        flags = SAVE_TRAINING if training else 0
+        self._open().read(lambda address: check(lib.cae_model_copy(byref(handle), address, flags)))
         return self._adopt(handle, {})
 
     def close(self) -> None:
-        """Frees the model's memory. Closing twice is fine; no other thread may be using it."""
+        """Frees the model's memory. Closing twice is fine. Calls that other threads are in end as
+        they would have; the last of them frees it."""
         handle, self._handle = getattr(self, "_handle", None), None
-        lib.cae_model_free(handle)
+        if handle is not None:
+            handle.close()
 
     def __enter__(self: AnyModel) -> AnyModel:
         self._open()
@@ -140,10 +150,6 @@ class Model:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        if lib is not None:  # None as Python exits
-            self.close()
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[bytes]]:
         """A model comes back with all its settings: those that files leave to the machine, too."""
@@ -181,14 +187,15 @@ class Model:
         return (f"a model's {name} cannot be set" if hasattr(Model, name)
                 else f"a model has no attribute {name!r}; dir(model) lists them")
 
-    def _open(self) -> int:
-        if self._handle is None:
-            raise ArgumentError("the model is closed; make or load a new one")
-        return self._handle
+    def _open(self) -> Handle:
+        handle: Optional[Handle] = getattr(self, "_handle", None)
+        if handle is None:
+            raise ArgumentError(CLOSED)
+        return handle
 
     def _get(self, key: str) -> float:
         value = c_double()
-        check(lib.cae_model_get(self._open(), key.encode(), byref(value)))
+        self._open().call(lib.cae_model_get, key.encode(), byref(value))
         return value.value
 
     # ---- What it is ------------------------------------------------------------------------------
@@ -196,20 +203,17 @@ class Model:
     @property
     def architecture(self) -> str:
         """The canonical architecture text: one layer a line, defaults left out."""
-        found: bytes = lib.cae_model_architecture(self._open())
-        return found.decode()
+        return self._open().architecture
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(channels, height, width) of the training size."""
-        shape = size3()
-        check(lib.cae_model_shape(self._open(), shape))
-        return shape[0], shape[1], shape[2]
+        return self._open().shape
 
     @property
     def kernels(self) -> str:
         """The instruction set in use: "c", "sse2", "avx2" or "fma"."""
-        found: bytes = lib.cae_model_kernels(self._open())
+        found: bytes = self._open().read(lib.cae_model_kernels)
         return found.decode()
 
     @property
@@ -228,6 +232,12 @@ class Model:
         self._open()
         return Settings(self)
 
+    @property
+    def notes(self) -> Notes:
+        """The notes: text under keys that travels with the model, in files too; see Notes."""
+        self._open()
+        return Notes(self)
+
     def code_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(channels, height, width) of the code of one image of height x width.
 
@@ -237,18 +247,9 @@ class Model:
         >>> Model("cae-compress").code_shape(480, 640)
         (32, 60, 80)
         """
-        shape = size3()
-        check(lib.cae_code_shape(self._open(), whole("height", height), whole("width", width),
-                                 shape))
-        return shape[0], shape[1], shape[2]
+        return code_shape(self._open(), height, width)
 
     # ---- Weights ---------------------------------------------------------------------------------
-
-    def _tensors(self) -> Iterator[tuple[int, str, tuple[int, ...]]]:
-        name, shape, rank = c_char_p(), size4(), c_size_t()
-        for index in range(lib.cae_tensor_count(self._open())):
-            check(lib.cae_tensor_info(self._open(), index, byref(name), shape, byref(rank)))
-            yield index, (name.value or b"").decode(), tuple(shape[:rank.value])
 
     def state_dict(self) -> dict[str, Floats]:
         """Copies of all weights by name, with PyTorch's names, shapes and layouts.
@@ -257,12 +258,7 @@ class Model:
         layers (out, in), biases (out,). For the nn.Sequential of the same layers:
         net.load_state_dict({name: torch.from_numpy(w) for name, w in model.state_dict().items()}).
         """
-        state = {}
-        for index, name, shape in self._tensors():
-            state[name] = empty(shape, np.float32)
-            check(lib.cae_tensor_get(self._open(), index, state[name].ctypes.data,
-                                     state[name].size))
-        return state
+        return weights(self._open())
 
     def load_state_dict(self, state: Mapping[str, Any], prefix: str = "") -> None:
         """Sets all weights from float32 arrays, or from the state_dict of a PyTorch network.
@@ -276,11 +272,7 @@ class Model:
         Raises WrongModelError for other names or shapes, TypeError for another dtype or device,
         NonFiniteError.
         """
-        tensors = list(self._tensors())
-        arrays = matching(state, prefix, {name: shape for _, name, shape in tensors})
-        for index, name, _ in tensors:
-            check(lib.cae_tensor_set(self._open(), index, arrays[name].ctypes.data,
-                                     arrays[name].size))
+        set_weights(self._open(), state, prefix)
 
     def load_weights(self, path: FilePath) -> None:
         """Takes the weights of a plain safetensors file, as safetensors.torch.save_file() has it.
@@ -288,29 +280,9 @@ class Model:
         The optimizer starts anew. Raises FileError, FormatError, NonFiniteError and, for names or
         shapes that are not this model's, WrongModelError; the model is then as before.
         """
-        check(lib.cae_model_load_weights(self._open(), file_path(path)))
+        self._open().update(lib.cae_model_load_weights, file_path(path))
 
     # ---- Training --------------------------------------------------------------------------------
-
-    def _images(self, name: str, images: Floats) -> Floats:
-        channels = self.shape[0]
-        images = floats(name, images, 4)
-        if images.shape[1] != channels:
-            raise ShapeError(f"{name} has shape {images.shape}; the model takes "
-                             f"(count, {channels}, height, width)")
-        return images
-
-    def _loss(self, function: Callable[..., int], images: Floats,
-              target: Optional[Floats]) -> float:
-        images, loss = self._images("input", images), c_float()
-        target = images if target is None else self._images("target", target)
-        if target.shape != images.shape:
-            raise ShapeError(f"target has shape {target.shape}, input {images.shape}; "
-                             "they must be equal")
-        count, _, height, width = images.shape
-        check(function(self._open(), images.ctypes.data, target.ctypes.data, count, height, width,
-                       byref(loss)))
-        return loss.value
 
     def train_step(self, input: Floats, target: Optional[Floats] = None) -> float:
         """One step of Adam. Returns the loss before the update.
@@ -321,17 +293,20 @@ class Model:
         The loss is the mean squared error; a sampled code adds its divergence. A step that would
         make a weight infinite raises NonFiniteError and changes nothing.
         """
-        return self._loss(lib.cae_train_step, input, target)
+        handle = self._open()
+        return loss(handle, handle.update, lib.cae_train_step, input, target)
 
     def train_gradient(self, input: Floats, target: Optional[Floats] = None) -> float:
         """The first half of train_step(): computes the gradient and keeps it. Returns the loss."""
-        return self._loss(lib.cae_train_gradient, input, target)
+        handle = self._open()
+        return loss(handle, handle.update, lib.cae_train_gradient, input, target)
 
     def get_gradient(self, out: Optional[Floats] = None) -> Floats:
         """The pending gradient, float32 of shape (parameters,): all tensors in the order of
         state_dict(), the mean over the batch. ArgumentError when there is none."""
-        out = output(out, (self.parameters,))
-        check(lib.cae_gradient_get(self._open(), out.ctypes.data, out.size))
+        handle = self._open()
+        out, filled = output(out, (self.parameters,))
+        handle.call(lib.cae_gradient_get, filled.ctypes.data, filled.size)
         return out
 
     def set_gradient(self, values: Floats) -> None:
@@ -339,17 +314,18 @@ class Model:
 
         values  float32 of shape (parameters,)
         """
-        self._open()
+        handle = self._open()
         values = floats("values", values, 1)
-        check(lib.cae_gradient_set(self._open(), values.ctypes.data, values.size))
+        handle.update(lib.cae_gradient_set, values.ctypes.data, values.size)
 
     def train_apply(self) -> None:
         """The second half of train_step(): uses up the gradient. ArgumentError without one."""
-        check(lib.cae_train_apply(self._open()))
+        self._open().update(lib.cae_train_apply)
 
     def evaluate(self, input: Floats, target: Optional[Floats] = None) -> float:
         """The loss of the whole network, without training; arguments as in train_step()."""
-        return self._loss(lib.cae_evaluate, input, target)
+        handle = self._open()
+        return loss(handle, handle.call, lib.cae_evaluate, input, target)
 
     # ---- Using it --------------------------------------------------------------------------------
 
@@ -360,11 +336,11 @@ class Model:
 
         UnsupportedError for a network with a skip over its code.
         """
-        images = self._images("images", images)
+        handle = self._open()
+        images = images_for(handle, "images", images)
         count, _, height, width = images.shape
-        out = output(out, (count, *self.code_shape(height, width)), images)
-        check(lib.cae_encode(self._open(), images.ctypes.data, count, height, width,
-                             out.ctypes.data))
+        out, filled = output(out, (count, *code_shape(handle, height, width)), images)
+        handle.call(lib.cae_encode, images.ctypes.data, count, height, width, filled.ctypes.data)
         return out
 
     def decode(self, codes: Floats, height: int, width: int,
@@ -378,14 +354,15 @@ class Model:
         decode(encode(x), height, width) equals denoise(x) bit for bit. UnsupportedError for a
         network with a skip over its code.
         """
-        shape = self.code_shape(height, width)
+        handle, height, width = self._open(), whole("height", height), whole("width", width)
+        shape = code_shape(handle, height, width)
         codes = floats("codes", codes, 4)
         if codes.shape[1:] != shape:
             raise ShapeError(f"codes have shape {codes.shape}; images of {height} x {width} need "
                              f"(count, {', '.join(map(str, shape))})")
-        out = output(out, (codes.shape[0], self.shape[0], height, width), codes)
-        check(lib.cae_decode(self._open(), codes.ctypes.data, codes.shape[0], height, width,
-                             out.ctypes.data))
+        out, filled = output(out, (codes.shape[0], handle.shape[0], height, width), codes)
+        handle.call(lib.cae_decode, codes.ctypes.data, codes.shape[0], height, width,
+                    filled.ctypes.data)
         return out
 
     def denoise(self, noisy: Floats, sigma: float = 0.0, out: Optional[Floats] = None) -> Floats:
@@ -400,11 +377,12 @@ class Model:
 
         Raises what the class says, and ArgumentError for an out that cannot be used.
         """
-        noisy, sigma = self._images("noisy", noisy), real("sigma", sigma)
+        handle = self._open()
+        noisy, sigma = images_for(handle, "noisy", noisy), real("sigma", sigma)
         count, _, height, width = noisy.shape
-        out = output(out, noisy.shape, noisy)
-        check(lib.cae_denoise(self._open(), noisy.ctypes.data, count, height, width, sigma,
-                              out.ctypes.data))
+        out, filled = output(out, noisy.shape, noisy)
+        handle.call(lib.cae_denoise, noisy.ctypes.data, count, height, width, sigma,
+                    filled.ctypes.data)
         return out
 
     def compress(self, pixels: Pixels, quality: int = 0) -> bytes:
@@ -416,13 +394,13 @@ class Model:
 
         Raises TypeError, ShapeError, UnsupportedError for a network with a skip over its code.
         """
-        rows, stride = input_rows(pixels, self.shape[0])
+        handle = self._open()
+        rows, stride = input_rows(pixels, handle.shape[0])
         height, width, _ = rows.shape
-        size = c_size_t(lib.cae_compress_bound(self._open(), height, width))
-        data = empty((size.value,), np.uint8)
-        check(lib.cae_compress(self._open(), rows.ctypes.data, height, width, stride,
-                               whole("quality", quality, 32), data.ctypes.data, data.size,
-                               byref(size)))
+        bound = handle.read(lambda address: int(lib.cae_compress_bound(address, height, width)))
+        size, data = c_size_t(), empty((bound,), np.uint8)
+        handle.call(lib.cae_compress, rows.ctypes.data, height, width, stride,
+                    whole("quality", quality, 32), data.ctypes.data, data.size, byref(size))
         return data[:size.value].tobytes()
 
     def decompress(self, data: Bytes, out: Optional[Pixels] = None) -> Pixels:
@@ -435,13 +413,12 @@ class Model:
         Raises FormatError for damaged data, WrongModelError for a picture of another model,
         VersionError, ShapeError.
         """
-        self._open()
-        view = bytes_of(data)
+        handle, view = self._open(), bytes_of(data)
         channels, height, width = compressed_info(view)
-        if channels != self.shape[0]:
+        if channels != handle.shape[0]:
             raise WrongModelError("the image was compressed with another model: channels are "
-                                  f"{channels} in it, {self.shape[0]} in this one")
+                                  f"{channels} in it, {handle.shape[0]} in this one")
         out, rows, stride = output_rows(out, (height, width, channels), view)
-        check(lib.cae_decompress(self._open(), view.ctypes.data, view.size, rows.ctypes.data,
-                                 height, width, stride))
+        handle.call(lib.cae_decompress, view.ctypes.data, view.size, rows.ctypes.data, height,
+                    width, stride)
         return out

@@ -10,7 +10,7 @@ from ctypes import byref, c_char_p, c_double
 from typing import TYPE_CHECKING
 
 from ._arrays import real
-from ._library import check, lib
+from ._library import lib
 
 if TYPE_CHECKING:
     from .model import Model
@@ -104,7 +104,7 @@ class Settings(MutableMapping[str, float]):
 
     def __setitem__(self, key: str, value: float) -> None:
         self._check_key(key)
-        check(lib.cae_model_set(self._model._open(), key.encode(), real(key, value)))
+        self._model._open().update(lib.cae_model_set, key.encode(), real(key, value))
 
     def __delitem__(self, key: str) -> None:
         raise TypeError("settings cannot be deleted; setting_ranges() tells the initial values")

@@ -15,8 +15,11 @@ from typing import NamedTuple, Optional, TextIO, Union
 
 from ._arrays import FilePath, Floats, file_path, finite, real, whole
 from ._batches import Batches
-from ._library import check, lib
-from .errors import ArgumentError, CaeError, FileError, NonFiniteError, UnsupportedError
+from ._calls import images_for
+from ._checkpoint import save_last, try_save
+from ._library import lib
+from ._targets import check_range
+from .errors import ArgumentError, CaeError, NonFiniteError, UnsupportedError
 from .images import add_noise
 from .model import Model
 
@@ -129,13 +132,16 @@ class Trainer:
         validation  float32 (count, channels, height, width) of a size that the network takes, to
                     measure the loss on after each epoch, with noise that stays the same
         checkpoint  file in which the model is saved with its training state, atomically: after
-                    every `save_every` epochs, in the end, and when the loop is left early
+                    every `save_every` epochs, in the end, and when the loop is left early. The
+                    save is tried here; if the last one fails all the same, the model is kept in
+                    another file, which the FileError names. An earlier one that fails is a warning
         progress    a line on standard error with epoch, loss, images per second and time left; None
                     means if that is a terminal
 
         Raises TypeError, ShapeError (an image smaller than the training size), NonFiniteError,
-        ArgumentError (no images, a model trained with other images or another batch_size),
-        FileError (a checkpoint that could never be written).
+        ArgumentError (no images, a model trained with other images or another batch_size, images
+        such as 0..255 for a network whose last layer gives 0..1), FileError (a checkpoint that
+        could never be written). Images a little outside 0..1 are a warning.
         """
         if not isinstance(model, Model):
             raise TypeError(f"model is a {type(model).__name__}; pass a cae.Model")
@@ -149,12 +155,16 @@ class Trainer:
             raise ArgumentError(f"noise is {noise}; pass a finite number >= 0, on the scale 0..1")
         self._batches = Batches(images, model.shape, self._positive("batch_size", batch_size),
                                 noise, seed)
+        architecture = model._open().architecture
+        check_range("images", images, architecture, 2)
         self._validation: Optional[tuple[Floats, Floats]] = None
         if validation is not None:
             validation = self._checked(validation)
+            check_range("validation images", validation, architecture, 2)
             self._validation = add_noise(validation, noise, seed), validation
         self._check_position()
-        self._check_checkpoint()
+        if self.checkpoint is not None:  # hours of training must not end in a save that cannot be
+            try_save(model, self.checkpoint)
 
     @staticmethod
     def _positive(name: str, value: int) -> int:
@@ -165,7 +175,7 @@ class Trainer:
 
     def _checked(self, validation: Floats) -> Floats:
         """What is wrong with it shows now, and under its name, not after an epoch."""
-        validation = self.model._images("validation", validation)
+        validation = images_for(self.model._open(), "validation", validation)
         if len(validation) == 0:
             raise ArgumentError("validation is empty; pass at least one image or leave it out")
         finite("validation", validation)
@@ -182,18 +192,6 @@ class Trainer:
                 f"{self._batches.steps} steps an epoch: it was trained with others. Pass the same "
                 "images and batch_size to go on, or model.copy() to begin a new training with "
                 "its weights")
-
-    def _check_checkpoint(self) -> None:
-        """Hours of training must not end in a save that could never have worked."""
-        if self.checkpoint is None:
-            return
-        folder = os.path.dirname(self.checkpoint) or "."
-        if not os.path.isdir(folder):
-            raise FileError(f"checkpoint {self.checkpoint}: there is no folder {folder}")
-        if os.path.exists(self.checkpoint) and not os.path.isfile(self.checkpoint):
-            raise FileError(f"checkpoint {self.checkpoint}: not a regular file")
-        if not os.access(folder, os.W_OK):
-            raise FileError(f"checkpoint {self.checkpoint}: {folder} cannot be written to")
 
     def run(self, epochs: int, callback: Optional[Callable[[Epoch], object]] = None
             ) -> list[Epoch]:
@@ -230,8 +228,8 @@ class Trainer:
                 epoch = self._epoch(epochs, progress)
                 step = epoch.step
                 if epoch.number % self._save_every == 0 or epoch.number == epochs:
-                    self._save()
-                    saved = step
+                    if self._save(epoch.number == epochs):
+                        saved = step
                 self.history.append(epoch)
                 yield epoch
         except (KeyboardInterrupt, GeneratorExit) as reason:
@@ -271,24 +269,35 @@ class Trainer:
             return
         try:
             images = self._batches.to_fit()
-            check(lib.cae_fit_code(self.model._open(), images.ctypes.data, len(images),
-                                   *images.shape[2:]))
+            self.model._open().update(lib.cae_fit_code, images.ctypes.data, len(images),
+                                      *images.shape[2:])
         except (CaeError, MemoryError) as error:
             warnings.warn(f"the ranges of the code stay as they are: {error}", RuntimeWarning,
                           stacklevel=2)
 
-    def _save(self) -> None:
+    def _save(self, is_last: bool) -> bool:
+        """False if it failed; the last one then raises, and keeps the model somewhere else."""
         self._note_epoch()  # an interrupt may have come between a step and its note
         self._fit_code()
-        if self.checkpoint is not None:
+        if self.checkpoint is None:
+            return True
+        if is_last:
+            save_last(self.model, self.checkpoint)
+            return True
+        try:
             self.model.save(self.checkpoint, training=True)
+        except CaeError as error:
+            warnings.warn(f"{error}; the training goes on, and saves when the next save is due",
+                          RuntimeWarning, stacklevel=4)
+            return False
+        return True
 
     def _save_early(self, progress: _Progress, saved: int, interrupted: bool) -> None:
         if self.model._handle is None:  # the loop is gone, and so is what it trained
             return
         step, words = self.model.step, "not saved, for there is no checkpoint"
         if step != saved:
-            self._save()
+            self._save(True)
         if self.checkpoint is not None:
             words = f"{self.checkpoint} has it all; load that to go on"
         if interrupted:

@@ -276,6 +276,44 @@ impl Model {
     }
 }
 
+/// Notes: text that travels with a model, in its files and copies.
+impl Model {
+    /// The value of a note, or `None` if there is none of that key.
+    #[doc(alias = "cae_model_note")]
+    pub fn note(&self, key: &str) -> Option<&str> {
+        let key = c_string("key", key).ok()?;
+        let value = unsafe { sys::cae_model_note(self.as_ptr(), key.as_ptr()) };
+        // SAFETY: the text is the model's, and stays while the model is borrowed.
+        (!value.is_null()).then(|| unsafe { text(value) })
+    }
+
+    /// All notes, key and value, sorted by key.
+    #[doc(alias = "cae_model_note_info")]
+    pub fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
+        (0..).map_while(move |index| {
+            let (mut key, mut value) = (ptr::null(), ptr::null());
+            let info =
+                unsafe { sys::cae_model_note_info(self.as_ptr(), index, &mut key, &mut value) };
+            // SAFETY: as above.
+            (info == sys::CAE_OK).then(|| unsafe { (text(key), text(value)) })
+        })
+    }
+
+    /// Adds a note, replaces the one of that key, or, with `None`, removes it. A key is 1 to 64
+    /// bytes of `A-Z a-z 0-9 . _ -` and does not begin with `libcae.`; a value has at most 4096
+    /// bytes; a model has at most 32 notes.
+    ///
+    /// # Errors
+    /// [`Kind`](crate::Kind)`::Argument` for another key or a NUL in the value, `Limit`.
+    #[doc(alias = "cae_model_note_set")]
+    pub fn set_note(&mut self, key: &str, value: Option<&str>) -> Result<()> {
+        let key = c_string("key", key)?;
+        let value = value.map(|value| c_string("value", value)).transpose()?;
+        let pointer = value.as_ref().map_or(ptr::null(), |value| value.as_ptr());
+        check(unsafe { sys::cae_model_note_set(self.as_mut_ptr(), key.as_ptr(), pointer) })
+    }
+}
+
 /// Weights, tensor by tensor, in file order: names sorted by byte value.
 impl Model {
     /// How many tensors there are.

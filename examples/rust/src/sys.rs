@@ -91,11 +91,8 @@ extern "C" {
     ) -> c_int;
     pub fn cae_model_kernels(m: *const cae_model) -> *const c_char;
 
-    pub fn cae_model_note_set(
-        m: *mut cae_model,
-        key: *const c_char,
-        value: *const c_char,
-    ) -> c_int;
+    pub fn cae_model_note_set(m: *mut cae_model, key: *const c_char, value: *const c_char)
+        -> c_int;
     pub fn cae_model_note(m: *const cae_model, key: *const c_char) -> *const c_char;
     pub fn cae_model_note_info(
         m: *const cae_model,

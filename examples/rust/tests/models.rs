@@ -52,6 +52,32 @@ fn a_file_and_bytes_are_the_same_and_keep_what_they_should() {
     }
 }
 
+#[test]
+fn notes_travel_with_a_model() {
+    let mut model = trained(1);
+    model.set_note("b", Some("zwei \u{e9}\n")).unwrap();
+    model.set_note("a.note", Some("")).unwrap();
+    model.set_note("c", Some("three")).unwrap();
+    model.set_note("c", None).unwrap();
+    let wanted = vec![("a.note", ""), ("b", "zwei \u{e9}\n")];
+    let loaded = Model::from_bytes(&model.to_bytes(Keep::Weights).unwrap()).unwrap();
+    for model in [&model, &loaded] {
+        assert_eq!(model.notes().collect::<Vec<_>>(), wanted);
+        assert_eq!((model.note("b"), model.note("c")), (Some("zwei \u{e9}\n"), None));
+        assert_eq!((model.note("\0"), model.note("")), (None, None));
+    }
+    for (key, value, kind) in [
+        ("libcae.x", "", Kind::Argument),
+        ("", "", Kind::Argument),
+        ("a", "\0", Kind::Argument),
+        ("a\0", "", Kind::Argument),
+        ("a", "x".repeat(4097).as_str(), Kind::Limit),
+    ] {
+        assert_eq!(model.set_note(key, Some(value)).unwrap_err().kind(), kind);
+    }
+    assert_eq!(model.notes().count(), 2);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_path_need_not_be_text() {

@@ -327,8 +327,16 @@ class Errors(Case):
     def test_pixels_and_images(self):
         self.refused(TypeError, "float32.*0..255", cae.images_from_pixels, pictures())
         self.refused(TypeError, "list", cae.images_from_pixels, [[[1]]])
-        self.refused(cae.ShapeError, r"picture\[numpy.newaxis\]", cae.images_from_pixels,
-                     np.zeros((4, 4), np.uint8))
+        # Which pictures these are nobody knows, or they are none.
+        for shape, words in (((300, 4, 4), '"NHW"'), ((1, 64, 3), '"HWC"'), ((2, 3, 1), "layout"),
+                             ((10, 3, 64, 64), '"NCHW"'), ((10, 1, 64, 64), '"NCHW"'),
+                             ((5,), "it needs"), ((1, 1, 1, 1, 1), "it needs"), ((), "it needs")):
+            self.refused(cae.ShapeError, words, cae.images_from_pixels, np.zeros(shape, np.uint8))
+        picture = np.zeros((8, 8, 3), np.uint8)
+        self.refused(cae.ShapeError, "not NHWC", cae.images_from_pixels, picture, "NHWC")
+        for layout in ("NHC", "", "nhw", 3, ("H", "W", "C")):
+            self.refused(cae.ArgumentError, "pass one of HW, NHW", cae.images_from_pixels, picture,
+                         layout)
         self.refused(TypeError, "uint8", cae.pixels_from_images, np.zeros((1, 1, 4, 4), np.uint8))
         self.refused(cae.ShapeError, "4 dimensions", cae.pixels_from_images, pictures()[0])
         self.refused(cae.NonFiniteError, "NaN", cae.pixels_from_images,

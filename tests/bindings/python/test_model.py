@@ -38,7 +38,7 @@ class Describing(Case):
     def test_init_again_frees_the_first(self):
         with mock.patch.object(_library.lib, "cae_model_free") as free:
             model = cae.Model(GREY)
-            first = model._handle
+            first = model._handle._address[0]
             model.__init__(COLOUR)
         free.assert_called_with(first)
         _library.lib.cae_model_free(first)
@@ -50,6 +50,40 @@ class Describing(Case):
         one, same, other = cae.Model(GREY, 1), cae.Model(GREY, 1), cae.Model(GREY, 2)
         self.assertEqual(one.to_bytes(), same.to_bytes())
         self.assertNotEqual(one.to_bytes(), other.to_bytes())
+
+
+class Notes(Case):
+    def test_as_a_mapping(self):
+        model = cae.Model(GREY)
+        model.notes.update({"b": "zwei \u00e9\U0001f600\n\x01", "a.note": ""})
+        model.notes["c"] = "three"
+        del model.notes["c"]
+        wanted = {"a.note": "", "b": "zwei \u00e9\U0001f600\n\x01"}
+        for same in (model, cae.Model.from_bytes(model.to_bytes()), copy.copy(model),
+                     pickle.loads(pickle.dumps(model))):
+            self.assertEqual(list(same.notes.items()), list(wanted.items()))
+            self.assertEqual((len(same.notes), "b" in same.notes, "c" in same.notes), (2, True, False))
+        self.assertEqual(repr(model.notes), f"Notes({wanted})")
+        notes = model.notes
+        for key in ("c", "", "libcae.x"):
+            with self.assertRaises(KeyError):
+                notes[key]
+            with self.assertRaises(KeyError):
+                del notes[key]
+        notes.clear()
+        self.assertEqual(dict(model.notes), {})
+        model.close()
+        self.refused(cae.ArgumentError, "closed", len, notes)
+        self.refused(cae.ArgumentError, "closed", lambda: model.notes)
+
+    def test_what_no_note_can_be(self):
+        notes = cae.Model(GREY).notes
+        for key, value, error in (("libcae.x", "", cae.ArgumentError), ("", "", cae.ArgumentError),
+                                  ("a b", "", cae.ArgumentError), ("a", "\0", cae.ArgumentError),
+                                  ("a", "\ud800", cae.ArgumentError), ("a", 1, TypeError),
+                                  (1, "a", TypeError), ("a", "x" * 4097, cae.LimitError)):
+            self.refused(error, ".", notes.__setitem__, key, value)
+        self.assertEqual(dict(notes), {})
 
 
 class Settings(Case):

@@ -8,11 +8,13 @@ import glob
 import io
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import unittest
+import warnings
 from unittest import mock
 
 from common import COLOUR, GREY, PACKAGE, SAMPLED, Case, cae, np, pictures
@@ -78,18 +80,18 @@ class Steps(Case):
             for step in range(steps):
                 model.train_step(*trainer._batches.of_step(step))
                 trainer._note_epoch()
-            trainer._save()
+            trainer._save(True)
             with open(out, "rb") as file:
                 self.assertEqual(file.read(), model.to_bytes(training=True), steps)
 
     def test_each_image_once_an_epoch_in_another_order(self):
-        images = np.repeat(np.arange(10, dtype=np.float32), 256).reshape(10, 1, 16, 16)
+        images = np.repeat(np.arange(10, dtype=np.float32) / 16, 256).reshape(10, 1, 16, 16)
         batches = cae.Trainer(cae.Model(GREY), images, batch_size=4)._batches
         orders = []
         for epoch in range(5):
             parts = [batches.of_step(3 * epoch + i)[1][:, 0, 0, 0].copy() for i in range(3)]
             self.assertEqual([len(part) for part in parts], [4, 4, 2])
-            orders.append(tuple(np.concatenate(parts)))
+            orders.append(tuple(16 * np.concatenate(parts)))
             self.assertEqual(sorted(orders[-1]), list(range(10)))
         self.assertEqual(len(set(orders)), 5)
 
@@ -208,7 +210,7 @@ class Runs(Case):
             for i in range(step):
                 model.train_step(*batches.of_step(i))
                 model.settings.epoch = i + 1
-            cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)._save()
+            cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)._save(True)
             self.assertEqual(pathlib.Path(self.path).read_bytes(), model.to_bytes(training=True))
 
     def test_leaving_the_loop_saves(self):
@@ -242,6 +244,39 @@ class Runs(Case):
                 (os.fsdecode(path), self.settings.epoch, training))):
             self.trainer(checkpoint=self.path, save_every=3).run(7)
         self.assertEqual(saved, [(self.path, epoch, True) for epoch in (3, 6, 7)])
+
+    def test_links_lead_to_the_checkpoint(self):
+        folder = os.path.dirname(self.path)
+        for name, target in (("link", self.path), ("dangling", os.path.join(folder, "new"))):
+            link = os.path.join(folder, name)
+            os.symlink(os.path.basename(target), link)
+            model = self.trainer(checkpoint=link).model
+            self.assertFalse(os.path.exists(target) and name == "dangling")  # it was only tried
+            self.trainer(model, checkpoint=link).run(1)
+            self.assertTrue(os.path.islink(link))
+            self.assertEqual(cae.Model.load(target).step, 3)
+
+    def test_a_last_save_that_fails_keeps_the_model(self):
+        folder, elsewhere = os.path.dirname(self.path), self.make_folder()
+        before, kept = os.getcwd(), os.path.join(elsewhere, "m.1")
+        os.chdir(elsewhere)
+        self.addCleanup(os.chdir, before)
+        place = os.path.join(folder, "place")
+        os.mkdir(place)
+        trainer = self.trainer(checkpoint=os.path.join(place, "m"), save_every=1)
+        with self.assertWarnsRegex(RuntimeWarning, "the training goes on"):
+            with self.assertRaisesRegex(cae.FileError, f"place/m; the model is kept in {kept}"):
+                trainer.run(3, callback=lambda _: shutil.rmtree(place, ignore_errors=True))
+        self.assertEqual(cae.Model.load(kept).to_bytes(training=True),
+                         trainer.model.to_bytes(training=True))
+        os.mkdir(place)  # now in an interrupted one, where a name is taken
+        model = Interrupting(GREY, seed=1)
+        model.interrupt_at = 2
+        trainer = self.trainer(model, checkpoint=os.path.join(place, "m"))
+        os.rmdir(place)
+        with self.assertRaisesRegex(cae.FileError, "the model is kept in .*/m.2"):
+            trainer.run(1)
+        self.assertEqual(sorted(os.listdir(elsewhere)), ["m.1", "m.2"])
 
     def test_a_folder_of_its_own_holds_the_checkpoint_alone(self):
         self.trainer(checkpoint=self.path).run(3)
@@ -362,12 +397,37 @@ class Refused(Case):
                  {"validation": pictures().tolist()}),
                 (cae.NonFiniteError, "validation contains NaN", {"validation": with_nan(2)}),
                 (TypeError, "path", {"checkpoint": 3}),
-                (cae.FileError, "no folder /nonexistent", {"checkpoint": "/nonexistent/m"}),
-                (cae.FileError, "not a regular file", {"checkpoint": os.curdir})):
+                (cae.FileError, "^checkpoint /nonexistent/m: no such", {"checkpoint": "/nonexistent/m"}),
+                (cae.FileError, "is a folder", {"checkpoint": os.curdir}),
+                (cae.FileError, "a device", {"checkpoint": os.devnull}),
+                (cae.FileError, "too long", {"checkpoint": "m" * 300})):
             with self.subTest(words):
                 self.refused(kind, words, self.make, **options)
         self.refused(TypeError, "epochs is a float", self.make().run, 1.5)
         self.refused(cae.ArgumentError, "epochs is -1", self.make().epochs, -1)
+
+    def test_images_that_the_network_cannot_give(self):
+        """A sigmoid gives 0..1: pixels of 0..255 as floats kill units, and no number tells it."""
+        good, linear = pictures(), cae.Model(GREY.replace(" sigmoid", ""))
+        for images, words in ((255 * good, "0..255: divide by 255"), (65535 * good, "16 bits"),
+                              (good * 6 - 3, "standardised"), (list(255 * good), "0..255")):
+            self.refused(cae.ArgumentError, f"^images reach .*sigmoid.*{words}", self.make,
+                         images=images)
+            self.refused(cae.ArgumentError, "^validation images reach", self.make,
+                         validation=np.stack(images))
+            self.make(linear, images)
+        for images, words in ((good * 2 - 1, r"\(images \+ 1\) / 2"), (good * 1.9, "bring them")):
+            with self.assertWarnsRegex(UserWarning, words) as caught:
+                cae.Trainer(cae.Model(GREY), images.astype(np.float32))
+            self.assertEqual(caught.filename, __file__)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.make(noise=3.0).run(1)  # noise may leave the range, the target stays clean
+            cae.Model(GREY).train_step(cae.add_noise(good, 3.0), good)
+        for step in ("train_step", "train_gradient"):
+            with self.assertWarnsRegex(UserWarning, "divide by 255") as caught:
+                getattr(cae.Model(GREY), step)(255 * good)
+            self.assertEqual(caught.filename, __file__)
 
     def test_a_model_trained_with_others(self):
         model = cae.Model(GREY)

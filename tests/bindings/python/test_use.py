@@ -2,6 +2,7 @@
 """What the Python package computes, and that it copies no array that need not be copied."""
 
 import unittest
+import warnings
 from unittest import mock
 
 from common import COLOUR, GREY, SAMPLED, Case, cae, np, pictures, trained
@@ -130,9 +131,37 @@ class Using(Case):
     def test_pixels_are_rounded_and_clipped(self):
         values = np.array([-3e38, -1, 0, 0.4999 / 255, 0.5001 / 255, 1.5001 / 255, 254.51 / 255, 1,
                            1.7, 3e38], np.float32).reshape(1, 1, 2, 5)
-        with np.errstate(all="raise"):
+        with np.errstate(all="raise"), self.assertWarns(UserWarning):
             pixels = cae.pixels_from_images(values)
         np.testing.assert_array_equal(pixels.ravel(), [0, 0, 0, 0, 1, 2, 255, 255, 255, 255])
+
+    def test_layouts_of_pixels(self):
+        """One picture is one picture; what has two meanings can be said."""
+        for shape, layout, wanted in (
+                ((512, 768, 3), None, (1, 3, 512, 768)), ((512, 768), None, (1, 1, 512, 768)),
+                ((512, 768, 4), None, (1, 4, 512, 768)), ((300, 64, 1), None, (1, 1, 300, 64)),
+                ((300, 64, 64), None, (300, 1, 64, 64)), ((1, 64, 64), None, (1, 1, 64, 64)),
+                ((9, 64, 80, 3), None, (9, 3, 64, 80)), ((2, 3, 5, 3), None, (2, 3, 3, 5)),
+                ((300, 64, 3), "NHW", (300, 1, 64, 3)), ((300, 4, 4), "NHW", (300, 1, 4, 4)),
+                ((3, 64, 80), "CHW", (1, 3, 64, 80)), ((3, 64, 80), "NHW", (3, 1, 64, 80)),
+                ((1, 64, 3), "HWC", (1, 3, 1, 64)), ((64, 80, 12), "HWC", (1, 12, 64, 80)),
+                ((9, 3, 64, 80), "NCHW", (9, 3, 64, 80)), ((9, 3, 64, 8), "NHWC", (9, 8, 3, 64))):
+            pixels = np.arange(np.prod(shape)).astype(np.uint8).reshape(shape)
+            with self.subTest(shape=shape, layout=layout), warnings.catch_warnings():
+                warnings.simplefilter("error")
+                images = cae.images_from_pixels(pixels, layout)
+                self.assertEqual(images.shape, wanted)
+                last = pixels if layout in ("CHW", "NCHW") or wanted[1] == 1 else np.moveaxis(
+                    pixels, -1, -3)
+                np.testing.assert_array_equal(images.ravel(), last.ravel() / np.float32(255))
+        with self.assertWarnsRegex(UserWarning, 'taken for 3 grey.*"CHW"'):
+            self.assertEqual(cae.images_from_pixels(np.zeros((3, 64, 64), np.uint8)).shape,
+                             (3, 1, 64, 64))
+
+    def test_images_that_are_still_pixels(self):
+        pixels = np.random.default_rng(1).integers(0, 256, (2, 1, 8, 8)).astype(np.float32)
+        with self.assertWarnsRegex(UserWarning, "becomes white.*divide by 255"):
+            cae.pixels_from_images(pixels)
 
     def test_pixels_as_compress_reads_and_writes_them(self):
         model, pixels = trained(), np.random.default_rng(1).integers(0, 256, (21, 18), np.uint8)

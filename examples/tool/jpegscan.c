@@ -1,0 +1,286 @@
+/*
+ * Walking over the blocks of a sequential JPEG scan without making pixels of them: see jpegscan.h.
+ * Names are those of the standard, ITU-T T.81.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "jpegscan.h"
+
+#include <string.h>
+
+enum { SOF0 = 0xc0, SOF1 = 0xc1, DHT = 0xc4, RST0 = 0xd0, EOI = 0xd9, SOS = 0xda };
+enum { DC, AC };
+
+/* ---- Bits and codes -------------------------------------------------------------------------- */
+
+/* Entropy-coded bytes; 0 behind 0xff is no data. */
+struct bits {
+    const uint8_t *at, *end;
+    unsigned byte;
+    int left; /* of `byte` */
+};
+
+/* The next bit; -1 behind the last. */
+static int next_bit(struct bits *b)
+{
+    if (b->left == 0) {
+        if (b->at == b->end) {
+            return -1;
+        }
+        b->byte = *b->at++;
+        b->left = 8;
+        if (b->byte == 0xff && b->at < b->end && *b->at == 0) {
+            b->at++;
+        }
+    }
+    b->left--;
+    return b->byte >> b->left & 1;
+}
+
+static bool skip_bits(struct bits *b, unsigned count)
+{
+    while (count > 0 && next_bit(b) >= 0) {
+        count--;
+    }
+    return count == 0;
+}
+
+/* Whether the rest of the byte is what fills up the last byte of a scan: ones. */
+static bool is_filled_up(const struct bits *b)
+{
+    const unsigned ones = (1u << b->left) - 1;
+    return (b->byte & ones) == ones;
+}
+
+struct codes {
+    unsigned counts[17]; /* of each length */
+    uint8_t values[256];
+    bool known;
+};
+
+/* The value of the next code; -1 if there is none, or it is no code. */
+static int next_value(const struct codes *codes, struct bits *b)
+{
+    unsigned code = 0, first = 0, index = 0;
+    for (int len = 1; len <= 16; len++) {
+        const int bit = next_bit(b);
+        if (bit < 0) {
+            return -1;
+        }
+        code = code << 1 | (unsigned)bit;
+        first <<= 1;
+        if (code >= first && code - first < codes->counts[len]) {
+            return codes->values[index + code - first];
+        }
+        index += codes->counts[len];
+        first += codes->counts[len];
+    }
+    return -1;
+}
+
+static bool skip_block(const struct codes *dc, const struct codes *ac, struct bits *b)
+{
+    const int size = next_value(dc, b);
+    if (size < 0 || !skip_bits(b, (unsigned)size)) {
+        return false;
+    }
+    for (int k = 1; k < 64; k++) {
+        const int value = next_value(ac, b);
+        if (value < 0 || !skip_bits(b, value & 15)) {
+            return false;
+        }
+        if (value == 0) { /* the rest are zeros */
+            break;
+        }
+        k += value >> 4;
+    }
+    return true;
+}
+
+/* ---- Header ---------------------------------------------------------------------------------- */
+
+struct scan {
+    struct codes codes[2][4];
+    size_t height, width;
+    unsigned components;
+    struct {
+        uint8_t name, across, down; /* how many blocks in a unit */
+    } frame[4];
+    unsigned blocks_len; /* of a unit */
+    struct {
+        uint8_t dc, ac;
+    } blocks[64];
+};
+
+static bool read_codes(struct scan *scan, const uint8_t *at, size_t len)
+{
+    while (len >= 17) {
+        unsigned total = 0;
+        if (at[0] >> 4 > AC || (at[0] & 15) > 3) {
+            return false;
+        }
+        struct codes *codes = &scan->codes[at[0] >> 4][at[0] & 15];
+        for (int i = 1; i <= 16; i++) {
+            codes->counts[i] = at[i];
+            total += at[i];
+        }
+        if (total > 256 || total > len - 17) {
+            return false;
+        }
+        memcpy(codes->values, at + 17, total);
+        codes->known = true;
+        at += 17 + total;
+        len -= 17 + total;
+    }
+    return len == 0;
+}
+
+static bool read_frame(struct scan *scan, const uint8_t *at, size_t len)
+{
+    scan->components = len < 6 ? 0 : at[5];
+    if (scan->components < 1 || scan->components > 4 || len < 6 + 3 * (size_t)scan->components) {
+        return false;
+    }
+    scan->height = (size_t)at[1] << 8 | at[2];
+    scan->width = (size_t)at[3] << 8 | at[4];
+    for (unsigned i = 0; i < scan->components; i++) {
+        const uint8_t *component = at + 6 + 3 * i;
+        scan->frame[i].name = component[0];
+        scan->frame[i].across = component[1] >> 4;
+        scan->frame[i].down = component[1] & 15;
+    }
+    return true;
+}
+
+/* Which codes each block of a unit has; only for a scan of all components. */
+static bool read_scan(struct scan *scan, const uint8_t *at, size_t len)
+{
+    if (scan->components == 0 || len < 1 || at[0] != scan->components || len < 1 + 2u * at[0]) {
+        return false;
+    }
+    for (unsigned i = 0; i < scan->components; i++) {
+        const uint8_t *component = at + 1 + 2 * i;
+        const unsigned dc = component[1] >> 4, ac = component[1] & 15;
+        const unsigned blocks =
+            scan->components == 1 ? 1u : (unsigned)scan->frame[i].across * scan->frame[i].down;
+        if (component[0] != scan->frame[i].name || scan->blocks_len + blocks > 64 || dc > 3 ||
+            ac > 3 || !scan->codes[DC][dc].known || !scan->codes[AC][ac].known) {
+            return false;
+        }
+        for (unsigned n = 0; n < blocks; n++) {
+            scan->blocks[scan->blocks_len].dc = (uint8_t)dc;
+            scan->blocks[scan->blocks_len++].ac = (uint8_t)ac;
+        }
+    }
+    return scan->blocks_len > 0;
+}
+
+/* Reads up to the scan's header; where its data start, or 0 if the scan is not of a kind that can be
+ * walked over. */
+static size_t find_scan(struct scan *scan, const uint8_t *data, size_t end)
+{
+    size_t at = 2;
+    while (at < end) {
+        const uint8_t *mark = memchr(data + at, 0xff, end - at);
+        at = mark == NULL ? end : (size_t)(mark - data);
+        while (at < end && data[at] == 0xff) {
+            at++;
+        }
+        if (end - at < 3) {
+            return 0;
+        }
+        const unsigned marker = data[at++];
+        if (marker <= 0x01 || (marker >= RST0 && marker <= EOI)) {
+            continue;
+        }
+        const size_t len = (size_t)data[at] << 8 | data[at + 1];
+        if (len < 2 || len > end - at) {
+            return 0;
+        }
+        const uint8_t *body = data + at + 2;
+        const bool frame =
+            marker >= SOF0 && marker <= 0xcf && marker != DHT && marker != 0xc8 && marker != 0xcc;
+        at += len;
+        if (marker == SOS) {
+            return read_scan(scan, body, len - 2) ? at : 0;
+        }
+        if ((frame && (marker > SOF1 || !read_frame(scan, body, len - 2))) ||
+            (marker == DHT && !read_codes(scan, body, len - 2))) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* ---- The question ---------------------------------------------------------------------------- */
+
+static bool is_even(const uint8_t *data, size_t len)
+{
+    for (size_t i = 1; i < len; i++) {
+        if (data[i] != data[0]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether there are no markers from `start` to `end`, of restarts or other scans. */
+static bool is_one_run(const uint8_t *data, size_t start, size_t end)
+{
+    for (size_t i = start; i + 1 < end; i++) {
+        if (data[i] == 0xff && data[i + 1] != 0 && data[i + 1] != 0xff) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* How many units the picture has. */
+static size_t count_units(const struct scan *scan)
+{
+    size_t across = 1, down = 1; /* blocks of a unit */
+    for (unsigned i = 0; scan->components > 1 && i < scan->components; i++) {
+        across = scan->frame[i].across > across ? scan->frame[i].across : across;
+        down = scan->frame[i].down > down ? scan->frame[i].down : down;
+    }
+    return ((scan->width + 8 * across - 1) / (8 * across)) *
+           ((scan->height + 8 * down - 1) / (8 * down));
+}
+
+static bool skip_unit(const struct scan *scan, struct bits *b)
+{
+    for (unsigned i = 0; i < scan->blocks_len; i++) {
+        if (!skip_block(&scan->codes[DC][scan->blocks[i].dc], &scan->codes[AC][scan->blocks[i].ac],
+                        b)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool jpegscan_surplus_is_foreign(const uint8_t *data, size_t end, size_t surplus)
+{
+    struct scan scan = {.components = 0};
+    if (surplus <= end && is_even(data + end - surplus, surplus)) {
+        return true;
+    }
+    const size_t start = find_scan(&scan, data, end);
+    if (start == 0 || !is_one_run(data, start, end)) {
+        return false;
+    }
+    struct bits bits = {.at = data + start, .end = data + end};
+    for (size_t left = count_units(&scan); left > 0; left--) {
+        if (!skip_unit(&scan, &bits)) {
+            return false;
+        }
+    }
+    if (!is_filled_up(&bits)) {
+        return false;
+    }
+    while (skip_unit(&scan, &bits)) {
+        if (bits.at == bits.end && is_filled_up(&bits)) {
+            return false;
+        }
+    }
+    return true;
+}
