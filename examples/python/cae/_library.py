@@ -36,6 +36,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "cae_model_load": (c_int, [POINTER(model_p), c_char_p]),
     "cae_model_load_memory": (c_int, [POINTER(model_p), _pointer, c_size_t]),
     "cae_model_load_weights": (c_int, [model_p, c_char_p]),
+    "cae_model_import_weights": (c_int, [model_p, c_char_p, c_uint32]),
     "cae_model_save": (c_int, [model_p, c_char_p, c_uint32]),
     "cae_model_save_memory": (c_int, [model_p, _pointer, c_size_t, POINTER(c_size_t), c_uint32]),
     "cae_model_copy": (c_int, [POINTER(model_p), model_p, c_uint32]),

@@ -384,8 +384,9 @@ class Model:
         """The whole network of any model: images -> images of the same shape.
 
         noisy  float32 (count, channels, height, width)
-        sigma  the noise's standard deviation on the scale 0..1, >= 0; 0 means not known. Models
-               without a noise-level input ignore it, and so do all presets
+        sigma  the noise's standard deviation on the scale 0..1, >= 0; 0 means not known. Today no
+               network uses it: the result is the same for any value. Networks that take a noise
+               level come with a later release
         out    float32 of the same shape, C-contiguous, writable, not overlapping noisy: filled and
                returned in place of a new array
 

@@ -19,7 +19,7 @@ from ._calls import images_for
 from ._checkpoint import save_last, try_save
 from ._run import differences, run_notes
 from ._targets import check_range
-from .errors import ArgumentError, CaeError, NonFiniteError
+from .errors import ArgumentError, CaeError, NonFiniteError, UnsupportedError
 from .images import add_noise
 from .model import Model
 
@@ -272,11 +272,24 @@ class Trainer:
         self.model.settings.epoch = self.model.step // self._batches.steps
         self.model.notes.update(self._notes)
 
+    def _fit_code(self) -> None:
+        """What compress() needs, as `cae train` does it: a model is worth keeping without."""
+        try:
+            self.model.code_shape(*self.model.shape[1:])
+        except UnsupportedError:  # a skip crosses `code`: there is nothing to compress
+            return
+        try:
+            self.model.fit_code(self._batches.to_fit())
+        except (CaeError, MemoryError) as error:
+            warnings.warn(f"the ranges of the code stay as they are: {error}", RuntimeWarning,
+                          stacklevel=2)
+
     def _save(self, is_last: bool) -> bool:
         """False if it failed; the last one then raises, and keeps the model somewhere else."""
+        self._note_run()  # an interrupt may have come between a step and its note
+        self._fit_code()
         if self.checkpoint is None:
             return True
-        self._note_run()  # an interrupt may have come between a step and its note
         if is_last:
             save_last(self.model, self._target)
             return True
@@ -292,9 +305,9 @@ class Trainer:
         if self.model._handle is None:  # the loop is gone, and so is what it trained
             return
         step, words = self.model.step, "not saved, for there is no checkpoint"
+        if step != saved:
+            self._save(True)
         if self.checkpoint is not None:
-            if step != saved:
-                self._save(True)
             words = f"{self.checkpoint} has it all; load that to go on"
         if interrupted:
             progress.say(f"interrupted after step {step} of {progress.last}: {words}")

@@ -79,7 +79,8 @@ class Steps(Case):
             trainer = cae.Trainer(model, images, noise=NOISE, batch_size=3, seed=6)
             for step in range(steps):
                 model.train_step(*trainer._batches.of_step(step))
-            trainer._note_run()
+                trainer._note_run()
+            trainer._save(True)
             with open(out, "rb") as file:
                 self.assertEqual(file.read(), model.to_bytes(training=True), steps)
 
@@ -208,8 +209,8 @@ class Runs(Case):
             trainer = cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)
             for i in range(step):
                 model.train_step(*trainer._batches.of_step(i))
-            trainer._note_run()
-            model.settings.epoch = step
+                model.settings.epoch = i + 1
+            trainer._save(True)
             self.assertEqual(pathlib.Path(self.path).read_bytes(), model.to_bytes(training=True))
 
     def test_leaving_the_loop_saves(self):
