@@ -116,22 +116,30 @@ int cae_model_load_memory(cae_model **out, const void *data, size_t size)
     return read_and_close(out, file);
 }
 
-int cae_model_load_weights(cae_model *m, const char *path)
-{
-    cae_model_file *file = NULL;
-    CAE_TRY(cae_check_pointer(m, "m"));
-    CAE_TRY(cae_check_pointer(path, "path"));
-    CAE_TRY(cae_model_file_open_path(&file, m->memory, path, CAE_FILE_PLAIN));
-    const int status = cae_model_read_weights(m, file);
-    cae_model_file_close(file);
-    return status;
-}
-
 static int check_flags(uint32_t flags, uint32_t known)
 {
     return (flags & ~known) == 0
                ? CAE_OK
                : cae_fail(CAE_E_ARGUMENT, "flags has unknown bits: %u", (unsigned)flags);
+}
+
+int cae_model_import_weights(cae_model *m, const char *path, uint32_t flags)
+{
+    cae_model_file *file = NULL;
+    CAE_TRY(cae_check_pointer(m, "m"));
+    CAE_TRY(cae_check_pointer(path, "path"));
+    CAE_TRY(check_flags(flags, CAE_IMPORT_STRIP | CAE_IMPORT_SKIP));
+    CAE_TRY(cae_model_file_open_path(&file, m->memory, path, CAE_FILE_ANY));
+    const cae_fpenv saved = cae_fpenv_enter();
+    const int status = cae_model_import(m, file, flags);
+    cae_fpenv_leave(saved);
+    cae_model_file_close(file);
+    return status;
+}
+
+int cae_model_load_weights(cae_model *m, const char *path)
+{
+    return cae_model_import_weights(m, path, 0);
 }
 
 struct path_target {
@@ -376,9 +384,11 @@ int cae_tensor_set(cae_model *m, size_t index, const float *values, size_t len)
     CAE_TRY(cae_check_pointer(values, "values"));
     CAE_TRY(check_len(len, w->len, w->name));
     CAE_TRY(cae_check_finite(values, len, w->name));
-    memcpy(m->weights + w->offset, values, len * sizeof(float));
-    cae_ranges_reset(&m->ranges);
-    cae_model_weights_changed(m);
+    /* To the bit: weights that are handed from machine to machine again are no others. */
+    if (memcmp(m->weights + w->offset, values, len * sizeof(float)) != 0) {
+        memcpy(m->weights + w->offset, values, len * sizeof(float));
+        cae_model_weights_replaced(m);
+    }
     return CAE_OK;
 }
 

@@ -199,6 +199,15 @@ int cae_fit_code(cae_model *m, const float *images, size_t count, size_t height,
     return status;
 }
 
+static int check_ranges(const cae_model *m)
+{
+    return !cae_ranges_empty(&m->ranges)
+               ? CAE_OK
+               : cae_fail(CAE_E_UNSUPPORTED,
+                          "the model's weights were set from outside, so the ranges of its code "
+                          "are not known: cae_fit_code gathers them from images");
+}
+
 static cae_image_coder make_coder(const cae_model *m)
 {
     return (cae_image_coder){.engine = cae_model_engine(m, m->exact), .ranges = m->ranges};
@@ -242,6 +251,7 @@ int cae_compress(const cae_model *m, const uint8_t *pixels, size_t height, size_
         return cae_fail(CAE_E_ARGUMENT, "quality is %u; it can be 1 to 100, or 0 for the default",
                         (unsigned)quality);
     }
+    CAE_TRY(check_ranges(m));
     cae_image_coder coder = make_coder(m);
     CAE_TRY(cae_image_check(&coder.engine, CAE_ENCODE, height, width, NULL));
     CAE_TRY(cae_model_id(m, coder.id));
@@ -273,6 +283,7 @@ int cae_decompress(const cae_model *m, const void *data, size_t size, uint8_t *p
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_pointer(data, "data"));
     CAE_TRY(check_pixels(m, pixels, height, width, stride));
+    CAE_TRY(check_ranges(m));
     CAE_TRY(cae_image_file_parse(&file, data, size));
     cae_image_coder coder = make_coder(m);
     CAE_TRY(cae_model_id(m, coder.id));

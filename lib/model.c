@@ -47,6 +47,12 @@ static int make_ranges(const cae_memory *memory, size_t channels, cae_ranges *r)
     return CAE_OK;
 }
 
+/* After a change of the weights or of the ranges. */
+static void forget_id(cae_model *m)
+{
+    atomic_store_explicit(&m->id->known, false, memory_order_relaxed);
+}
+
 static bool packs_weights(const cae_net *net)
 {
     for (size_t i = 0; i < net->layer_len; i++) {
@@ -92,8 +98,11 @@ static int fill(cae_model *m, const char *architecture, const cae_model_file *fi
         }
     }
     m->optimizer = (cae_adam_state){.weights = m->weights, .len = len};
-    CAE_TRY(make_ranges(m->memory, m->net->shapes[m->net->code].c, &m->ranges));
+    const size_t channels = m->net->shapes[m->net->code].c;
+    CAE_TRY(make_ranges(m->memory, channels, &m->ranges));
+    CAE_TRY(make_ranges(m->memory, channels, &m->recent));
     cae_ranges_reset(&m->ranges);
+    cae_ranges_clear(&m->recent);
     return CAE_OK;
 }
 
@@ -134,8 +143,20 @@ void cae_model_free(cae_model *m)
     cae_release(m->memory, m->optimizer.v);
     free_pending(m->memory, &m->pending);
     free_ranges(m->memory, &m->ranges);
+    free_ranges(m->memory, &m->recent);
     cae_notes_clear(&m->notes, m->memory);
     cae_release(m->memory, m);
+}
+
+/* Weights move while they train, so ranges of long ago are too wide. What a whole epoch has gathered
+ * takes their place. */
+static void begin_epoch(cae_model *m)
+{
+    if (!cae_ranges_empty(&m->recent)) {
+        cae_ranges_copy(&m->ranges, &m->recent);
+        cae_ranges_clear(&m->recent);
+        forget_id(m);
+    }
 }
 
 int cae_model_change_setting(cae_model *m, const cae_setting *setting, double value)
@@ -146,6 +167,8 @@ int cae_model_change_setting(cae_model *m, const cae_setting *setting, double va
     const int status = choose_kernels(m);
     if (status != CAE_OK) {
         *at = old;
+    } else if (at == &m->settings.epoch && value != old) {
+        begin_epoch(m);
     } else if (at == &m->settings.threads && value == 0) {
         m->quota = cae_quota_processors(""); /* not in every call: it reads files */
     }
@@ -166,6 +189,9 @@ static int duplicate_into(cae_model *copy, const cae_model *m, bool training)
         CAE_TRY(cae_model_need_moments(copy));
         memcpy(copy->optimizer.m, m->optimizer.m, size);
         memcpy(copy->optimizer.v, m->optimizer.v, size);
+    }
+    if (training) {
+        cae_ranges_copy(&copy->recent, &m->recent);
     }
     copy->optimizer.step = training ? m->optimizer.step : 0;
     cae_model_weights_changed(copy);
@@ -200,12 +226,6 @@ void cae_model_draw_weights(cae_model *m, uint64_t seed)
     cae_model_weights_changed(m);
 }
 
-/* After a change of the weights or of the ranges. */
-static void forget_id(cae_model *m)
-{
-    atomic_store_explicit(&m->id->known, false, memory_order_relaxed);
-}
-
 /* What is made of the weights. */
 static void follow_weights(cae_model *m)
 {
@@ -219,6 +239,20 @@ void cae_model_weights_changed(cae_model *m)
 {
     m->optimizer.bounds.known = false;
     follow_weights(m);
+}
+
+static void forget_ranges(cae_model *m)
+{
+    cae_ranges_clear(&m->ranges);
+    cae_ranges_clear(&m->recent);
+    forget_id(m);
+}
+
+void cae_model_weights_replaced(cae_model *m)
+{
+    forget_ranges(m);
+    m->pending.has_ranges = false;
+    cae_model_weights_changed(m);
 }
 
 cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
@@ -295,11 +329,22 @@ static int compute(cae_model *m, cae_pending *p, const float *input, const float
     return CAE_OK;
 }
 
+/* With the ranges that go with an update. Those of a model that was never trained stand for nothing
+ * that was gathered, and give way. */
+static void add_ranges(cae_model *m, const cae_ranges *more)
+{
+    if (m->optimizer.step == 1) {
+        forget_ranges(m);
+    }
+    cae_ranges_extend(&m->ranges, more);
+    cae_ranges_extend(&m->recent, more);
+}
+
 /* The update by this gradient has been made. */
 static void take_over(cae_model *m, cae_pending *p)
 {
-    if (p->has_ranges) {
-        cae_ranges_copy(&m->ranges, &p->ranges);
+    if (p->has_ranges && !m->net->skip_crosses) { /* or nothing will be compressed with them */
+        add_ranges(m, &p->ranges);
     }
     p->valid = false;
     p->has_ranges = false;
@@ -415,6 +460,7 @@ int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t h
     const int status = cae_image_fit(&engine, images, count, height, width, &fresh);
     if (status == CAE_OK) {
         cae_ranges_copy(&m->ranges, &fresh);
+        cae_ranges_copy(&m->recent, &fresh); /* or the next epoch would begin with less */
         forget_id(m);
     }
     free_ranges(m->memory, &fresh);

@@ -76,7 +76,8 @@ struct cae_model {
     float *packed;
     cae_adam_state optimizer; /* its m and v are NULL until training begins */
     cae_pending pending;
-    cae_ranges ranges;
+    cae_ranges ranges; /* of the code, as images are compressed; empty: not known */
+    cae_ranges recent; /* of the updates since the setting `epoch` last changed */
     cae_notes notes;
     size_t quota; /* processors that threads 0 may use at most; as it was when that was set */
     struct cae_model_id *id;
@@ -96,6 +97,9 @@ void cae_model_draw_weights(cae_model *m, uint64_t seed);
 
 /* To be called after every change of the weights. */
 void cae_model_weights_changed(cae_model *m);
+
+/* The same, and forgets ranges that were gathered with others: after weights from outside. */
+void cae_model_weights_replaced(cae_model *m);
 
 /* Moments of 0, if there are none yet. */
 int cae_model_need_moments(cae_model *m);
@@ -124,7 +128,10 @@ int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t h
 int cae_model_check_file(const cae_net *net, const cae_model_file *file);
 
 int cae_model_read(cae_model **out, const cae_model_file *file);
-int cae_model_read_weights(cae_model *m, const cae_model_file *file);
+
+/* The weights of a file opened as plain or as a model, flags as for cae_model_import_weights
+ * (model_import.c). */
+int cae_model_import(cae_model *m, const cae_model_file *file, uint32_t flags);
 
 /* Calls `write` with the model as a list of tensors. */
 typedef int (*cae_write_model)(void *to, const cae_memory *memory, const cae_file_model *file);

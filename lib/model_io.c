@@ -18,6 +18,11 @@ enum { STEP, SEED, EPOCH, COUNTERS };
 
 static const char *const counter_names[COUNTERS] = {"train.step", "train.seed", "train.epoch"};
 
+/* What the updates since the last change of the epoch have gathered; files without are older, or of
+ * a model without such updates. */
+static const char recent_max[] = "train.codec.max";
+static const char recent_min[] = "train.codec.min";
+
 static const uint64_t largest_counter = (uint64_t)1 << 53;
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -77,6 +82,10 @@ static void add_training(struct list *l, const cae_model *m)
         add(l, counter_names[i], CAE_I64, &l->counters[i]);
     }
     add_settings(l, m);
+    if (!cae_ranges_empty(&m->recent)) {
+        add(l, recent_max, CAE_F32, m->recent.hi)->shape[0] = m->recent.channels;
+        add(l, recent_min, CAE_F32, m->recent.lo)->shape[0] = m->recent.channels;
+    }
     for (size_t i = 0; i < m->net->weight_len; i++) {
         add_weight(l, "train.m.", &m->net->weights[i], m->optimizer.m);
         add_weight(l, "train.v.", &m->net->weights[i], m->optimizer.v);
@@ -98,7 +107,7 @@ static void add_all(struct list *l, const cae_model *m, bool training)
 int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, void *to)
 {
     /* Weights and two moments each, ranges, counters and settings. */
-    const size_t most = 3 * m->net->weight_len + 2 + COUNTERS + CAE_SETTINGS_MOST;
+    const size_t most = 3 * m->net->weight_len + 4 + COUNTERS + CAE_SETTINGS_MOST;
     const bool training = (flags & CAE_SAVE_TRAINING) != 0;
     struct list l = {.tensors = cae_alloc(m->memory, most, sizeof(l.tensors[0])),
                      .names = cae_alloc(m->memory, most, NAME_SIZE),
@@ -110,6 +119,7 @@ int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, v
     view.settings = m->settings;
     view.seed = m->seed;
     view.ranges = m->ranges;
+    view.recent = m->recent;
     view.optimizer = m->optimizer;
     int status = CAE_E_NOMEM;
     if (l.tensors == NULL || l.names == NULL) {
@@ -212,6 +222,11 @@ static bool has_training(const cae_model_file *f)
     return cae_model_file_find(f, counter_names[STEP]) != NULL;
 }
 
+static bool has_recent(const cae_model_file *f)
+{
+    return cae_model_file_find(f, recent_max) != NULL;
+}
+
 /* The setting's tensor, or NULL: a file that is older than the setting does not have it. */
 static const cae_file_entry *find_setting(const cae_net *net, const cae_model_file *f,
                                           const cae_setting *s)
@@ -225,7 +240,8 @@ static const cae_file_entry *find_setting(const cae_net *net, const cae_model_fi
 static bool is_known(const cae_net *net, const char *name)
 {
     const bool moments = strncmp(name, "train.m.", 8) == 0 || strncmp(name, "train.v.", 8) == 0;
-    bool known = strcmp(name, "codec.max") == 0 || strcmp(name, "codec.min") == 0;
+    bool known = strcmp(name, "codec.max") == 0 || strcmp(name, "codec.min") == 0 ||
+                 strcmp(name, recent_max) == 0 || strcmp(name, recent_min) == 0;
     for (size_t i = 0; i < COUNTERS; i++) {
         known = known || strcmp(name, counter_names[i]) == 0;
     }
@@ -253,7 +269,7 @@ static int fail_unknown(const cae_net *net, const cae_model_file *f)
         }
     }
     return cae_fail(CAE_E_FORMAT, "tensor '%s' is missing; there is other training state",
-                    counter_names[STEP]);
+                    has_training(f) ? recent_max : counter_names[STEP]);
 }
 
 int cae_model_check_file(const cae_net *net, const cae_model_file *f)
@@ -275,6 +291,11 @@ int cae_model_check_file(const cae_net *net, const cae_model_file *f)
         CAE_TRY(read_weights(net, f, "train.m.", CAE_E_FORMAT, NULL));
         CAE_TRY(read_weights(net, f, "train.v.", CAE_E_FORMAT, NULL));
         known += COUNTERS + 2 * net->weight_len;
+        if (has_recent(f)) {
+            CAE_TRY(find(f, recent_max, CAE_F32, 1, channels, CAE_E_FORMAT, &e));
+            CAE_TRY(find(f, recent_min, CAE_F32, 1, channels, CAE_E_FORMAT, &e));
+            known += 2;
+        }
         for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
             known += find_setting(net, f, cae_setting_at(i)) != NULL ? 1 : 0;
         }
@@ -328,6 +349,10 @@ static int read_training(cae_model *m, const cae_model_file *f)
 {
     CAE_TRY(read_counters(m, f));
     CAE_TRY(read_settings(m, f));
+    if (has_recent(f)) {
+        CAE_TRY(read_values(f, recent_min, CAE_F32, m->recent.channels, m->recent.lo));
+        CAE_TRY(read_values(f, recent_max, CAE_F32, m->recent.channels, m->recent.hi));
+    }
     CAE_TRY(cae_model_need_moments(m));
     CAE_TRY(read_weights(m->net, f, "train.m.", CAE_E_FORMAT, m->optimizer.m));
     return read_weights(m->net, f, "train.v.", CAE_E_FORMAT, m->optimizer.v);
@@ -357,27 +382,4 @@ int cae_model_read(cae_model **out, const cae_model_file *f)
     }
     *out = m;
     return CAE_OK;
-}
-
-int cae_model_read_weights(cae_model *m, const cae_model_file *f)
-{
-    const cae_net *net = m->net;
-    CAE_TRY(read_weights(net, f, "", CAE_E_MODEL, NULL));
-    if (cae_model_file_len(f) != net->weight_len) {
-        return cae_fail(CAE_E_MODEL, "the file has %zu tensors, the model %zu",
-                        cae_model_file_len(f), net->weight_len);
-    }
-    float *values = cae_alloc(m->memory, net->parameters, sizeof(float));
-    if (values == NULL) {
-        return CAE_E_NOMEM;
-    }
-    const int status = read_weights(net, f, "", CAE_E_MODEL, values);
-    if (status == CAE_OK) {
-        memcpy(m->weights, values, net->parameters * sizeof(float));
-        cae_model_reset_optimizer(m);
-        cae_ranges_reset(&m->ranges);
-        cae_model_weights_changed(m);
-    }
-    cae_release(m->memory, values);
-    return status;
 }

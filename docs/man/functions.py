@@ -39,7 +39,7 @@ BRIEFS = {
     "cae_model_copy": "copy a model",
     "cae_model_free": "free a model",
     "cae_model_get": "read a setting of a model",
-    "cae_model_import_weights": "take weights out of a file of another program",
+    "cae_model_import_weights": "take weights from another program",
     "cae_model_kernels": "instruction set that a model uses",
     "cae_model_load": "load a model from a file",
     "cae_model_load_memory": "load a model from memory",

@@ -160,12 +160,17 @@ static void shuffle(struct share *s, uint64_t epoch)
     s->data.order_epoch = epoch;
 }
 
+/* The number among all files of this rank's own file `index`. */
+static uint64_t number_of(const struct share *s, size_t index)
+{
+    return (uint64_t)(index / s->places) * s->batch + place_of(s, index % s->places);
+}
+
 /* Puts the image of row `row` and this rank's place q of the batch at `to`. */
 static int view(struct share *s, uint64_t epoch, size_t row, size_t q, size_t to)
 {
     const size_t index = s->data.order[row * s->places + q];
-    const uint64_t number = (uint64_t)(index / s->places) * s->batch + place_of(s, q);
-    return train_data_view(&s->data, &s->data.set.images[index], epoch, number, to);
+    return train_data_view(&s->data, &s->data.set.images[index], epoch, number_of(s, index), to);
 }
 
 int share_fill(struct share *s, uint64_t step)
@@ -240,36 +245,73 @@ int share_facts(const struct share *s, bool reproducible, struct train_facts *fa
 
 /* ---- All ranks' images ----------------------------------------------------------------------- */
 
-/* Images by rank, and where they begin. Images, not floats: MPI counts with int. */
-static void count_images(const struct share *s, int *counts, int *starts)
+/* This rank's images for the fit, whose number goes into *count. */
+static int collect(const struct share *s, float **images, int *count)
 {
-    int start = 0;
-    for (size_t rank = 0; rank < s->ranks.count; rank++) {
-        counts[rank] = (int)places_of(s, rank, s->total);
-        starts[rank] = start;
-        start += counts[rank];
+    const size_t len = s->data.channels * s->data.height * s->data.width;
+    const struct image_set *set = &s->data.set;
+    size_t found = 0;
+    for (size_t i = 0; i < set->len; i++) {
+        found += train_data_fits(&s->data, s->files, number_of(s, i));
     }
+    *count = (int)found;
+    *images = calloc(found + 1, len * sizeof **images); /* never nothing, which may be NULL */
+    if (*images == NULL) {
+        return fail("%zu images for the code's ranges: out of memory", found);
+    }
+    float *at = *images;
+    for (size_t i = 0; i < set->len; i++) {
+        const uint64_t number = number_of(s, i);
+        if (train_data_fits(&s->data, s->files, number)) {
+            if (train_data_input(&s->data, &set->images[i], number, at) != DONE) {
+                return FAILED;
+            }
+            at += len;
+        }
+    }
+    return DONE;
 }
 
-int share_gather(const struct share *s, float **input)
+/* Images, not floats: MPI counts with int. */
+static void exchange(const struct share *s, const float *own, int *counts, int *starts,
+                     float *images)
+{
+    MPI_Datatype image;
+    MPI_Type_contiguous((int)(s->data.channels * s->data.height * s->data.width), MPI_FLOAT,
+                        &image);
+    MPI_Type_commit(&image);
+    MPI_Allgatherv(own, counts[s->ranks.rank], image, images, counts, starts, image,
+                   MPI_COMM_WORLD);
+    MPI_Type_free(&image);
+}
+
+int share_gather(const struct share *s, float **images, size_t *count)
 {
     const size_t len = s->data.channels * s->data.height * s->data.width;
     int *counts = calloc(s->ranks.count, sizeof *counts);
     int *starts = calloc(s->ranks.count, sizeof *starts);
-    *input = calloc(s->total, len * sizeof **input);
-    int result = counts != NULL && starts != NULL && *input != NULL
-                     ? DONE
-                     : fail("a batch of %zu images: out of memory", s->total);
-    result = ranks_agree(result);
-    if (result == DONE) {
-        MPI_Datatype image;
-        count_images(s, counts, starts);
-        MPI_Type_contiguous((int)len, MPI_FLOAT, &image);
-        MPI_Type_commit(&image);
-        MPI_Allgatherv(s->data.input, (int)s->count, image, *input, counts, starts, image,
-                       MPI_COMM_WORLD);
-        MPI_Type_free(&image);
+    float *own = NULL;
+    int own_count = 0;
+    int result = counts != NULL && starts != NULL ? collect(s, &own, &own_count)
+                                                  : fail("the code's ranges: out of memory");
+    *images = NULL;
+    *count = 0;
+    if ((result = ranks_agree(result)) == DONE) {
+        MPI_Allgather(&own_count, 1, MPI_INT, counts, 1, MPI_INT, MPI_COMM_WORLD);
+        for (size_t rank = 0; rank < s->ranks.count; rank++) {
+            starts[rank] = (int)*count;
+            *count += (size_t)counts[rank];
+        }
+        *images = calloc(*count, len * sizeof **images);
+        result = ranks_agree(*images != NULL ? DONE
+                                             : fail("%zu images for the code's ranges: out of "
+                                                    "memory",
+                                                    *count));
     }
+    if (result == DONE) {
+        exchange(s, own, counts, starts, *images);
+    }
+    free(own);
     free(counts);
     free(starts);
     return result;

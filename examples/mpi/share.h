@@ -40,7 +40,7 @@ size_t share_default_parts(size_t ranks, size_t batch);
 /* Reads this rank's part of the first `limit` files (0: all) of a folder, in which all ranks must
  * find the same names. *share holds batch, parts (a multiple of the ranks), data.seed and
  * data.sigma already. Unlike `cae train`, it fails where a file cannot be used: a run that went
- * without it on one machine could not be repeated on another. Collective, as is share_gather(). */
+ * without it on one machine could not be repeated on another. Collective. */
 int share_open(struct share *share, const struct ranks *ranks, const char *folder, size_t limit,
                const struct preparation *preparation, const size_t shape[3]);
 void share_free(struct share *share);
@@ -59,7 +59,8 @@ int share_fill(struct share *share, uint64_t step);
 size_t share_part_count(const struct share *share, size_t part);
 size_t share_part_start(const struct share *share, size_t part);
 
-/* The input of all ranks' images of the batch at hand, ordered by rank; the caller frees it. */
-int share_gather(const struct share *share, float **input);
+/* The images that the code's ranges are fitted to (train_data_fits), of all ranks, in any order; the
+ * caller frees them. Collective. */
+int share_gather(const struct share *share, float **images, size_t *count);
 
 #endif

@@ -250,20 +250,20 @@ int state_gradient(struct state *s, const struct share *share, uint64_t step)
     return sum_parts(s, share, share->first_part, share->own_parts, 0, step);
 }
 
-int state_gather_ranges(struct state *s, const struct share *share)
+int state_fit_code(struct state *s, const struct share *share)
 {
-    float *input = NULL;
-    if (share->parts == 1) {
-        return DONE; /* its gradient was that of the whole batch */
+    float *images = NULL;
+    size_t count = 0, shape[3];
+    /* Without a code that stands alone there is nothing to compress, and no ranges. */
+    if (cae_code_shape(s->model, s->shape[1], s->shape[2], shape) == CAE_E_UNSUPPORTED) {
+        return DONE;
     }
-    int result = share_gather(share, &input);
-    /* Ranges are gathered with a gradient; s->gradient will replace that, so any target will do. */
+    int result = share_gather(share, &images, &count);
     if (result == DONE &&
-        cae_train_gradient(s->model, input, input, share->total, share->data.height,
-                           share->data.width, NULL) != CAE_OK) {
-        result = fail("the codec's ranges: %s", cae_last_error());
+        cae_fit_code(s->model, images, count, s->shape[1], s->shape[2]) != CAE_OK) {
+        result = fail("the code's ranges: %s", cae_last_error());
     }
-    free(input);
+    free(images);
     return ranks_agree(result);
 }
 

@@ -52,9 +52,9 @@ int state_set(struct state *s, double learning_rate, size_t threads, bool reprod
  * Step `step` counts from 0. */
 int state_gradient(struct state *s, const struct share *share, uint64_t step);
 
-/* Has the codec's ranges, which go with the next update, gathered from the whole batch, as one
- * machine would: the ranges are a part of the model that a checkpoint saves. Collective. */
-int state_gather_ranges(struct state *s, const struct share *share);
+/* Fits the ranges of the code, a part of the model that a checkpoint saves, to images of all ranks:
+ * the same on each, and for any number of ranks. Collective. */
+int state_fit_code(struct state *s, const struct share *share);
 
 /* The batch's loss, when s->gradient has been summed over the ranks. */
 float state_loss(const struct state *s);

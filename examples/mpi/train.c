@@ -111,16 +111,12 @@ static int take_step(struct training *t)
     clock_phase(t, REDUCE, &clock);
 
     /* The same update on every rank. */
-    if (save_is_due(t, t->step + 1) && state_gather_ranges(s, &t->share) != DONE) {
-        return FAILED;
-    }
-    clock_phase(t, SAVE, &clock);
     if (state_apply(s, t->step) != DONE) {
         return FAILED;
     }
     clock_phase(t, UPDATE, &clock);
     t->step++;
-    return DONE;
+    return model_set(s->model, "epoch", (double)(t->step / t->epoch_steps));
 }
 
 /* ---- What follows a step --------------------------------------------------------------------- */
@@ -138,8 +134,7 @@ static int write_checkpoint(struct training *t)
 
 static int save(struct training *t)
 {
-    const int result = model_set(t->state.model, "epoch", (double)(t->step / t->epoch_steps));
-    if (ranks_agree(result) != DONE || state_check_same(&t->state) != DONE) {
+    if (state_fit_code(&t->state, &t->share) != DONE || state_check_same(&t->state) != DONE) {
         return FAILED;
     }
     return ranks_agree(t->ranks.rank == 0 ? write_checkpoint(t) : DONE);

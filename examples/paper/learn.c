@@ -114,6 +114,7 @@ static int save_model(struct learner *l)
     if (curve_flush(l->file, l->curve_path) != DONE) {
         return FAILED;
     }
+    train_data_fit(&l->data, l->model);
     if (cae_model_save(l->model, l->model_path, 0) != CAE_OK) {
         return fail("%s: %s", l->model_path, cae_last_error());
     }

@@ -298,9 +298,7 @@ static int save_stream(const struct training *t)
 
 static int save(struct training *t)
 {
-    if (model_set(t->model, "epoch", (double)(t->step / t->epoch_steps)) != DONE) {
-        return FAILED;
-    }
+    train_data_fit(&t->data, t->model);
     if (t->stream >= 0) {
         return save_stream(t);
     }
@@ -341,7 +339,7 @@ static int take_step(struct training *t)
     /* The mean of all steps so far, then of about the latest hundred. */
     const double steps = (double)(t->step - t->first_step);
     t->mean_loss += ((double)t->loss - t->mean_loss) / (steps < 100 ? steps : 100);
-    return DONE;
+    return model_set(t->model, "epoch", (double)(t->step / t->epoch_steps));
 }
 
 /* Validates when it is due after the step just taken; *mse is NaN when it is not. */

@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#include <cae/cae.h>
-
 #include "message.h"
 #include "random.h"
 
@@ -120,20 +118,25 @@ static void cut(const struct train_data *data, const struct image *image, uint64
     }
 }
 
+static int make_input(const struct train_data *data, const struct image *image, uint64_t epoch,
+                      uint64_t number, float *input)
+{
+    const size_t len = data->channels * data->height * data->width;
+    const uint64_t seed = random_bits(data->seed, RANDOM_TRAIN_NOISE, epoch, number);
+    cut(data, image, epoch, number, input);
+    return data->sigma <= 0 || cae_add_noise(input, len, (float)(data->sigma / 255), seed) == CAE_OK
+               ? DONE
+               : fail("noise: %s", cae_last_error());
+}
+
 int train_data_view(const struct train_data *data, const struct image *image, uint64_t epoch,
                     uint64_t number, size_t place)
 {
     const size_t len = data->channels * data->height * data->width;
-    float *input = data->input + place * len;
     cut(data, image, epoch, number, data->target + place * len);
-    if (data->input == data->target) {
-        return DONE;
-    }
-    cut(data, image, epoch, number, input);
-    const uint64_t seed = random_bits(data->seed, RANDOM_TRAIN_NOISE, epoch, number);
-    return cae_add_noise(input, len, (float)(data->sigma / 255), seed) == CAE_OK
+    return data->input == data->target
                ? DONE
-               : fail("noise: %s", cae_last_error());
+               : make_input(data, image, epoch, number, data->input + place * len);
 }
 
 int train_data_fill(struct train_data *data, uint64_t step, size_t *count)
@@ -152,4 +155,52 @@ int train_data_fill(struct train_data *data, uint64_t step, size_t *count)
         }
     }
     return DONE;
+}
+
+/* ---- The ranges of the code ------------------------------------------------------------------ */
+
+enum { FIT_LEAST = 16, FIT_VALUES = 1 << 24 }; /* images; values, 64 MiB of floats */
+
+static size_t fit_len(const struct train_data *data, size_t len)
+{
+    const size_t most = FIT_VALUES / (data->channels * data->height * data->width);
+    const size_t wanted = most > FIT_LEAST ? most : FIT_LEAST;
+    return wanted < len ? wanted : len;
+}
+
+bool train_data_fits(const struct train_data *data, size_t len, uint64_t number)
+{
+    const uint64_t wanted = fit_len(data, len);
+    return (number + 1) * wanted / len > number * wanted / len;
+}
+
+int train_data_input(const struct train_data *data, const struct image *image, uint64_t number,
+                     float *input)
+{
+    return make_input(data, image, 0, number, input);
+}
+
+/* A model is worth saving without, so whatever fails here is a note. */
+void train_data_fit(const struct train_data *data, cae_model *model)
+{
+    const size_t values = data->channels * data->height * data->width;
+    const struct image_set *set = &data->set;
+    size_t shape[3];
+    if (cae_code_shape(model, data->height, data->width, shape) == CAE_E_UNSUPPORTED) {
+        return;
+    }
+    float *images = calloc(fit_len(data, set->len), values * sizeof *images);
+    bool good = images != NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < set->len && good; i++) {
+        if (train_data_fits(data, set->len, i)) {
+            good = train_data_input(data, &set->images[i], i, images + count++ * values) == DONE;
+        }
+    }
+    if (images == NULL) {
+        note("the ranges of the code stay as they are: out of memory");
+    } else if (good && cae_fit_code(model, images, count, data->height, data->width) != CAE_OK) {
+        note("the ranges of the code stay as they are: %s", cae_last_error());
+    }
+    free(images);
 }

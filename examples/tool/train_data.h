@@ -6,7 +6,10 @@
 #ifndef CAE_TOOL_TRAIN_DATA_H
 #define CAE_TOOL_TRAIN_DATA_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include <cae/cae.h>
 
 #include "image_set.h"
 
@@ -38,5 +41,16 @@ int train_data_fill(struct train_data *data, uint64_t step, size_t *count);
  * the set is a part of another. */
 int train_data_view(const struct train_data *data, const struct image *image, uint64_t epoch,
                     uint64_t number, size_t place);
+
+/* The code's ranges are fitted to the images as the network sees them in the first epoch: to all of
+ * them or, if they have more than 2^24 values together, to as many as have that, at least 16, evenly
+ * spread over the set. Whether the image with this number is one, of `len` images; and its input. */
+bool train_data_fits(const struct train_data *data, size_t len, uint64_t number);
+int train_data_input(const struct train_data *data, const struct image *image, uint64_t number,
+                     float *input);
+
+/* Fits them. A model whose code does not stand alone has no use for them. When they cannot be
+ * fitted, which is said, the model keeps those that training has gathered. */
+void train_data_fit(const struct train_data *data, cae_model *model);
 
 #endif

@@ -11,6 +11,7 @@
  *         fprintf(stderr, "%s\n", cae_last_error());
  *     for (int step = 0; step < 600; step++)
  *         cae_train_step(model, faces, faces, 32, 64, 64, &loss);
+ *     cae_fit_code(model, faces, 32, 64, 64);                 // what compressing needs
  *     cae_model_save(model, "faces.safetensors", CAE_SAVE_TRAINING);
  *     cae_model_free(model);
  *
@@ -140,7 +141,8 @@ typedef struct cae_model cae_model;
  * _SHAPE (the line whose sizes do not fit), _LIMIT (over a cap of the text), _NOMEM. Since 0.1. */
 CAE_API int cae_model_new(cae_model **out, const char *architecture, uint64_t seed);
 
-/* Loads a model that cae_model_save wrote, with its training state if the file has one. `path` is
+/* Loads a model that cae_model_save wrote, with its training state if the file has one; weights
+ * that another program wrote are for cae_model_load_weights, and the words say so. `path` is
  * a regular file's name. The file may come from a stranger: everything is checked before it is
  * used, and at most twice the file's size plus 1 MiB is allocated.
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _FORMAT, _VERSION (made by a newer libcae), _SHAPE,
@@ -152,10 +154,30 @@ CAE_API int cae_model_load_memory(cae_model **out, const void *data, size_t size
 
 /* Replaces the weights of `m` by those of a plain safetensors file, such as PyTorch's
  * safetensors.torch.save_file(net.state_dict(), path) writes for the nn.Sequential of the same
- * layers. Every tensor of the model must be there, F32, with its name and shape, and no other.
- * The optimizer's moments and the step return to 0 and the codec's ranges to [0,1]; settings stay.
- * Returns as cae_model_load; CAE_E_MODEL when names or shapes differ. Since 0.1. */
+ * layers. Every tensor of the model must be there with its name and shape, and no other: F32, F16
+ * or BF16, which are taken exactly, or F64, rounded to the nearest float. The optimizer's moments
+ * and the step return to 0; settings stay. Compressing images needs cae_fit_code afterwards, or
+ * training. The file may be a model of libcae too; if its architecture is the model's, its ranges
+ * of the code are taken as well.
+ * Returns as cae_model_load; CAE_E_MODEL when names or shapes differ (the words name what is there);
+ * CAE_E_UNSUPPORTED for weights of other dtypes. Since 0.1. */
 CAE_API int cae_model_load_weights(cae_model *m, const char *path);
+
+/* Flag: take "module." and "_orig_mod.", which PyTorch's DataParallel and torch.compile put before
+ * all names, off the file's, as many as there are. */
+#define CAE_IMPORT_STRIP 1u
+
+/* Flag: leave tensors without a dimension out that the model does not have, of any dtype, such as
+ * the num_batches_tracked of other layers. */
+#define CAE_IMPORT_SKIP 2u
+
+/* The same with more tolerance.
+ *   m      the model
+ *   path   the file's name
+ *   flags  0, CAE_IMPORT_STRIP, CAE_IMPORT_SKIP or both
+ * Returns as cae_model_load_weights; CAE_E_MODEL also when two names are equal without their
+ * prefixes. Since 0.1. */
+CAE_API int cae_model_import_weights(cae_model *m, const char *path, uint32_t flags);
 
 /* Flag: the optimizer's moments and step, the seed, the epoch and the settings too, but for threads
  * and memory_limit, which belong to the machine. */
@@ -221,7 +243,8 @@ CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size
  *                                     everything else is refused with CAE_E_LIMIT before that
  *                                     memory is taken. The stacks of a call's threads, 256 KiB
  *                                     each, do not count
- *   epoch          0      [0, 2^53]   the caller's own count, kept with the training state
+ *   epoch          0      [0, 2^53]   the caller's own count, kept with the training state; a change
+ *                                     ends an epoch for the ranges of the code (below)
  *   kl_weight      0.3    [0, 1e6]    of a sampled code's divergence in the loss (below); other
  *                                     networks have no use for it
  * Read-only, for cae_model_get alone: "parameters" (how many), "step" (updates so far).
@@ -278,8 +301,9 @@ CAE_API int cae_tensor_info(const cae_model *m, size_t index, const char **name,
                             size_t *rank);
 
 /* Copies a tensor out of the model or into it. len = the number of its elements, row-major, else
- * CAE_E_SHAPE. Setting refuses NaN and infinity, leaves the optimizer's state alone and returns the
- * codec's ranges to [0,1]. Since 0.1. */
+ * CAE_E_SHAPE. Setting refuses NaN and infinity and leaves the optimizer's state alone. Unless the
+ * values are those that were there, to the bit, the ranges of the code are no longer known:
+ * compressing images needs cae_fit_code afterwards, or training. Since 0.1. */
 CAE_API int cae_tensor_get(const cae_model *m, size_t index, float *values, size_t len);
 CAE_API int cae_tensor_set(cae_model *m, size_t index, const float *values, size_t len);
 
@@ -316,7 +340,8 @@ CAE_API int cae_train_step(cae_model *m, const float *input, const float *target
                            size_t height, size_t width, float *loss);
 
 /* The first half: computes the gradient and keeps it in the model, in place of an earlier one; also
- * gathers the range of each code channel. Weights do not change. Since 0.1. */
+ * the range of each code channel over these images, which the update adds to the model's. Weights
+ * do not change. Since 0.1. */
 CAE_API int cae_train_gradient(cae_model *m, const float *input, const float *target, size_t count,
                                size_t height, size_t width, float *loss);
 
@@ -357,8 +382,9 @@ CAE_API int cae_decode(const cae_model *m, const float *codes, size_t count, siz
  *   noisy, clean           the images and what becomes of them: count x channels x height x width
  *   count, height, width   how many images, and their size
  *   sigma                  the noise's standard deviation on the scale [0,1], finite and >= 0; 0 =
- *                          not known. Models without a noise-level input ignore it (none of the
- *                          presets has one).
+ *                          not known. Today no network uses it, whatever its architecture: a noise
+ *                          level as an input of the network comes with a later release. The result
+ *                          is the same for any value.
  * Since 0.1. */
 CAE_API int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t height,
                         size_t width, float sigma, float *clean);
@@ -370,18 +396,30 @@ CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
 
 /* ---- Compressed images ----------------------------------------------------------------------- */
 /*
- * The code of an image, quantised per channel with the ranges gathered in training, entropy-coded
- * into a small container (docs/file-formats.md). Any number of channels that the model takes, pixel
- * value v standing for v/255. One file gives one picture on every machine: these functions always
- * run the kernels that are equal everywhere.
+ * The code of an image, quantised per channel within the channel's range, entropy-coded into a
+ * small container (docs/file-formats.md). Any number of channels that the model takes, pixel value
+ * v standing for v/255. One file gives one picture on every machine: these functions always run the
+ * kernels that are equal everywhere.
+ *
+ * Values outside its range are clipped, and a range that is too wide wastes precision, so ranges
+ * decide how good the pictures are. They are a part of the model and of its files:
+ *   - A fresh model has [0,1] in every channel.
+ *   - Training gathers them: the first update replaces what was there by the range of its batch, each
+ *     later one adds its own. Weights move, so when the setting `epoch` gets another value, the
+ *     ranges become those of the updates since it last did. They are of all batches of a whole
+ *     epoch, at least; of all updates, if the caller never sets it. A resumed run gathers the same.
+ *   - cae_fit_code gathers them from images with the weights as they are. That is best: call it when
+ *     training ends, and before each save that may be the last.
+ *   - After weights came from outside (cae_tensor_set, cae_model_load_weights) there are none:
+ *     cae_compress and cae_decompress say CAE_E_UNSUPPORTED until one of the two has gathered some.
  */
 
 /* Gathers what the coder needs from these images with the weights as they are, in place of what was
  * there: the smallest and the largest value of each channel of their code, as cae_compress computes
- * it. Call it when training ends, with the images trained on, or with some hundreds like those to
- * be compressed; and after the weights were set from outside. images: count x channels x height x
- * width, all of one size; they are read once, in bounded memory. The result is the same for any
- * order of the images, any number of threads and any memory limit. No weight, moment, step, pending
+ * it; of a sampled code the means. Take the images trained on, or some hundreds like those to be
+ * compressed: count x channels x height x width, all of one size that the network takes. They run
+ * in bounded memory, as for cae_encode. The result is the same for any order of the images, any
+ * number of threads, any memory limit and on every machine. No weight, moment, step, pending
  * gradient or setting changes. Images compressed before need the model as it was before
  * (CAE_E_MODEL), unless the ranges come out the same.
  * Returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _NONFINITE, _LIMIT, _NOMEM; CAE_E_UNSUPPORTED when a skip
@@ -389,8 +427,8 @@ CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
 CAE_API int cae_fit_code(cae_model *m, const float *images, size_t count, size_t height,
                          size_t width);
 
-/* A capacity that always suffices for cae_compress of a height x width image; 0 on error. Since
- * 0.1. */
+/* A capacity that always suffices for cae_compress of a height x width image; 0 on error. Needs no
+ * ranges. Since 0.1. */
 CAE_API size_t cae_compress_bound(const cae_model *m, size_t height, size_t width);
 
 /* Compresses an image.
@@ -400,8 +438,8 @@ CAE_API size_t cae_compress_bound(const cae_model *m, size_t height, size_t widt
  *   stride                 bytes from one row to the next, at least width x channels
  *   quality                1 (smallest) .. 100 (best); 0 = the default, 50
  *   data, capacity, size   as in cae_model_save_memory; a size query runs the whole compression
- * Returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _LIMIT, _BUFFER, _UNSUPPORTED, _NONFINITE, _NOMEM.
- * Since 0.1. */
+ * Returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _LIMIT, _BUFFER, _UNSUPPORTED (no ranges; a skip across
+ * `code`), _NONFINITE, _NOMEM. Since 0.1. */
 CAE_API int cae_compress(const cae_model *m, const uint8_t *pixels, size_t height, size_t width,
                          size_t stride, uint32_t quality, void *data, size_t capacity,
                          size_t *size);

@@ -6,6 +6,7 @@
  */
 #include "codec/quantise.h"
 
+#include <float.h>
 #include <string.h>
 
 /* Steps across the range, times 256: round(256 * 255^((q - 1) / 99)) for q = 1 to 100. The table is
@@ -95,8 +96,40 @@ void cae_ranges_reset(const cae_ranges *r)
     }
 }
 
+/* The quantiser takes these for flat channels, but older readers are better stopped by values that
+ * overflow in the network than given a picture of nothing. */
+void cae_ranges_clear(const cae_ranges *r)
+{
+    for (size_t c = 0; c < r->channels; c++) {
+        r->lo[c] = FLT_MAX;
+        r->hi[c] = -FLT_MAX;
+    }
+}
+
+bool cae_ranges_empty(const cae_ranges *r)
+{
+    for (size_t c = 0; c < r->channels; c++) {
+        if (r->lo[c] <= r->hi[c]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void cae_ranges_copy(const cae_ranges *r, const cae_ranges *from)
 {
     memcpy(r->lo, from->lo, r->channels * sizeof(float));
     memcpy(r->hi, from->hi, r->channels * sizeof(float));
+}
+
+void cae_ranges_extend(const cae_ranges *r, const cae_ranges *by)
+{
+    if (cae_ranges_empty(r)) { /* by any values: a file may have others than ours */
+        cae_ranges_copy(r, by);
+        return;
+    }
+    for (size_t c = 0; c < r->channels; c++) {
+        r->lo[c] = by->lo[c] < r->lo[c] ? by->lo[c] : r->lo[c];
+        r->hi[c] = by->hi[c] > r->hi[c] ? by->hi[c] : r->hi[c];
+    }
 }

@@ -23,8 +23,14 @@ typedef struct cae_ranges {
 /* [0,1] everywhere: what a model without gathered ranges uses. */
 void cae_ranges_reset(const cae_ranges *r);
 
-/* `from` has as many channels. */
+/* Ranges that hold nothing, lo > hi everywhere: what a model has when its weights came from
+ * outside. Extending them gives what they are extended by. */
+void cae_ranges_clear(const cae_ranges *r);
+bool cae_ranges_empty(const cae_ranges *r);
+
+/* From ranges of as many channels. */
 void cae_ranges_copy(const cae_ranges *r, const cae_ranges *from);
+void cae_ranges_extend(const cae_ranges *r, const cae_ranges *by);
 
 /* The largest symbol of a quality, 1 to 255. Qualities are 1 to 100 here and below. */
 unsigned cae_quantise_top(unsigned quality);

@@ -16,11 +16,17 @@
 typedef union cae_model_chunk {
     uint8_t bytes[65536];
     float f32[65536 / 4];
+    uint16_t u16[65536 / 2];
     uint64_t u64[65536 / 8];
 } cae_model_chunk;
 
-/* len elements in place from the file's order to the machine's. */
+/* len elements in place from the file's order to the machine's; those of dtypes that no weight can
+ * have stay as they are. */
 void cae_model_from_file(void *values, cae_dtype dtype, size_t len);
+
+/* len elements of the machine's order, F32, F16, BF16 or F64, as floats: the same values or, of F64,
+ * the nearest, which may be infinite. */
+void cae_model_to_floats(float *to, const void *values, cae_dtype dtype, size_t len);
 
 /* len elements from the machine's order into the file's; the two do not overlap. */
 void cae_model_to_file(uint8_t *bytes, const void *values, cae_dtype dtype, size_t len);

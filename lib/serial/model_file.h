@@ -29,7 +29,24 @@ enum {
     CAE_FILE_ID = 4       /* bytes */
 };
 
-typedef enum cae_dtype { CAE_F32, CAE_F64, CAE_I64 } cae_dtype;
+/* What model files have; what else weights of other programs come in; and what no weight can be. */
+typedef enum cae_dtype {
+    CAE_F32,
+    CAE_F64,
+    CAE_I64,
+    CAE_F16,
+    CAE_BF16,
+    CAE_I32,
+    CAE_I16,
+    CAE_I8,
+    CAE_U64,
+    CAE_U32,
+    CAE_U16,
+    CAE_U8,
+    CAE_BOOL
+} cae_dtype;
+
+enum { CAE_MODEL_DTYPES = CAE_I64 + 1 };
 
 size_t cae_dtype_size(cae_dtype dtype);
 const char *cae_dtype_name(cae_dtype dtype);
@@ -69,14 +86,15 @@ int cae_model_file_id(const cae_memory *memory, const cae_file_model *model,
 
 typedef enum cae_file_profile {
     CAE_FILE_MODEL, /* libcae's own, with checksum */
-    CAE_FILE_PLAIN  /* any safetensors file of the dtypes above; no architecture */
+    CAE_FILE_PLAIN, /* any safetensors file of the dtypes above; no architecture */
+    CAE_FILE_ANY    /* libcae's own, if its metadata say so, else plain */
 } cae_file_profile;
 
 typedef struct cae_file_entry {
     const char *name; /* belongs to the open file, as the entry does */
     cae_dtype dtype;
     size_t rank;
-    size_t shape[CAE_FILE_RANK]; /* unused ones 1 */
+    size_t shape[CAE_FILE_RANK]; /* unused ones 1; all of them, in a plain file, for rank 0 */
     size_t len;                  /* elements */
     uint64_t begin;              /* of its bytes in the data */
     uint32_t crc;                /* of its bytes, when they were checked */
@@ -103,5 +121,9 @@ const cae_file_entry *cae_model_file_find(const cae_model_file *f, const char *n
 
 /* Reads all of a tensor, entry->len elements in the machine's order. */
 int cae_model_file_read(const cae_model_file *f, const cae_file_entry *entry, void *values);
+
+/* The same of F32, of F16 and BF16, which floats hold exactly, or of F64, rounded to nearest;
+ * CAE_E_NONFINITE when one is too large for a float, CAE_E_UNSUPPORTED for other dtypes. */
+int cae_model_file_read_floats(const cae_model_file *f, const cae_file_entry *entry, float *values);
 
 #endif

@@ -16,7 +16,13 @@
 static const struct {
     const char *name;
     size_t size;
-} dtypes[] = {[CAE_F32] = {"F32", 4}, [CAE_F64] = {"F64", 8}, [CAE_I64] = {"I64", 8}};
+} dtypes[] = {
+    [CAE_F32] = {"F32", 4},   [CAE_F64] = {"F64", 8},   [CAE_I64] = {"I64", 8},
+    [CAE_F16] = {"F16", 2},   [CAE_BF16] = {"BF16", 2}, [CAE_I32] = {"I32", 4},
+    [CAE_I16] = {"I16", 2},   [CAE_I8] = {"I8", 1},     [CAE_U64] = {"U64", 8},
+    [CAE_U32] = {"U32", 4},   [CAE_U16] = {"U16", 2},   [CAE_U8] = {"U8", 1},
+    [CAE_BOOL] = {"BOOL", 1},
+};
 
 enum { DTYPES = sizeof(dtypes) / sizeof(dtypes[0]) };
 
@@ -77,6 +83,7 @@ static int fail_tensor(int status, const cae_file_entry *e, const char *problem)
 struct metadata {
     cae_json_string version, architecture, crc; /* raw NULL: not there */
     cae_model_header *header;                   /* which takes the notes; NULL: nobody */
+    bool ours;
 };
 
 /* What can be a note is one, whoever wrote it; anything else is passed over. */
@@ -94,6 +101,10 @@ static int read_metadata_entry(cae_json *j, struct metadata *m, const cae_json_s
 {
     cae_json_string value;
     CAE_TRY(cae_json_read_string(j, &value));
+    if (key->raw_size > strlen(CAE_FILE_KEY_PREFIX) &&
+        memcmp(key->raw, CAE_FILE_KEY_PREFIX, strlen(CAE_FILE_KEY_PREFIX)) == 0) {
+        m->ours = true;
+    }
     if (cae_json_equals(key, CAE_FILE_KEY_VERSION)) {
         m->version = value;
     } else if (cae_json_equals(key, CAE_FILE_KEY_ARCHITECTURE)) {
@@ -203,25 +214,30 @@ static int judge_metadata(cae_model_header *h, const struct metadata *m, const c
 
 /* ---- Tensors ---- */
 
-static int read_dtype(cae_json *j, cae_file_entry *e)
+static int read_dtype(cae_json *j, cae_file_entry *e, cae_file_profile profile)
 {
     cae_json_string value;
     CAE_TRY(cae_json_read_string(j, &value));
-    for (size_t i = 0; i < DTYPES; i++) {
+    for (size_t i = 0; i < (profile == CAE_FILE_MODEL ? CAE_MODEL_DTYPES : DTYPES); i++) {
         if (cae_json_equals(&value, dtypes[i].name)) {
             e->dtype = (cae_dtype)i;
             return CAE_OK;
         }
     }
-    return fail_tensor(CAE_E_UNSUPPORTED, e, "its dtype is none of F32, F64, I64");
+    return fail_tensor(CAE_E_UNSUPPORTED, e,
+                       profile == CAE_FILE_MODEL
+                           ? "its dtype is none of F32, F64, I64"
+                           : "its dtype is not known; weights are F32, F16, BF16 or F64");
 }
 
-static int read_shape(cae_json *j, cae_file_entry *e)
+static int read_shape(cae_json *j, cae_file_entry *e, cae_file_profile profile)
 {
     uint64_t shape[CAE_FILE_RANK];
     CAE_TRY(cae_json_read_numbers(j, shape, CAE_FILE_RANK, &e->rank));
-    if (e->rank < 1 || e->rank > CAE_FILE_RANK) {
-        return fail_tensor(CAE_E_UNSUPPORTED, e, "it has not 1 to 4 dimensions");
+    if (e->rank > CAE_FILE_RANK || (e->rank < 1 && profile == CAE_FILE_MODEL)) {
+        return fail_tensor(CAE_E_UNSUPPORTED, e,
+                           profile == CAE_FILE_MODEL ? "it has not 1 to 4 dimensions"
+                                                     : "it has more than 4 dimensions");
     }
     e->len = 1;
     for (size_t i = 0; i < CAE_FILE_RANK; i++) {
@@ -251,7 +267,7 @@ static int read_offsets(cae_json *j, cae_file_entry *e, uint64_t *end)
     return CAE_OK;
 }
 
-static int read_tensor(cae_json *j, cae_file_entry *e, uint64_t data_size)
+static int read_tensor(cae_json *j, cae_file_entry *e, uint64_t data_size, cae_file_profile profile)
 {
     enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4, ALL = 7 };
     unsigned seen = 0;
@@ -268,8 +284,8 @@ static int read_tensor(cae_json *j, cae_file_entry *e, uint64_t data_size)
             return fail_tensor(CAE_E_FORMAT, e, "it needs dtype, shape, data_offsets, and no more");
         }
         seen |= field;
-        CAE_TRY(field == DTYPE   ? read_dtype(j, e)
-                : field == SHAPE ? read_shape(j, e)
+        CAE_TRY(field == DTYPE   ? read_dtype(j, e, profile)
+                : field == SHAPE ? read_shape(j, e, profile)
                                  : read_offsets(j, e, &end));
     } while (cae_json_accept(j, ','));
     CAE_TRY(cae_json_expect(j, '}'));
@@ -305,7 +321,7 @@ static int add_tensor(cae_model_header *h, cae_json *j, const cae_json_string *n
     }
     cae_file_entry *e = &h->entries[h->len];
     e->name = name->raw;
-    CAE_TRY(read_tensor(j, e, data_size));
+    CAE_TRY(read_tensor(j, e, data_size, profile));
     h->by_name[h->len] = e;
     h->len++;
     if (profile == CAE_FILE_MODEL && h->len > 1 && compare_names(e - 1, e) >= 0) {
@@ -374,6 +390,7 @@ static int read_pair(cae_model_header *h, cae_json *j, uint64_t data_size, cae_f
     *have_metadata = true;
     struct metadata m = {.header = profile == CAE_FILE_MODEL ? h : NULL};
     CAE_TRY(read_metadata(j, &m));
+    h->ours = m.ours;
     return profile == CAE_FILE_MODEL ? judge_metadata(h, &m, j->text) : CAE_OK;
 }
 
@@ -401,7 +418,7 @@ int cae_model_header_parse(cae_model_header *h, const cae_memory *memory, const 
                            size_t size, uint64_t data_size, cae_file_profile profile)
 {
     cae_json j = {text, size, 0, CAE_FILE_LENGTH_SIZE};
-    /* "a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]} is the shortest tensor there can be. */
+    /* "a":{"dtype":"I8","shape":[],"data_offsets":[0,1]} is the shortest tensor there can be. */
     enum { SHORTEST = 48 };
     *h = (cae_model_header){.memory = memory};
     h->capacity = cae_size_min(size / SHORTEST, CAE_FILE_TENSORS);

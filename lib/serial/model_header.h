@@ -17,6 +17,7 @@
 enum { CAE_FILE_LENGTH_SIZE = 8 /* the length field before the header */, CAE_FILE_CRC_DIGITS = 8 };
 
 #define CAE_FILE_KEY_METADATA     "__metadata__"
+#define CAE_FILE_KEY_PREFIX       "libcae."
 #define CAE_FILE_KEY_ARCHITECTURE "libcae.architecture"
 #define CAE_FILE_KEY_CRC          "libcae.crc32"
 #define CAE_FILE_KEY_VERSION      "libcae.version"
@@ -27,6 +28,7 @@ typedef struct cae_model_header {
     const void **by_name;    /* the same entries, sorted */
     size_t len, capacity;
     char *architecture; /* NULL in a plain file */
+    bool ours;          /* keys of libcae are among the metadata, as far as they were read */
     struct {
         cae_json_string key, value; /* spans of the text */
     } notes[CAE_NOTES];

@@ -53,7 +53,7 @@ static const char *other_kind(const uint8_t *head)
     return NULL;
 }
 
-static int read_text(cae_model_file *f, cae_file_profile profile)
+static int read_text(cae_model_file *f)
 {
     uint8_t field[CAE_FILE_LENGTH_SIZE];
     if (f->source.size < sizeof(field)) {
@@ -73,10 +73,6 @@ static int read_text(cae_model_file *f, cae_file_profile profile)
     if (size > CAE_FILE_HEADER) {
         return cae_fail(CAE_E_LIMIT, "model file: a header of %llu bytes, more than %d",
                         (unsigned long long)size, (int)CAE_FILE_HEADER);
-    }
-    if (profile == CAE_FILE_MODEL && (size + sizeof(field)) % CAE_FILE_ALIGN != 0) {
-        return cae_fail(CAE_E_FORMAT, "not a model file of libcae: its data begins at byte %llu",
-                        (unsigned long long)(size + sizeof(field)));
     }
     f->text_size = (size_t)size;
     f->text = cae_alloc(f->memory, f->text_size, 1);
@@ -113,7 +109,8 @@ static int scan_tensor(cae_model_file *f, cae_file_entry *e, uint32_t *crc, size
         *crc = cae_crc32(*crc, f->chunk.bytes, len * element);
         cae_model_from_file(&f->chunk, e->dtype, len);
         const size_t bad = cae_model_first_nonfinite(&f->chunk, e->dtype, len);
-        if (bad < len && *nonfinite == e->len) {
+        /* A tensor without a dimension is no weight and will not be used. */
+        if (bad < len && *nonfinite == e->len && e->rank > 0) {
             *nonfinite = at + bad;
         }
     }
@@ -144,6 +141,47 @@ static int scan_data(cae_model_file *f, cae_file_profile profile)
                                   bad->name, bad_index);
 }
 
+static int parse_header(cae_model_file *f, cae_file_profile profile)
+{
+    if (profile == CAE_FILE_MODEL && data_begin(f) % CAE_FILE_ALIGN != 0) {
+        return cae_fail(CAE_E_FORMAT, "not a model file of libcae: its data begins at byte %llu",
+                        (unsigned long long)data_begin(f));
+    }
+    return cae_model_header_parse(&f->header, f->memory, f->text, f->text_size,
+                                  f->source.size - data_begin(f), profile);
+}
+
+/* The header is not one of libcae's: better words where another program's weights were taken for a
+ * model. */
+static int tell_plain(cae_model_file *f)
+{
+    char words[CAE_MESSAGE_SIZE];
+    cae_format(words, sizeof(words), "%s", cae_message());
+    cae_model_header_clear(&f->header);
+    if (parse_header(f, CAE_FILE_PLAIN) == CAE_OK && !f->header.ours) {
+        return cae_fail(CAE_E_FORMAT,
+                        "not a model file of libcae, but a plain safetensors file: weights without "
+                        "an architecture. cae_model_load_weights takes them into a model that has "
+                        "one (the command: cae train --from)");
+    }
+    return cae_fail(CAE_E_FORMAT, "%s", words);
+}
+
+static int read_header(cae_model_file *f, cae_file_profile *profile)
+{
+    int status = CAE_OK;
+    if (*profile == CAE_FILE_ANY) {
+        status = parse_header(f, CAE_FILE_PLAIN);
+        *profile = f->header.ours ? CAE_FILE_MODEL : CAE_FILE_PLAIN;
+        if (*profile == CAE_FILE_PLAIN) {
+            return status;
+        }
+        cae_model_header_clear(&f->header);
+    }
+    status = parse_header(f, *profile);
+    return status == CAE_E_FORMAT && *profile == CAE_FILE_MODEL ? tell_plain(f) : status;
+}
+
 static int open_source(cae_model_file **out, const cae_memory *memory, cae_source source,
                        cae_file_profile profile)
 {
@@ -157,9 +195,7 @@ static int open_source(cae_model_file **out, const cae_memory *memory, cae_sourc
     f->memory = memory;
     f->source = source;
     f->header.memory = memory;
-    if ((status = read_text(f, profile)) != CAE_OK ||
-        (status = cae_model_header_parse(&f->header, memory, f->text, f->text_size,
-                                         source.size - data_begin(f), profile)) != CAE_OK ||
+    if ((status = read_text(f)) != CAE_OK || (status = read_header(f, &profile)) != CAE_OK ||
         (status = scan_data(f, profile)) != CAE_OK) {
         cae_model_file_close(f);
         return status;
@@ -258,14 +294,60 @@ const cae_file_entry *cae_model_file_find(const cae_model_file *f, const char *n
     return NULL;
 }
 
+static int fail_changed(const cae_file_entry *entry)
+{
+    return cae_fail(CAE_E_IO, "the model file changed while it was read: tensor '%s'", entry->name);
+}
+
 int cae_model_file_read(const cae_model_file *f, const cae_file_entry *entry, void *values)
 {
     const size_t size = entry->len * cae_dtype_size(entry->dtype);
     CAE_TRY(cae_source_read(&f->source, data_begin(f) + entry->begin, values, size));
     if (cae_crc32(0, values, size) != entry->crc) {
-        return cae_fail(CAE_E_IO, "the model file changed while it was read: tensor '%s'",
-                        entry->name);
+        return fail_changed(entry);
     }
     cae_model_from_file(values, entry->dtype, entry->len);
     return CAE_OK;
+}
+
+/* F16, BF16 and F64, by way of a buffer. */
+static int convert(const cae_model_file *f, const cae_file_entry *entry, cae_model_chunk *chunk,
+                   float *values)
+{
+    const size_t element = cae_dtype_size(entry->dtype);
+    const size_t step = sizeof(*chunk) / element;
+    uint32_t crc = 0;
+    for (size_t at = 0; at < entry->len; at += step) {
+        const size_t len = cae_size_min(step, entry->len - at);
+        CAE_TRY(cae_source_read(&f->source, data_begin(f) + entry->begin + at * element,
+                                chunk->bytes, len * element));
+        crc = cae_crc32(crc, chunk->bytes, len * element);
+        cae_model_from_file(chunk, entry->dtype, len);
+        cae_model_to_floats(values + at, chunk, entry->dtype, len);
+    }
+    return crc == entry->crc ? CAE_OK : fail_changed(entry);
+}
+
+int cae_model_file_read_floats(const cae_model_file *f, const cae_file_entry *entry, float *values)
+{
+    if (entry->dtype == CAE_F32) {
+        return cae_model_file_read(f, entry, values);
+    }
+    if (entry->dtype != CAE_F16 && entry->dtype != CAE_BF16 && entry->dtype != CAE_F64) {
+        return cae_fail(CAE_E_UNSUPPORTED,
+                        "tensor '%s' is %s; weights can be F32, F16, BF16 or F64", entry->name,
+                        cae_dtype_name(entry->dtype));
+    }
+    cae_model_chunk *chunk = cae_alloc(f->memory, 1, sizeof(*chunk));
+    if (chunk == NULL) {
+        return CAE_E_NOMEM;
+    }
+    size_t bad = 0;
+    int status = convert(f, entry, chunk, values);
+    cae_release(f->memory, chunk);
+    if (status == CAE_OK && !cae_all_finite(values, entry->len, &bad)) {
+        status = cae_fail(CAE_E_NONFINITE, "tensor '%s': element %zu is too large for a float",
+                          entry->name, bad);
+    }
+    return status;
 }

@@ -97,35 +97,35 @@ static void ranges_are_gathered_while_training(void)
 {
     cae_model *m = trained(0);
     float *bias = need(8, sizeof(*bias));
-    uint8_t pixels[PIXELS], restored[2][PIXELS], data[4 * PIXELS];
+    float *other = noise(PIXELS, 1);
+    uint8_t pixels[PIXELS], restored[PIXELS], data[4 * PIXELS];
     float images[PIXELS], clean[PIXELS];
     size_t size = 0;
     draw_picture(pixels, 5);
     for (int i = 0; i < PIXELS; i++) {
         images[i] = (float)pixels[i] / 255.0f;
     }
-    for (size_t i = 0; i < 6; i++) { /* codes of about 5, outside [0,1] */
+    for (size_t i = 0; i < 6; i++) { /* codes of about 5, those of noise spread by other values */
         bias[i] = 5;
     }
     OK(cae_tensor_set(m, 2, bias, 6));
+    FAILS(cae_compress(m, pixels, SIDE, SIDE, SIDE, 100, data, sizeof(data), &size),
+          CAE_E_UNSUPPORTED, "cae_fit_code");
+    OK(cae_fit_code(m, other, 1, SIDE, SIDE));
     OK(cae_compress(m, pixels, SIDE, SIDE, SIDE, 100, data, sizeof(data), &size));
-    OK(cae_decompress(m, data, size, restored[0], SIDE, SIDE, SIDE));
     OK(cae_model_set(m, "learning_rate", 0));
     cae_model *before = copy_model(m);
     OK(cae_train_step(m, images, images, 1, SIDE, SIDE, NULL));
-    FAILS(cae_decompress(m, data, size, restored[1], SIDE, SIDE, SIDE), CAE_E_MODEL, "");
+    FAILS(cae_decompress(m, data, size, restored, SIDE, SIDE, SIDE), CAE_E_MODEL, "");
     OK(cae_compress(m, pixels, SIDE, SIDE, SIDE, 100, data, sizeof(data), &size));
-    OK(cae_decompress(m, data, size, restored[1], SIDE, SIDE, SIDE));
+    OK(cae_decompress(m, data, size, restored, SIDE, SIDE, SIDE));
     OK(cae_denoise(m, images, 1, SIDE, SIDE, 0, clean));
     uint8_t whole[PIXELS];
     for (int i = 0; i < PIXELS; i++) {
         whole[i] = (uint8_t)(clean[i] * 255.0f + 0.5f);
     }
-    const double with = error_of(whole, restored[1], PIXELS);
-    const double without = error_of(whole, restored[0], PIXELS);
-    EXPECT_SAID(with < 1 && without > 4 * with + 1, "%g with gathered ranges, %g without", with,
-                without);
-    float *other = noise(PIXELS, 1);
+    const double with = error_of(whole, restored, PIXELS);
+    EXPECT_SAID(with < 1, "%g with gathered ranges", with);
     OK(cae_denoise(before, images, 1, SIDE, SIDE, 0, other));
     EXPECT(memcmp(other, clean, sizeof(clean)) == 0); /* learning rate 0 left the weights alone */
     free(other);
@@ -208,6 +208,7 @@ static void only_the_same_model_restores(void)
     uint8_t pixels[PIXELS], data[4 * PIXELS];
     size_t size = 0;
     float bias[8];
+    static const float image[PIXELS];
     draw_picture(pixels, 3);
     OK(cae_compress(m, pixels, SIDE, SIDE, SIDE, 0, data, sizeof(data), &size));
     /* Settings and the optimizer's state do not make another model. */
@@ -219,6 +220,7 @@ static void only_the_same_model_restores(void)
     OK(cae_tensor_get(same, 0, bias, 8));
     bias[3] = nextafterf(bias[3], 1);
     OK(cae_tensor_set(same, 0, bias, 8));
+    OK(cae_fit_code(same, image, 1, SIDE, SIDE));
     FAILS(cae_decompress(same, data, size, pixels, SIDE, SIDE, SIDE), CAE_E_MODEL, "model");
     cae_model *other = new_model(picture_net, 2);
     FAILS(cae_decompress(other, data, size, pixels, SIDE, SIDE, SIDE), CAE_E_MODEL, "model");

@@ -38,9 +38,15 @@ static void check_loaded(cae_model *m, const cae_model *source)
     OK(cae_model_get(m, "step", &step));
     OK(cae_model_get(m, "learning_rate", &rate));
     EXPECT(step == 0 && rate == 0.5);
-    /* The weights are the source's; moments 0 and ranges [0,1]: a copy of the untrained source. */
+    /* The weights are the source's, moments 0, ranges empty: a copy of the untrained source in which
+     * a weight was changed and changed back. */
     struct bytes got = save_bytes(m, 0);
     OK(cae_model_copy(&fresh, source, 0));
+    float bias[5];
+    const float others[5] = {0};
+    OK(cae_tensor_get(fresh, 0, bias, 5));
+    OK(cae_tensor_set(fresh, 0, others, 5));
+    OK(cae_tensor_set(fresh, 0, bias, 5));
     struct bytes wanted = save_bytes(fresh, 0);
     EXPECT(same_bytes(got, wanted));
     OK(cae_model_set(fresh, "learning_rate", 0.5));

@@ -160,7 +160,7 @@ static void evaluation_counts_the_divergence(void)
     free(images);
 }
 
-/* With means from 0 to 1 the ranges stay those of a fresh model, however wide the code is drawn. */
+/* The means run from 0 to 1, however wide the code is drawn. */
 static void ranges_are_gathered_from_the_means(void)
 {
     static uint8_t pixels[PIXELS];
@@ -172,6 +172,7 @@ static void ranges_are_gathered_from_the_means(void)
         pixels[i] = (uint8_t)(i % 256);
         images[i] = (float)pixels[i] / 255.0f;
     }
+    OK(cae_fit_code(m, images, 1, SIDE, SIDE));
     OK(cae_compress(m, pixels, SIDE, SIDE, SIDE, 100, files[0], sizeof(files[0]), &sizes[0]));
     OK(cae_train_step(m, images, images, 1, SIDE, SIDE, NULL));
     OK(cae_compress(m, pixels, SIDE, SIDE, SIDE, 100, files[1], sizeof(files[1]), &sizes[1]));

@@ -373,7 +373,7 @@ static void tensors_go_in_and_out(void)
     OK(cae_denoise(m, images, COUNT, H, W, 0, a));
     OK(cae_denoise(other, images, COUNT, H, W, 0, b));
     EXPECT(memcmp(a, b, LEN * sizeof(*a)) == 0);
-    /* The optimizer goes on, the codec's ranges return to [0,1]: the trained model's are others. */
+    /* The optimizer goes on, and the codec's ranges are empty: the trained model had some. */
     struct bytes gathered = save_bytes(m, 0);
     OK(cae_tensor_set(m, 0, values, 5));
     OK(cae_tensor_get(other, 0, values, 5));

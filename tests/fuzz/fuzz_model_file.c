@@ -1,12 +1,14 @@
 /*
- * Fuzz target: opening model files, in both profiles, and reading every tensor of what was
- * accepted.
+ * Fuzz target: opening model files, in each profile, and reading every tensor of what was accepted,
+ * as it is and as floats.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/status.h"
 #include "fuzz.h"
 #include "limited_memory.h"
@@ -24,10 +26,18 @@ static size_t read_entry(const cae_model_file *f, const cae_file_entry *e)
     for (size_t i = 0; i < CAE_FILE_RANK; i++) {
         product *= e->shape[i];
     }
-    fuzz_check(product == e->len && e->len > 0 && e->rank >= 1 && e->rank <= CAE_FILE_RANK);
+    const bool plain = cae_model_file_architecture(f) == NULL;
+    fuzz_check(product == e->len && e->len > 0 && e->rank <= CAE_FILE_RANK);
+    fuzz_check(plain || (e->rank >= 1 && (int)e->dtype < CAE_MODEL_DTYPES));
     void *values = malloc(size);
+    float *floats = malloc(e->len * sizeof(*floats));
     fuzz_check(values != NULL && cae_model_file_read(f, e, values) == CAE_OK);
-    fuzz_check(cae_model_first_nonfinite(values, e->dtype, e->len) == e->len);
+    fuzz_check(e->rank == 0 || cae_model_first_nonfinite(values, e->dtype, e->len) == e->len);
+    fuzz_check(floats != NULL);
+    const int status = cae_model_file_read_floats(f, e, floats);
+    fuzz_check(status == CAE_OK || status == CAE_E_UNSUPPORTED || status == CAE_E_NONFINITE);
+    fuzz_check(status != CAE_OK || e->rank == 0 || cae_all_finite(floats, e->len, NULL));
+    free(floats);
     free(values);
     return size;
 }
@@ -74,7 +84,8 @@ static void open_one(const uint8_t *data, size_t size, cae_file_profile profile)
     fuzz_check(memory.peak <= size + SLACK);
     fuzz_check((status == CAE_OK) == (f != NULL));
     if (status == CAE_OK) {
-        fuzz_check((cae_model_file_architecture(f) != NULL) == (profile == CAE_FILE_MODEL));
+        fuzz_check(profile == CAE_FILE_ANY ||
+                   (cae_model_file_architecture(f) != NULL) == (profile == CAE_FILE_MODEL));
         read_all(f, size);
         read_notes(f);
         cae_model_file_close(f);
@@ -90,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const unsigned long accepted = fuzz_accepted;
     open_one(data, size, CAE_FILE_MODEL);
     open_one(data, size, CAE_FILE_PLAIN);
+    open_one(data, size, CAE_FILE_ANY);
     fuzz_accepted = accepted + (fuzz_accepted > accepted);
     return 0;
 }

@@ -354,7 +354,8 @@ def fit_tensors(parts, text):
     """Gives the file the tensors of another text, so that the text is what decides."""
     training = any(tensor.name == b"train.step" for tensor in parts.tensors)
     try:
-        expected = architecture_reader.expected_tensors(text, training)
+        recent = any(tensor.name == b"train.codec.max" for tensor in parts.tensors)
+        expected = architecture_reader.expected_tensors(text, training, recent)
     except architecture_reader.Refused:
         return
     sizes = {name: safetensors_reader.ELEMENTS[dtype][0] * math.prod(shape)

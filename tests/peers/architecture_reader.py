@@ -179,11 +179,15 @@ def stride_of(word, values):
     return (values[2] or 1) if word in ("conv", "tconv") else 1
 
 
-def expected_tensors(text, training):
+def expected_tensors(text, training, recent=False):
+    """`recent`: with the ranges that a training state may have and may lack."""
     network = Network(text)
     expected = dict(network.tensors)
     for name in ("codec.max", "codec.min"):
         expected[name] = (b"F32", (network.code[0],))
+    if training and recent:
+        for name in ("train.codec.max", "train.codec.min"):
+            expected[name] = (b"F32", (network.code[0],))
     if training:
         for name in ("step", "epoch", "seed"):
             expected["train." + name] = (b"I64", (1,))
@@ -198,7 +202,7 @@ def expected_tensors(text, training):
 def check_tensors(text, tensors):
     """`tensors` maps names to (dtype, shape)."""
     training = any(name.startswith("train.") for name in tensors)
-    expected = expected_tensors(text, training)
+    expected = expected_tensors(text, training, "train.codec.max" in tensors)
     optional = {"train." + name for name in SETTINGS}  # files that are older than a setting lack it
     missing = expected.keys() - optional - tensors.keys()
     wrong = sorted(missing | (tensors.keys() - expected.keys()))

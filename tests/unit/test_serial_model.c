@@ -19,6 +19,7 @@
 #include "files.h"
 #include "limited_memory.h"
 #include "sample_model.h"
+#include "serial/model_convert.h"
 #include "serial/model_file.h"
 
 /* ---- Good files ---- */
@@ -380,6 +381,75 @@ START_TEST(the_id_is_that_of_the_golden_image)
 }
 END_TEST
 
+/* ---- Other dtypes ---- */
+
+static uint32_t bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+/* By the definition of the format: sign, 5 or 8 bits of exponent, 10 or 7 of fraction. */
+static float value_of_16_bits(unsigned bits, int exponent_bits, int fraction_bits)
+{
+    const int bias = (1 << (exponent_bits - 1)) - 1;
+    const int exponent = (int)(bits >> fraction_bits) & ((1 << exponent_bits) - 1);
+    const double fraction = ldexp((double)(bits & ((1u << fraction_bits) - 1)), -fraction_bits);
+    const double size =
+        exponent == 0 ? ldexp(fraction, 1 - bias) : ldexp(1 + fraction, exponent - bias);
+    return (float)((bits & 0x8000) != 0 ? -size : size);
+}
+
+START_TEST(every_16_bit_float_is_widened_exactly)
+{
+    for (unsigned bits = 0; bits < 65536; bits++) {
+        const uint16_t half = (uint16_t)bits;
+        float got[2] = {0, 0};
+        cae_model_to_floats(&got[0], &half, CAE_F16, 1);
+        cae_model_to_floats(&got[1], &half, CAE_BF16, 1);
+        const bool finite[2] = {(bits & 0x7c00) != 0x7c00, (bits & 0x7f80) != 0x7f80};
+        ck_assert(finite[0] == (cae_model_first_nonfinite(&half, CAE_F16, 1) == 1));
+        ck_assert(finite[1] == (cae_model_first_nonfinite(&half, CAE_BF16, 1) == 1));
+        ck_assert(finite[0] == cae_all_finite(&got[0], 1, NULL));
+        ck_assert(finite[1] == cae_all_finite(&got[1], 1, NULL));
+        if (finite[0]) {
+            ck_assert_uint_eq(bits_of(got[0]), bits_of(value_of_16_bits(bits, 5, 10)));
+        }
+        if (finite[1]) {
+            ck_assert_uint_eq(bits_of(got[1]), bits_of(value_of_16_bits(bits, 8, 7)));
+        }
+    }
+}
+END_TEST
+
+START_TEST(doubles_are_rounded_to_nearest)
+{
+    static const struct {
+        double from;
+        float to;
+    } cases[] = {
+        {0.1, 0.1f},
+        {1 + 0x1p-24, 1},                      /* halfway: to even */
+        {1 + 0x1p-24 + 0x1p-52, 1 + 0x1p-23f}, /* just above it */
+        {1 + 3 * 0x1p-24, 1 + 0x1p-22f},
+        {-0x1p-149, -0x1p-149f},
+        {0x1.8p-149, 0x1p-148f},
+        {0x1p-150, 0},
+        {0x1.000001p-126, 0x1p-126f},
+        {0x1.fffffefffffffp127, 0x1.fffffep127f},
+        {0x1.ffffffp127, INFINITY},
+        {-1e300, -INFINITY},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        float got = 7;
+        cae_model_to_floats(&got, &cases[i].from, CAE_F64, 1);
+        ck_assert_msg(bits_of(got) == bits_of(cases[i].to), "%a gives %a, not %a", cases[i].from,
+                      (double)got, (double)cases[i].to);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -397,6 +467,8 @@ int main(void)
         every_failed_allocation_is_an_error_without_leak,
         a_file_that_changes_under_the_reader_is_an_error,
         the_id_is_that_of_the_golden_image,
+        every_16_bit_float_is_widened_exactly,
+        doubles_are_rounded_to_nearest,
         NULL,
     };
     return unit_run("model file", tests);

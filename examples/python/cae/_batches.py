@@ -110,7 +110,25 @@ class Batches:
         self._check_unchanged(indices, target)
         if self.noise > 0:
             noisy[...] = target
-            seeds = _random_bits(self.seed, _NOISE, epoch, indices).tolist()
-            for image, seed in zip(noisy, seeds):
-                add_noise(image, self.noise, seed, out=image)
+            self._add_noise(epoch, indices, noisy)
         return noisy, target
+
+    def _add_noise(self, epoch: int, indices: Array, images: Floats) -> None:
+        seeds = _random_bits(self.seed, _NOISE, epoch, indices).tolist()
+        for image, seed in zip(images, seeds):
+            add_noise(image, self.noise, seed, out=image)
+
+    def to_fit(self) -> Floats:
+        """What the code's ranges are fitted to: the input of the first epoch, of all images or, if
+        they have more than 2^24 values together, of as many as have that, at least 16, evenly
+        spread."""
+        count, channels, height, width = len(self.images), *self.shape
+        wanted = min(count, max(16, 2**24 // (channels * height * width)))
+        ends = np.arange(count + 1, dtype=np.uint64) * np.uint64(wanted) // np.uint64(count)
+        indices = np.flatnonzero(ends[1:] > ends[:-1])
+        images = empty((len(indices), *self.shape), np.float32)
+        self._cut(0, indices, images)
+        self._check_unchanged(indices, images)
+        if self.noise > 0:
+            self._add_noise(0, indices, images)
+        return images

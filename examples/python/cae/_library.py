@@ -16,6 +16,7 @@ from .errors import BY_STATUS, CaeError, LibraryError
 SONAME = "libcae.so.0"
 OLDEST_VERSION = 0x000100  # of the library, 0xMMmmpp: 0.1.0 has everything that is called here
 SAVE_TRAINING, SAVE_TRY = 1, 2  # CAE_SAVE_TRAINING, CAE_SAVE_TRY
+IMPORT_STRIP, IMPORT_SKIP = 1, 2  # CAE_IMPORT_STRIP, CAE_IMPORT_SKIP
 
 model_p = c_void_p
 size3 = c_size_t * 3
@@ -36,6 +37,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "cae_model_load": (c_int, [POINTER(model_p), c_char_p]),
     "cae_model_load_memory": (c_int, [POINTER(model_p), _pointer, c_size_t]),
     "cae_model_load_weights": (c_int, [model_p, c_char_p]),
+    "cae_model_import_weights": (c_int, [model_p, c_char_p, c_uint32]),
     "cae_model_save": (c_int, [model_p, c_char_p, c_uint32]),
     "cae_model_save_memory": (c_int, [model_p, _pointer, c_size_t, POINTER(c_size_t), c_uint32]),
     "cae_model_copy": (c_int, [POINTER(model_p), model_p, c_uint32]),

@@ -17,9 +17,10 @@ from ._arrays import FilePath, Floats, file_path, finite, real, whole
 from ._batches import Batches
 from ._calls import images_for
 from ._checkpoint import save_last, try_save
+from ._library import lib
 from ._run import differences, run_notes
 from ._targets import check_range
-from .errors import ArgumentError, CaeError, NonFiniteError
+from .errors import ArgumentError, CaeError, NonFiniteError, UnsupportedError
 from .images import add_noise
 from .model import Model
 
@@ -108,8 +109,9 @@ class Trainer:
     Ctrl-C is heard when the step that runs is done. The checkpoint, if there is one, is then saved,
     and KeyboardInterrupt goes on to whoever called: the model is not yet what the program behind
     the loop expects. The model's notes say what the training depends on: one that goes on with
-    another seed, noise, batch_size or other images is refused. Leaving a loop over epochs() early, by break or an error of your own, saves as
-    well; a training that diverged (NonFiniteError) does not overwrite the last checkpoint.
+    another seed, noise, batch_size or other images is refused. Leaving a loop over epochs() early,
+    by break or an error of your own, saves as well; a training that diverged (NonFiniteError) does
+    not overwrite the last checkpoint.
 
     Attributes: model; checkpoint, the path or None; history, a list with the Epoch of each epoch
     that this trainer ended.
@@ -272,11 +274,28 @@ class Trainer:
         self.model.settings.epoch = self.model.step // self._batches.steps
         self.model.notes.update(self._notes)
 
+    def _fit_code(self) -> None:
+        """What compress() needs, as `cae train` does it: a model is worth keeping without."""
+        try:
+            self.model.code_shape(*self.model.shape[1:])
+        except UnsupportedError:  # a skip crosses `code`: there is nothing to compress
+            return
+        try:
+            images = self._batches.to_fit()
+            self.model._open().update(lib.cae_fit_code, images.ctypes.data, len(images),
+                                      *images.shape[2:])
+        except (CaeError, MemoryError) as error:
+            warnings.warn(f"the ranges of the code stay as they are: {error}", RuntimeWarning,
+                          stacklevel=2)
+
     def _save(self, is_last: bool) -> bool:
-        """False if it failed; the last one then raises, and keeps the model somewhere else."""
+        """False if nothing was saved; the last one then raises, and keeps the model elsewhere."""
+        self._note_run()  # an interrupt may have come between a step and its note
+        if self.checkpoint is None and not is_last:
+            return False
+        self._fit_code()
         if self.checkpoint is None:
             return True
-        self._note_run()  # an interrupt may have come between a step and its note
         if is_last:
             save_last(self.model, self._target)
             return True
@@ -292,9 +311,9 @@ class Trainer:
         if self.model._handle is None:  # the loop is gone, and so is what it trained
             return
         step, words = self.model.step, "not saved, for there is no checkpoint"
+        if step != saved:
+            self._save(True)
         if self.checkpoint is not None:
-            if step != saved:
-                self._save(True)
             words = f"{self.checkpoint} has it all; load that to go on"
         if interrupted:
             progress.say(f"interrupted after step {step} of {progress.last}: {words}")

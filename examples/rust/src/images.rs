@@ -17,7 +17,8 @@ impl Model {
     /// The whole network of any model: noisy images to clean ones of the same shape.
     ///
     /// `sigma` is the noise's standard deviation on the scale \[0,1\], finite and >= 0; 0 means not
-    /// known. Models without a noise-level input ignore it.
+    /// known. Today no network uses it: the result is the same for any value. Networks that take a
+    /// noise level come with a later release.
     ///
     /// # Errors
     /// See above.

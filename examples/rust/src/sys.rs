@@ -38,6 +38,8 @@ pub const CAE_E_UNSUPPORTED: c_int = -11;
 pub const CAE_E_CANCELLED: c_int = -12;
 pub const CAE_E_SYNTAX: c_int = -13;
 
+pub const CAE_IMPORT_STRIP: u32 = 1;
+pub const CAE_IMPORT_SKIP: u32 = 2;
 pub const CAE_SAVE_TRAINING: u32 = 1;
 pub const CAE_SAVE_TRY: u32 = 2;
 
@@ -58,6 +60,7 @@ extern "C" {
         size: usize,
     ) -> c_int;
     pub fn cae_model_load_weights(m: *mut cae_model, path: *const c_char) -> c_int;
+    pub fn cae_model_import_weights(m: *mut cae_model, path: *const c_char, flags: u32) -> c_int;
     pub fn cae_model_save(m: *const cae_model, path: *const c_char, flags: u32) -> c_int;
     pub fn cae_model_save_memory(
         m: *const cae_model,

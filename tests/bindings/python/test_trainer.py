@@ -79,7 +79,8 @@ class Steps(Case):
             trainer = cae.Trainer(model, images, noise=NOISE, batch_size=3, seed=6)
             for step in range(steps):
                 model.train_step(*trainer._batches.of_step(step))
-            trainer._note_run()
+                trainer._note_run()
+            trainer._save(True)
             with open(out, "rb") as file:
                 self.assertEqual(file.read(), model.to_bytes(training=True), steps)
 
@@ -208,8 +209,8 @@ class Runs(Case):
             trainer = cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)
             for i in range(step):
                 model.train_step(*trainer._batches.of_step(i))
-            trainer._note_run()
-            model.settings.epoch = step
+                trainer._note_run()
+            trainer._save(True)
             self.assertEqual(pathlib.Path(self.path).read_bytes(), model.to_bytes(training=True))
 
     def test_leaving_the_loop_saves(self):
@@ -406,7 +407,8 @@ class Refused(Case):
                  {"validation": pictures().tolist()}),
                 (cae.NonFiniteError, "validation contains NaN", {"validation": with_nan(2)}),
                 (TypeError, "path", {"checkpoint": 3}),
-                (cae.FileError, "^checkpoint /nonexistent/m: no such", {"checkpoint": "/nonexistent/m"}),
+                (cae.FileError, "^checkpoint /nonexistent/m: no such",
+                 {"checkpoint": "/nonexistent/m"}),
                 (cae.FileError, "is a folder", {"checkpoint": os.curdir}),
                 (cae.FileError, "a device", {"checkpoint": os.devnull}),
                 (cae.FileError, "too long", {"checkpoint": "m" * 300})):
@@ -457,7 +459,7 @@ class Refused(Case):
         same = {"images": images, "batch_size": 4, "noise": NOISE, "seed": 3}
         for changed, words in (({"seed": 4}, "seed: 3 before, 4 now"),
                                ({"noise": 0.05}, r"noise \(of 255\): 25 before, 12.75 now"),
-                               ({"batch_size": 5, "images": pictures(15)}, "batch_size: 4 before, 5"),
+                               ({"batch_size": 5, "images": pictures(15)}, "batch_size: 4 bef"),
                                ({"images": images[::-1]}, "the images: 10 images.* before, 10 im"),
                                ({"images": images * np.float32(0.99)}, "the images")):
             again = cae.Model.from_bytes(saved)
