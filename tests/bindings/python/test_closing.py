@@ -96,7 +96,8 @@ class Closing(Case):
         def work(call, over):
             try:
                 while not over.is_set():
-                    call()
+                    try: call()
+                    except cae.UnsupportedError: pass  # weights came, and the code is not fitted
             except (cae.ArgumentError, cae.ShapeError, cae.WrongModelError) as error:
                 kinds.add(type(error).__name__)
             except Exception as error:
@@ -116,7 +117,7 @@ class Closing(Case):
                 thread.join(60)
                 assert not thread.is_alive(), "it waits for ever"
         print(sorted(kinds), wrong)
-        assert not wrong
+        assert not wrong, wrong
         """, "ArgumentError", begin=BEGIN + CALLS)
 
     def test_the_last_call_frees(self):
