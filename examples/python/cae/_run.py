@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a training depends on, kept in the notes of its model, so that one that goes on knows whether
-it is the same. The keys and how they are made are those of the command `cae train`
+"""What a training depends on, kept in the notes of its model, so that one that goes on knows
+whether it is the same. The keys and how they are made are those of the command `cae train`
 (docs/file-formats.md, section 1.8).
 """
 

@@ -108,8 +108,9 @@ class Trainer:
     Ctrl-C is heard when the step that runs is done. The checkpoint, if there is one, is then saved,
     and KeyboardInterrupt goes on to whoever called: the model is not yet what the program behind
     the loop expects. The model's notes say what the training depends on: one that goes on with
-    another seed, noise, batch_size or other images is refused. Leaving a loop over epochs() early, by break or an error of your own, saves as
-    well; a training that diverged (NonFiniteError) does not overwrite the last checkpoint.
+    another seed, noise, batch_size or other images is refused. Leaving a loop over epochs() early,
+    by break or an error of your own, saves as well; a training that diverged (NonFiniteError) does
+    not overwrite the last checkpoint.
 
     Attributes: model; checkpoint, the path or None; history, a list with the Epoch of each epoch
     that this trainer ended.
@@ -285,8 +286,10 @@ class Trainer:
                           stacklevel=2)
 
     def _save(self, is_last: bool) -> bool:
-        """False if it failed; the last one then raises, and keeps the model somewhere else."""
+        """False if nothing was saved; the last one then raises, and keeps the model elsewhere."""
         self._note_run()  # an interrupt may have come between a step and its note
+        if self.checkpoint is None and not is_last:
+            return False
         self._fit_code()
         if self.checkpoint is None:
             return True

@@ -66,7 +66,7 @@ pub mod sys;
 mod train;
 
 pub use error::{Error, Kind, Result};
-pub use model::{Keep, Model, TensorInfo};
+pub use model::{Import, Keep, Model, TensorInfo};
 pub use train::Gradient;
 
 use error::{check, library, text};

@@ -156,7 +156,8 @@ class Declared(Case):
     def test_every_function_can_be_reached(self):
         sources = "".join(pathlib.Path(path).read_text(encoding="utf-8")
                           for path in glob.glob(os.path.join(PACKAGE, "cae", "*.py")))
-        left_out = {"cae_strerror"}  # every status has a class
+        # Every status has a class; cae_model_import_weights does the other's work.
+        left_out = {"cae_strerror", "cae_model_load_weights"}
         self.assertEqual({name for name in _library.FUNCTIONS if f"lib.{name}" not in sources},
                          left_out)
 

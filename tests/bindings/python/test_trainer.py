@@ -209,7 +209,7 @@ class Runs(Case):
             trainer = cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)
             for i in range(step):
                 model.train_step(*trainer._batches.of_step(i))
-                model.settings.epoch = i + 1
+                trainer._note_run()
             trainer._save(True)
             self.assertEqual(pathlib.Path(self.path).read_bytes(), model.to_bytes(training=True))
 
@@ -407,7 +407,8 @@ class Refused(Case):
                  {"validation": pictures().tolist()}),
                 (cae.NonFiniteError, "validation contains NaN", {"validation": with_nan(2)}),
                 (TypeError, "path", {"checkpoint": 3}),
-                (cae.FileError, "^checkpoint /nonexistent/m: no such", {"checkpoint": "/nonexistent/m"}),
+                (cae.FileError, "^checkpoint /nonexistent/m: no such",
+                 {"checkpoint": "/nonexistent/m"}),
                 (cae.FileError, "is a folder", {"checkpoint": os.curdir}),
                 (cae.FileError, "a device", {"checkpoint": os.devnull}),
                 (cae.FileError, "too long", {"checkpoint": "m" * 300})):
@@ -458,7 +459,7 @@ class Refused(Case):
         same = {"images": images, "batch_size": 4, "noise": NOISE, "seed": 3}
         for changed, words in (({"seed": 4}, "seed: 3 before, 4 now"),
                                ({"noise": 0.05}, r"noise \(of 255\): 25 before, 12.75 now"),
-                               ({"batch_size": 5, "images": pictures(15)}, "batch_size: 4 before, 5"),
+                               ({"batch_size": 5, "images": pictures(15)}, "batch_size: 4 bef"),
                                ({"images": images[::-1]}, "the images: 10 images.* before, 10 im"),
                                ({"images": images * np.float32(0.99)}, "the images")):
             again = cae.Model.from_bytes(saved)
