@@ -70,6 +70,11 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    /* The library knows whether this processor runs it; the command is compiled for no less. */
+    if (cae_setting_info(0, NULL, NULL, NULL, NULL) != CAE_OK) {
+        fail("%s", cae_last_error());
+        return FAILED;
+    }
     const int code = run(argc, argv);
     /* A full disk or a closed pipe behind standard output shows here at the latest. */
     errno = 0;
