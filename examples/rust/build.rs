@@ -6,6 +6,12 @@
 //!   installed, such as `$PWD/build/lib`; pkg-config is not asked then.
 //! - `LIBCAE_STATIC=1` puts libcae itself into the program (its zlib stays shared).
 //!
+//! Each may be meant for one target alone, as `cc` and `pkg-config` have it: `X_aarch64-unknown-linux-gnu`
+//! or `X_aarch64_unknown_linux_gnu` goes before `TARGET_X` (`HOST_X` where nothing is crossed), and
+//! that before `X`. A build for another target than the machine's own asks pkg-config only if
+//! `PKG_CONFIG` or `PKG_CONFIG_SYSROOT_DIR` is set, or `PKG_CONFIG_ALLOW_CROSS=1`: else it would be
+//! given the machine's own libcae.
+//!
 //! What cannot be found ends the build with a sentence that says what to install.
 //
 // SPDX-License-Identifier: BSD-2-Clause
@@ -19,16 +25,20 @@ use std::process::{self, Command};
 #[path = "src/oldest.rs"]
 mod oldest;
 
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 9] = [
     "LIBCAE_LIB_DIR",
     "LIBCAE_STATIC",
     "PKG_CONFIG",
     "PKG_CONFIG_PATH",
     "PKG_CONFIG_LIBDIR",
     "PKG_CONFIG_SYSROOT_DIR",
+    "PKG_CONFIG_ALLOW_CROSS",
     "PKG_CONFIG_ALLOW_SYSTEM_LIBS",
     "PATH",
 ];
+
+/// What pkg-config reads itself, by its plain name alone.
+const PASSED_ON: [&str; 3] = ["PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR"];
 
 const OTHERWISE: &str =
     "Or name the folder of libcae.so in the environment variable LIBCAE_LIB_DIR.";
@@ -36,13 +46,14 @@ const OTHERWISE: &str =
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/oldest.rs");
-    for variable in VARIABLES {
-        println!("cargo:rerun-if-env-changed={variable}");
+    for name in VARIABLES.iter().flat_map(|variable| names_of(variable)) {
+        println!("cargo:rerun-if-env-changed={name}");
     }
-    let found = match env::var("LIBCAE_LIB_DIR") {
-        Ok(folder) => in_folder(&folder),
-        Err(env::VarError::NotPresent) => ask(),
-        Err(error) => Err(format!("LIBCAE_LIB_DIR: {error}")),
+    let found = match variable("LIBCAE_LIB_DIR").map(OsString::into_string) {
+        Some(Ok(folder)) => in_folder(&folder),
+        Some(Err(folder)) => Err(format!("LIBCAE_LIB_DIR is no UTF-8: {folder:?}")),
+        None if may_ask() => ask(),
+        None => Err(crossed()),
     };
     match found {
         Ok(lines) => lines.iter().for_each(|line| println!("cargo:{line}")),
@@ -53,8 +64,56 @@ fn main() {
     }
 }
 
+/// What cargo says of the build: "HOST" or "TARGET".
+fn triple(which: &str) -> String {
+    env::var(which).unwrap_or_default()
+}
+
+fn is_cross() -> bool {
+    triple("HOST") != triple("TARGET")
+}
+
+/// The names that a variable goes by for this target, the first of them that is set being meant.
+fn names_of(variable: &str) -> Vec<String> {
+    let target = triple("TARGET");
+    let kind = if is_cross() { "TARGET" } else { "HOST" };
+    vec![
+        format!("{variable}_{target}"),
+        format!("{variable}_{}", target.replace(['-', '.'], "_")),
+        format!("{kind}_{variable}"),
+        variable.to_owned(),
+    ]
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    names_of(name).iter().find_map(env::var_os)
+}
+
+fn is_on(name: &str) -> Option<bool> {
+    variable(name).map(|value| !value.is_empty() && value != "0")
+}
+
 fn is_static() -> bool {
-    env::var_os("LIBCAE_STATIC").map_or(false, |value| !value.is_empty() && value != "0")
+    is_on("LIBCAE_STATIC").unwrap_or(false)
+}
+
+/// Whether pkg-config knows of libraries for the target: of itself it knows the machine's own.
+fn may_ask() -> bool {
+    let prepared =
+        || ["PKG_CONFIG", "PKG_CONFIG_SYSROOT_DIR"].iter().any(|name| variable(name).is_some());
+    !is_cross() || is_on("PKG_CONFIG_ALLOW_CROSS").unwrap_or_else(prepared)
+}
+
+fn crossed() -> String {
+    let (host, target) = (triple("HOST"), triple("TARGET"));
+    format!(
+        "this build is for {target}, and pkg-config would name the libcae of this machine ({host}). Name a \
+         pkg-config for {target} in PKG_CONFIG (Debian has one in the package pkgconf of that architecture), or \
+         its root folder in PKG_CONFIG_SYSROOT_DIR with the folder of its libcae.pc in PKG_CONFIG_LIBDIR, or the \
+         folder of its libcae.so in LIBCAE_LIB_DIR; each may end in _{} to be of this target alone. \
+         PKG_CONFIG_ALLOW_CROSS=1 takes what pkg-config says.",
+        target.replace('-', "_")
+    )
 }
 
 /// What libcae.a needs beside itself is known for a library that has no libcae.pc yet.
@@ -110,8 +169,13 @@ fn ask() -> Result<Vec<String>, String> {
 
 /// One call: what it prints, or what it complains of; the outer error is that it cannot be run.
 fn pkg_config(arguments: &[&str]) -> Result<Result<String, String>, String> {
-    let program = env::var_os("PKG_CONFIG").unwrap_or_else(|| OsString::from("pkg-config"));
+    let program = variable("PKG_CONFIG").unwrap_or_else(|| OsString::from("pkg-config"));
     let mut command = Command::new(&program);
+    for name in PASSED_ON {
+        if let Some(value) = variable(name) {
+            command.env(name, value);
+        }
+    }
     if is_static() {
         // rustc looks for archives only where it is told to, not where the linker would.
         command.env("PKG_CONFIG_ALLOW_SYSTEM_LIBS", "1");

@@ -8,7 +8,16 @@
 
 #include <string.h>
 
-enum { SOF0 = 0xc0, SOF1 = 0xc1, DHT = 0xc4, RST0 = 0xd0, EOI = 0xd9, SOS = 0xda };
+enum {
+    SOF0 = 0xc0,
+    SOF1 = 0xc1,
+    DHT = 0xc4,
+    RST0 = 0xd0,
+    RST7 = 0xd7,
+    EOI = 0xd9,
+    SOS = 0xda,
+    DRI = 0xdd
+};
 enum { DC, AC };
 
 /* ---- Bits and codes -------------------------------------------------------------------------- */
@@ -102,6 +111,7 @@ static bool skip_block(const struct codes *dc, const struct codes *ac, struct bi
 struct scan {
     struct codes codes[2][4];
     size_t height, width;
+    size_t interval; /* units from one restart to the next; 0: there are none */
     unsigned components;
     struct {
         uint8_t name, across, down; /* how many blocks in a unit */
@@ -204,6 +214,9 @@ static size_t find_scan(struct scan *scan, const uint8_t *data, size_t end)
         if (marker == SOS) {
             return read_scan(scan, body, len - 2) ? at : 0;
         }
+        if (marker == DRI && len == 4) {
+            scan->interval = (size_t)body[0] << 8 | body[1];
+        }
         if ((frame && (marker > SOF1 || !read_frame(scan, body, len - 2))) ||
             (marker == DHT && !read_codes(scan, body, len - 2))) {
             return 0;
@@ -224,13 +237,20 @@ static bool is_even(const uint8_t *data, size_t len)
     return true;
 }
 
-/* Whether there are no markers from `start` to `end`, of restarts or other scans. */
-static bool is_one_run(const uint8_t *data, size_t start, size_t end)
+/* Moves `start` behind the last restart before `end` and counts them; false where there is another
+ * marker, of another scan. */
+static bool find_last_restart(const uint8_t *data, size_t *start, size_t end, size_t *restarts)
 {
-    for (size_t i = start; i + 1 < end; i++) {
-        if (data[i] == 0xff && data[i + 1] != 0 && data[i + 1] != 0xff) {
+    *restarts = 0;
+    for (size_t i = *start; i + 1 < end; i++) {
+        if (data[i] != 0xff || data[i + 1] == 0 || data[i + 1] == 0xff) {
+            continue;
+        }
+        if (data[i + 1] < RST0 || data[i + 1] > RST7) {
             return false;
         }
+        *start = i + 2;
+        ++*restarts;
     }
     return true;
 }
@@ -264,12 +284,16 @@ bool jpegscan_surplus_is_foreign(const uint8_t *data, size_t end, size_t surplus
     if (surplus <= end && is_even(data + end - surplus, surplus)) {
         return true;
     }
-    const size_t start = find_scan(&scan, data, end);
-    if (start == 0 || !is_one_run(data, start, end)) {
+    size_t start = find_scan(&scan, data, end), restarts = 0;
+    if (start == 0 || !find_last_restart(data, &start, end, &restarts)) {
+        return false;
+    }
+    const size_t units = count_units(&scan);
+    if (units == 0 || restarts != (scan.interval == 0 ? 0 : (units - 1) / scan.interval)) {
         return false;
     }
     struct bits bits = {.at = data + start, .end = data + end};
-    for (size_t left = count_units(&scan); left > 0; left--) {
+    for (size_t left = units - restarts * scan.interval; left > 0; left--) {
         if (!skip_unit(&scan, &bits)) {
             return false;
         }

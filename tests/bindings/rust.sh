@@ -166,6 +166,59 @@ other_ways()
     unset LIBCAE_STATIC
 }
 
+# crosses EXPECTED WORDS VARIABLE=VALUE...: build.rs alone, as cargo runs it for another target.
+crosses()
+{
+    expected=$1 words=$2
+    shift 2
+    env HOST=x86_64-unknown-linux-gnu TARGET=aarch64-unknown-linux-gnu "$@" "$work/build-rs" \
+        >"$work/cross.log" 2>&1 && code=0 || code=$?
+    if [ "$code" != "$expected" ] || ! grep -qF -- "$words" "$work/cross.log"; then
+        fail "cross build with $*: no '$words' in $(cat "$work/cross.log")"
+    fi
+}
+
+# A build for another machine is not given the library of this one.
+cross_builds()
+{
+    PATH="$(dirname "$cargo"):$PATH" rustc --edition 2021 -o "$work/build-rs" "$crate/build.rs" ||
+        fail "build.rs alone"
+    cat >"$work/target-pkg-config" <<END
+#!/bin/sh
+case \$1 in
+--modversion) echo 9.9.9 ;;
+--cflags) echo "-I/target/include -L\$PKG_CONFIG_SYSROOT_DIR/target/lib -lcae" ;;
+esac
+END
+    chmod +x "$work/target-pkg-config"
+    theirs='rustc-link-search=native=/target/lib'
+    mine="rustc-link-search=native=$libdir"
+    program=$work/target-pkg-config
+    (
+        unset PKG_CONFIG
+        crosses 1 'for aarch64-unknown-linux-gnu, and pkg-config would name' A=1
+        crosses 1 LIBCAE_LIB_DIR A=1
+        crosses 1 'would name' "PKG_CONFIG=$program" PKG_CONFIG_ALLOW_CROSS=0
+        crosses 1 'would name' "HOST_PKG_CONFIG=$program"
+        crosses 1 'would name' "PKG_CONFIG_x86_64_unknown_linux_gnu=$program"
+        for name in PKG_CONFIG PKG_CONFIG_aarch64-unknown-linux-gnu \
+            PKG_CONFIG_aarch64_unknown_linux_gnu TARGET_PKG_CONFIG; do
+            crosses 0 "$theirs" "$name=$program"
+            crosses 0 "rustc-link-search=native=/arm/target/lib" "$name=$program" \
+                TARGET_PKG_CONFIG_SYSROOT_DIR=/arm
+        done
+        crosses 0 "$theirs" "TARGET_PKG_CONFIG=$program" PKG_CONFIG=/nonexistent
+        crosses 0 "$mine" PKG_CONFIG_ALLOW_CROSS=1
+        crosses 0 'rustc-link-lib=cae' "PKG_CONFIG_SYSROOT_DIR=$work/root"
+        crosses 0 "$mine" "LIBCAE_LIB_DIR_aarch64_unknown_linux_gnu=$libdir" LIBCAE_LIB_DIR=/nonexistent
+        crosses 0 'rustc-link-lib=cae' TARGET=x86_64-unknown-linux-gnu
+        crosses 1 'would name' TARGET=x86_64-unknown-linux-musl
+        export CARGO_BUILD_TARGET=aarch64-unknown-linux-gnu
+        refuses cross 'for aarch64-unknown-linux-gnu' LIBCAE_LIB_DIR
+    )
+    echo "ok: cross builds"
+}
+
 # The binding is newer than the library that the program finds.
 old_library()
 {
@@ -191,6 +244,7 @@ while read -r cargo; do
 done <"$cargos"
 cargo=$(head -n 1 "$cargos")
 messages
+cross_builds
 other_ways
 old_library "$work/target-1/debug/examples/denoise"
 if [ -e "$root/.git" ] && command -v cargo-fmt >/dev/null; then

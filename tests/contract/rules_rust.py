@@ -68,6 +68,18 @@ def check_declarations(texts):
     return sorted(found)
 
 
+def check_wrapped(texts):
+    """The crate's own functions call every one of the header's: nobody must write unsafe code."""
+    return [f'no function of the crate calls {name}' for name in sorted(c_functions(texts[0]))
+            if not re.search(rf'\b{name}\(|sys::{name}\b', texts[1])]
+
+
+def read_crate(arguments):
+    header, model, *parts = read(arguments, 'include/cae/cae.h', *(
+        f'examples/rust/src/{name}.rs' for name in ('model', 'images', 'train', 'lib', 'error')))
+    return [header, '\n'.join([model, *parts])]
+
+
 C = ('#define CAE_E_IO (-3)\nCAE_API int cae_one(const cae_model *m, size_t shape[3],\n'
      '                    const char **name);\n')
 RS = ('pub const CAE_E_IO: c_int = -3;\npub fn cae_one(\n    m: *const cae_model,\n'
@@ -80,6 +92,7 @@ assert not check_declarations([C, RS])
 RULES = {
     'rust': Rule(lambda a: read(a, 'include/cae/cae.h', 'examples/rust/src/sys.rs'),
                  check_declarations, BAD_DECLARATIONS),
+    'wrapped': Rule(read_crate, check_wrapped, [[C, ''], [C, 'cae_one'], [C, 'xcae_one(m)']]),
 }
 
 if __name__ == '__main__':

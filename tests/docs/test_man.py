@@ -50,15 +50,16 @@ STRICT = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]
 def setUpModule():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cae-man-"))
     unittest.addModuleCleanup(shutil.rmtree, folder)
-    subprocess.run([sys.executable, ROOT / "docs" / "man" / "functions.py", "--source", ROOT, "--out",
-                    folder], check=True)
+    script = ROOT / "docs" / "man" / "functions.py"
+    subprocess.run([sys.executable, script, "--source", ROOT, "--out", folder], check=True)
     MADE.extend(sorted(folder.iterdir()))
 
 
 def complaints(command, *pages):
     """What a checker says of pages on either channel, without the pages themselves."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"}
-    done = subprocess.run(command + list(map(str, pages)), capture_output=True, text=True, env=environment)
+    done = subprocess.run(command + list(map(str, pages)), capture_output=True, text=True,
+                          env=environment)
     said = done.stdout + done.stderr if command[0] == "mandoc" else done.stderr
     return said.strip() or (f"ended with {done.returncode}" if done.returncode else "")
 

@@ -1,10 +1,11 @@
 /*
  * Makes the JPEGs of the tests, for none is committed:
  *
- *     write_jpeg WIDTH HEIGHT grey|rgb|sub|cmyk QUALITY [progressive|scans] < SAMPLES > FILE.jpg
+ *     write_jpeg WIDTH HEIGHT grey|rgb|sub|cmyk QUALITY [progressive|scans|restarts] < SAMPLES > FILE.jpg
  *
  * Samples are bytes, the channels interleaved: 1, 3, 3 or 4. `sub` halves the colours' resolution
- * both ways, as cameras do; `rgb` keeps it. `scans` gives each coefficient three scans of its own.
+ * both ways, as cameras do; `rgb` keeps it. `scans` gives each coefficient three scans of its own,
+ * `restarts` a restart after every third unit.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -68,6 +69,8 @@ int main(int argc, char **argv)
     jpeg_set_quality(&jpeg, atoi(argv[4]), TRUE);
     if (argc > 5 && strcmp(argv[5], "scans") == 0) {
         choose_many_scans(&jpeg);
+    } else if (argc > 5 && strcmp(argv[5], "restarts") == 0) {
+        jpeg.restart_interval = 3;
     } else if (argc > 5) {
         jpeg_simple_progression(&jpeg);
     }

@@ -117,6 +117,7 @@ class Flaws(tool.Case):
         super().setUp()
         self.pixels = {"grey": waves(80, 64, 1), "sub": waves(80, 64, 3)}
         self.whole = {kind: jpeg(80, 64, kind, pixels, 75) for kind, pixels in self.pixels.items()}
+        self.whole["restarts"] = jpeg(80, 64, "sub", self.pixels["sub"], 75, "restarts")
         self.slow = jpeg(80, 64, "sub", self.pixels["sub"], 75, "progressive")
 
     def read(self, data, name="in.jpg"):
@@ -189,9 +190,14 @@ class Flaws(tool.Case):
         self.assertIsNone(self.read(head + scans[1] + end)[0])
 
     def test_what_costs_pixels_is_refused(self):
-        for kind, whole in self.whole.items():
+        for whole in self.whole.values():
             scan = whole.index(b"\xff\xda")
             middle = (scan + len(whole)) // 2
+            restart = whole.find(b"\xff\xd1")
+            if restart > 0:  # bytes that a restart takes from the blocks before it
+                image, said = self.read(whole[:restart] + b"\0" * 20 + whole[restart:])
+                self.assertIsNone(image)
+                self.assertIn("marker 0xd1", said)
             for data in (whole[:middle] + whole[-2:], whole[:-2], whole[:middle],
                          whole[:middle] + b"\xff\xd0" + whole[middle:]):
                 image, said = self.read(data)
@@ -205,9 +211,9 @@ class Flaws(tool.Case):
     def test_no_bit_of_the_data_flips_into_a_flaw(self):
         """A flipped bit makes blocks of other blocks and often leaves some over: that is damage, though
         libjpeg has the same word for it as for padding."""
-        for kind, channels in (("grey", 1), ("sub", 3)):
+        for kind, channels, how in (("grey", 1, None), ("sub", 3, None), ("sub", 3, "restarts")):
             pixels = bytes((n * n * 7 + n // 80 * 13) % 251 for n in range(80 * 64 * channels))
-            whole = jpeg(80, 64, kind, pixels, 75)
+            whole = jpeg(80, 64, kind, pixels, 75, how)
             start, over = whole.index(b"\xff\xda") + 14, 0
             for at in range(start, len(whole) - 2, 1 if tool.LONG else 37):
                 data = whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1:]

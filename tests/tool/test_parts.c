@@ -14,10 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "exif.h"
 #include "images.h"
 #include "measure.h"
 #include "message.h"
 #include "people.h"
+#include "pnmio.h"
 #include "random.h"
 #include "train_data.h"
 
@@ -404,6 +406,74 @@ START_TEST(random_numbers_never_change)
 }
 END_TEST
 
+/* ---- Strangers' files ------------------------------------------------------------------------ */
+
+/* A copy of the bytes that ends where its memory ends, for the tools that watch over reads; some of
+ * them are others, and some may be missing. */
+static uint8_t *damaged_copy(const uint8_t *data, size_t *size, uint64_t number)
+{
+    static const uint8_t others[] = {0, 1, 255, 8, 0x12};
+    uint64_t draw = 0;
+    if (random_bits(7, RANDOM_FACE, number, draw++) % 2 == 0) {
+        *size = (size_t)(random_bits(7, RANDOM_FACE, number, draw++) % (*size + 1));
+    }
+    uint8_t *copy = malloc(*size > 0 ? *size : 1);
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, data, *size);
+    for (size_t edits = number % 4; edits > 0 && *size > 0; edits--) {
+        const size_t at = (size_t)(random_bits(7, RANDOM_FACE, number, draw++) % *size);
+        copy[at] = others[random_bits(7, RANDOM_FACE, number, draw++) % sizeof others];
+    }
+    return copy;
+}
+
+START_TEST(damaged_exif_data_are_read_within_their_bounds)
+{
+    static const uint8_t jpeg[] = {
+        0xff, 0xd8, 0xff, 0xe1, 0, 42, 'E', 'x', 'i', 'f', 0, 0, 'M',  'M',  0,    '*',  0,    0, 0,
+        8,    0,    2,    1,    0, 0,  4,   0,   0,   0,   1, 0, 0,    0,    9,    0x01, 0x12, 0, 3,
+        0,    0,    0,    1,    0, 6,  0,   0,   0,   0,   0, 0, 0xff, 0xda, 0xff, 0xe1, 0xff,
+    };
+    const size_t exif = 6, exif_size = 40;
+    ck_assert_uint_eq(exif_orientation_of_jpeg(jpeg, sizeof jpeg), 6);
+    ck_assert_uint_eq(exif_orientation(jpeg + exif, exif_size), 6);
+    ck_assert_uint_eq(exif_orientation(jpeg + exif + 6, exif_size - 6), 6);
+    for (uint64_t number = 0; number < 20000; number++) {
+        size_t size = sizeof jpeg;
+        uint8_t *copy = damaged_copy(jpeg, &size, number);
+        const unsigned of_jpeg = size < 3 ? 1 : exif_orientation_of_jpeg(copy, size);
+        free(copy);
+        size = exif_size;
+        copy = damaged_copy(jpeg + exif, &size, number);
+        const unsigned alone = exif_orientation(copy, size);
+        free(copy);
+        ck_assert(of_jpeg >= 1 && of_jpeg <= 8 && alone >= 1 && alone <= 8);
+    }
+}
+END_TEST
+
+START_TEST(damaged_pgms_are_read_within_their_bounds)
+{
+    static const char *const files[] = {"P5#c\n3#\r2 255#c\rabcdef", "P2 3 2#\n9 1 2 3#\r4 5 6",
+                                        "P6 1 1 65535\nabcdef"};
+    size_t read = 0;
+    message_be_quiet();
+    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr)); /* thousands of complaints */
+    for (uint64_t number = 0; number < 20000; number++) {
+        const char *file = files[number % 3];
+        size_t size = strlen(file);
+        uint8_t *copy = damaged_copy((const uint8_t *)file, &size, number);
+        struct image image = {0};
+        if (pnmio_recognise(copy, size) && pnmio_read(&image, copy, size, "file") == DONE) {
+            read++;
+        }
+        image_free(&image);
+        free(copy);
+    }
+    ck_assert_uint_gt(read, 1000);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -419,6 +489,8 @@ int main(void)
         an_epoch_sees_every_image_once,
         a_batch_is_a_function_of_its_step,
         random_numbers_never_change,
+        damaged_exif_data_are_read_within_their_bounds,
+        damaged_pgms_are_read_within_their_bounds,
         NULL,
     };
     return unit_run("tool parts", tests);

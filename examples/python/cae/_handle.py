@@ -49,7 +49,7 @@ class Handle:
         # finalizer, may call a model that its own thread is about to call: hence no plain Lock.
         self._gate = RLock()
         self._calls: dict[int, Any] = {}  # thread: ticket of its call, locked until that ends
-        self._suspended: list[Any] = []  # tickets of calls that a call of the same thread interrupts
+        self._suspended: list[Any] = []  # tickets of calls that their own thread interrupts
         self._changing = False
 
     # ---- Calls: work(address) computes -----------------------------------------------------------

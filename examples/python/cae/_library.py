@@ -16,6 +16,7 @@ from .errors import BY_STATUS, CaeError, LibraryError
 SONAME = "libcae.so.0"
 OLDEST_VERSION = 0x000100  # of the library, 0xMMmmpp: 0.1.0 has everything that is called here
 SAVE_TRAINING, SAVE_TRY = 1, 2  # CAE_SAVE_TRAINING, CAE_SAVE_TRY
+IMPORT_STRIP, IMPORT_SKIP = 1, 2  # CAE_IMPORT_STRIP, CAE_IMPORT_SKIP
 
 model_p = c_void_p
 size3 = c_size_t * 3

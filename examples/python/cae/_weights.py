@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A model's weights by name, and from a state_dict, NumPy's or PyTorch's, to the arrays that a model
-takes: everything is checked before the first weight is set.
+"""A model's weights by name, and from a state_dict, NumPy's or PyTorch's, to the arrays that a
+model takes: everything is checked before the first weight is set.
 """
 
 from __future__ import annotations

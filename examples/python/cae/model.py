@@ -16,7 +16,7 @@ from ._arrays import (Bytes, FilePath, Floats, Pixels, bytes_of, empty, file_pat
                       input_rows, output, output_rows, real, text, whole)
 from ._calls import code_shape, images_for, loss
 from ._handle import CLOSED, Handle
-from ._library import SAVE_TRAINING, check, lib, model_p
+from ._library import IMPORT_SKIP, IMPORT_STRIP, SAVE_TRAINING, check, lib, model_p
 from ._weights import set_weights, weights
 from .errors import ArgumentError, ShapeError, WrongModelError
 from .images import compressed_info
@@ -269,18 +269,27 @@ class Model:
 
         Names and shapes must be this model's, values finite; otherwise nothing changes. The
         optimizer's state stays: load into a fresh model, or use copy(), to begin with a new one.
+        compress() needs fit_code() afterwards.
         Raises WrongModelError for other names or shapes, TypeError for another dtype or device,
         NonFiniteError.
         """
         set_weights(self._open(), state, prefix)
 
-    def load_weights(self, path: FilePath) -> None:
-        """Takes the weights of a plain safetensors file, as safetensors.torch.save_file() has it.
+    def load_weights(self, path: FilePath, *, strip: bool = False, skip: bool = False) -> None:
+        """Takes the weights of a safetensors file, as safetensors.torch.save_file() has it.
 
-        The optimizer starts anew. Raises FileError, FormatError, NonFiniteError and, for names or
-        shapes that are not this model's, WrongModelError; the model is then as before.
+        strip  True: take "module." and "_orig_mod." off the file's names, which PyTorch's
+               DataParallel and torch.compile put before them
+        skip   True: leave out what has no dimension and the model does not have, such as the
+               num_batches_tracked of other layers
+
+        float32, and float16, bfloat16 and float64, which become it. The optimizer starts anew;
+        compress() needs fit_code() afterwards. Raises FileError, FormatError, NonFiniteError,
+        UnsupportedError for another dtype and, for names or shapes that are not this model's,
+        WrongModelError; the model is then as before.
         """
-        self._open().update(lib.cae_model_load_weights, file_path(path))
+        flags = IMPORT_STRIP * bool(strip) | IMPORT_SKIP * bool(skip)
+        self._open().update(lib.cae_model_import_weights, file_path(path), flags)
 
     # ---- Training --------------------------------------------------------------------------------
 
@@ -326,6 +335,21 @@ class Model:
         """The loss of the whole network, without training; arguments as in train_step()."""
         handle = self._open()
         return loss(handle, handle.call, lib.cae_evaluate, input, target)
+
+    def fit_code(self, images: Floats) -> None:
+        """Gathers what compress() needs from these images, with the weights as they are.
+
+        images  float32 (count, channels, height, width), those of the training or some hundreds
+                like the ones to be compressed
+
+        Call it when training ends (Trainer does), and after weights were set from outside. No
+        weight, moment or step changes; what was compressed before needs the model as it was.
+        UnsupportedError for a network with a skip over its code.
+        """
+        handle = self._open()
+        images = images_for(handle, "images", images)
+        count, _, height, width = images.shape
+        handle.update(lib.cae_fit_code, images.ctypes.data, count, height, width)
 
     # ---- Using it --------------------------------------------------------------------------------
 

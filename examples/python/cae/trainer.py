@@ -17,7 +17,7 @@ from ._arrays import FilePath, Floats, file_path, finite, real, whole
 from ._batches import Batches
 from ._calls import images_for
 from ._checkpoint import save_last, try_save
-from ._library import lib
+from ._run import differences, run_notes
 from ._targets import check_range
 from .errors import ArgumentError, CaeError, NonFiniteError, UnsupportedError
 from .images import add_noise
@@ -107,8 +107,10 @@ class Trainer:
 
     Ctrl-C is heard when the step that runs is done. The checkpoint, if there is one, is then saved,
     and KeyboardInterrupt goes on to whoever called: the model is not yet what the program behind
-    the loop expects. Leaving a loop over epochs() early, by break or an error of your own, saves as
-    well; a training that diverged (NonFiniteError) does not overwrite the last checkpoint.
+    the loop expects. The model's notes say what the training depends on: one that goes on with
+    another seed, noise, batch_size or other images is refused. Leaving a loop over epochs() early,
+    by break or an error of your own, saves as well; a training that diverged (NonFiniteError) does
+    not overwrite the last checkpoint.
 
     Attributes: model; checkpoint, the path or None; history, a list with the Epoch of each epoch
     that this trainer ended.
@@ -155,6 +157,7 @@ class Trainer:
             raise ArgumentError(f"noise is {noise}; pass a finite number >= 0, on the scale 0..1")
         self._batches = Batches(images, model.shape, self._positive("batch_size", batch_size),
                                 noise, seed)
+        self._notes = run_notes(images, self._batches.size, noise, seed)
         architecture = model._open().architecture
         check_range("images", images, architecture, 2)
         self._validation: Optional[tuple[Floats, Floats]] = None
@@ -163,8 +166,10 @@ class Trainer:
             check_range("validation images", validation, architecture, 2)
             self._validation = add_noise(validation, noise, seed), validation
         self._check_position()
+        self._target = ""  # the checkpoint, wherever the program goes meanwhile
         if self.checkpoint is not None:  # hours of training must not end in a save that cannot be
-            try_save(model, self.checkpoint)
+            self._target = os.path.join(os.getcwd(), self.checkpoint)
+            try_save(model, self._target)
 
     @staticmethod
     def _positive(name: str, value: int) -> int:
@@ -192,6 +197,11 @@ class Trainer:
                 f"{self._batches.steps} steps an epoch: it was trained with others. Pass the same "
                 "images and batch_size to go on, or model.copy() to begin a new training with "
                 "its weights")
+        different = differences(self.model.notes, self._notes) if step > 0 else ""
+        if different:
+            raise ArgumentError(
+                f"the model comes from another training: {different}. Pass the same to go on, or "
+                "model.copy() to begin a new training with its weights")
 
     def run(self, epochs: int, callback: Optional[Callable[[Epoch], object]] = None
             ) -> list[Epoch]:
@@ -220,7 +230,7 @@ class Trainer:
     def _epochs(self, epochs: int) -> Generator[Epoch, None, None]:
         self._check_position()
         steps, step = self._batches.steps, self.model.step
-        self._note_epoch()
+        self._note_run()
         progress = _Progress(self._progress, step, epochs * steps)
         saved = step
         try:
@@ -252,14 +262,16 @@ class Trainer:
             step, images = step + 1, images + len(noisy)
             loss += step_loss * len(noisy)
             progress.update(f"epoch {number} of {epochs}", step, step_loss, len(noisy))
-        self._note_epoch()
+        self._note_run()
         seconds = max(time.monotonic() - start, 1e-9)
         validation_loss = None if self._validation is None else self.model.evaluate(
             *self._validation)
         return Epoch(number, step, loss / images, validation_loss, seconds, images / seconds)
 
-    def _note_epoch(self) -> None:
+    def _note_run(self) -> None:
+        """Where the training stands and what it depends on, kept in the model."""
         self.model.settings.epoch = self.model.step // self._batches.steps
+        self.model.notes.update(self._notes)
 
     def _fit_code(self) -> None:
         """What compress() needs, as `cae train` does it: a model is worth keeping without."""
@@ -268,24 +280,24 @@ class Trainer:
         except UnsupportedError:  # a skip crosses `code`: there is nothing to compress
             return
         try:
-            images = self._batches.to_fit()
-            self.model._open().update(lib.cae_fit_code, images.ctypes.data, len(images),
-                                      *images.shape[2:])
+            self.model.fit_code(self._batches.to_fit())
         except (CaeError, MemoryError) as error:
             warnings.warn(f"the ranges of the code stay as they are: {error}", RuntimeWarning,
                           stacklevel=2)
 
     def _save(self, is_last: bool) -> bool:
-        """False if it failed; the last one then raises, and keeps the model somewhere else."""
-        self._note_epoch()  # an interrupt may have come between a step and its note
+        """False if nothing was saved; the last one then raises, and keeps the model elsewhere."""
+        self._note_run()  # an interrupt may have come between a step and its note
+        if self.checkpoint is None and not is_last:
+            return False
         self._fit_code()
         if self.checkpoint is None:
             return True
         if is_last:
-            save_last(self.model, self.checkpoint)
+            save_last(self.model, self._target)
             return True
         try:
-            self.model.save(self.checkpoint, training=True)
+            self.model.save(self._target, training=True)
         except CaeError as error:
             warnings.warn(f"{error}; the training goes on, and saves when the next save is due",
                           RuntimeWarning, stacklevel=4)

@@ -119,6 +119,21 @@ impl Model {
 /// height x width x channels bytes, value v standing for v/255; any size that the network takes.
 /// One file gives one picture on every machine.
 impl Model {
+    /// Gathers what [`compress`](Model::compress) needs from these images, with the weights as they
+    /// are: call it when training ends, with the images trained on or some hundreds like those to be
+    /// compressed, and after weights were set from outside. No weight, moment or step changes; what
+    /// was compressed before needs the model as it was.
+    ///
+    /// # Errors
+    /// [`Kind::Argument`], [`Kind::Shape`], [`Kind::NonFinite`], [`Kind::Limit`],
+    /// [`Kind::NoMemory`]; [`Kind::Unsupported`] when a skip crosses `code`.
+    #[doc(alias = "cae_fit_code")]
+    pub fn fit_code(&mut self, images: &[f32], size: Size) -> Result<()> {
+        let count = self.count("images", images, size)?;
+        let ([height, width], from) = (size, images.as_ptr());
+        check(unsafe { sys::cae_fit_code(self.as_mut_ptr(), from, count, height, width) })
+    }
+
     /// Compresses an image. `quality` is 1 (smallest) to 100 (best); 0 means the default, 50.
     ///
     /// # Errors

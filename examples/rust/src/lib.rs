@@ -46,7 +46,9 @@
 //!
 //! The build asks `pkg-config` for libcae (Debian: libcae-dev, pkg-config). `PKG_CONFIG` and
 //! `PKG_CONFIG_PATH` are honoured. `LIBCAE_LIB_DIR` names the folder of a library that is not
-//! installed, `LIBCAE_STATIC=1` links libcae itself statically. A shared library in a folder of its
+//! installed, `LIBCAE_STATIC=1` links libcae itself statically. A build for another machine needs one
+//! of them set, for that target alone if need be (`PKG_CONFIG_aarch64_unknown_linux_gnu`), lest it be
+//! given this machine's library. A shared library in a folder of its
 //! own must also be found when the program runs: `LD_LIBRARY_PATH`, or a rpath of yours.
 //!
 //! A library that is older than the crate needs is refused three times over: by the build; by the
@@ -64,7 +66,7 @@ pub mod sys;
 mod train;
 
 pub use error::{Error, Kind, Result};
-pub use model::{Keep, Model, TensorInfo};
+pub use model::{Import, Keep, Model, TensorInfo};
 pub use train::Gradient;
 
 use error::{check, library, text};

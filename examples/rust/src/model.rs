@@ -29,6 +29,24 @@ impl Keep {
     }
 }
 
+/// How tolerant [`Model::import_weights`] is of the names in a file; by default not at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Import {
+    /// Take "module." and "_orig_mod." off the file's names, which PyTorch's DataParallel and
+    /// torch.compile put before them.
+    pub strip: bool,
+    /// Leave out what has no dimension and the model does not have, such as the
+    /// `num_batches_tracked` of other layers.
+    pub skip: bool,
+}
+
+impl Import {
+    fn flags(self) -> u32 {
+        let flag = |wanted, flag| if wanted { flag } else { 0 };
+        flag(self.strip, sys::CAE_IMPORT_STRIP) | flag(self.skip, sys::CAE_IMPORT_SKIP)
+    }
+}
+
 /// Name and shape of a weight tensor. Layouts are PyTorch's: convolution \[out,in,kh,kw\],
 /// transposed convolution \[in,out,kh,kw\], dense \[out,in\], bias \[out\].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -358,8 +376,8 @@ impl Model {
         })
     }
 
-    /// Replaces the values of tensor `index`. The optimizer's state stays; the ranges of the codec
-    /// return to \[0,1\] until a step gathers them.
+    /// Replaces the values of tensor `index`. The optimizer's state stays; compressing images needs
+    /// [`fit_code`](Model::fit_code) afterwards, or training.
     ///
     /// # Errors
     /// [`Kind`](crate::Kind)`::Argument` past the end, `Shape` for another length, `NonFinite`.
@@ -372,13 +390,27 @@ impl Model {
 
     /// Replaces all weights by those of a plain safetensors file, such as PyTorch's
     /// `safetensors.torch.save_file(net.state_dict(), path)` writes for the same layers. The
-    /// optimizer starts anew; settings stay.
+    /// optimizer starts anew; settings stay; compressing images needs [`fit_code`](Model::fit_code)
+    /// afterwards, or training. F16, BF16 and F64 become `f32`.
     ///
     /// # Errors
-    /// As [`Model::load`]; [`Kind`](crate::Kind)`::Model` when names or shapes differ.
+    /// As [`Model::load`]; [`Kind`](crate::Kind)`::Model` when names or shapes differ,
+    /// `Unsupported` for another dtype.
     #[doc(alias = "cae_model_load_weights")]
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = c_path(path.as_ref())?;
         check(unsafe { sys::cae_model_load_weights(self.as_mut_ptr(), path.as_ptr()) })
+    }
+
+    /// The same with more tolerance.
+    ///
+    /// # Errors
+    /// As [`load_weights`](Model::load_weights); [`Kind`](crate::Kind)`::Model` also when two names
+    /// are equal without their prefixes.
+    #[doc(alias = "cae_model_import_weights")]
+    pub fn import_weights(&mut self, path: impl AsRef<Path>, how: Import) -> Result<()> {
+        let path = c_path(path.as_ref())?;
+        let (path, flags) = (path.as_ptr(), how.flags());
+        check(unsafe { sys::cae_model_import_weights(self.as_mut_ptr(), path, flags) })
     }
 }

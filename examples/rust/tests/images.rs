@@ -51,6 +51,19 @@ fn noise_depends_on_the_seed_alone() {
     assert!((mean - 0.5).abs() < 0.02, "{mean}");
 }
 
+#[test]
+fn fitting_the_code_changes_its_ranges_alone() {
+    let (mut model, images) = (Model::new(NET, 3).unwrap(), draw(4, 0, SIZE));
+    let (before, clean) = (pixels(SIZE), model.denoise(&images, SIZE, 0.0).unwrap());
+    let old = model.compress(&before, SIZE, 100).unwrap();
+    model.fit_code(&images, SIZE).unwrap();
+    assert_eq!(bits(&model.denoise(&images, SIZE, 0.0).unwrap()), bits(&clean));
+    assert_eq!(model.step(), 0);
+    let new = model.compress(&before, SIZE, 100).unwrap();
+    assert!(model.decompress(&new).is_ok());
+    assert_eq!(model.decompress(&old).unwrap_err().kind(), Kind::Model);
+}
+
 fn pixels(size: [usize; 2]) -> Vec<u8> {
     (0..size[0] * size[1] * 2).map(|i| (i / size[1] % 64 * 3 + i % 2 * 50) as u8).collect()
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use cae::{Keep, Kind, Model};
+use cae::{Import, Keep, Kind, Model};
 use common::*;
 use std::fs;
 
@@ -133,7 +133,7 @@ fn weights_go_in_and_out() {
 }
 
 /// The eight bytes of the length, the header, the data: safetensors at its plainest.
-fn plain_weights(model: &Model, count: usize) -> Vec<u8> {
+fn plain_weights(model: &Model, count: usize, prefix: &str) -> Vec<u8> {
     let (mut entries, mut data) = (Vec::new(), Vec::new());
     for index in 0..count {
         let info = model.tensor_info(index).unwrap();
@@ -141,7 +141,7 @@ fn plain_weights(model: &Model, count: usize) -> Vec<u8> {
         data.extend(model.tensor(index).unwrap().iter().flat_map(|value| value.to_le_bytes()));
         let (name, shape, span) = (info.name, info.shape, [begin, data.len()]);
         entries.push(format!(
-            r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":{span:?}}}"#
+            r#""{prefix}{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":{span:?}}}"#
         ));
     }
     let header = format!("{{{}}}", entries.join(","));
@@ -155,11 +155,21 @@ fn plain_weights(model: &Model, count: usize) -> Vec<u8> {
 fn weights_come_from_a_plain_file() {
     let (from, path) = (Model::new(NET, 3).unwrap(), scratch("plain.safetensors"));
     let mut model = trained(2);
-    fs::write(&path, plain_weights(&from, 4)).unwrap();
+    fs::write(&path, plain_weights(&from, 4, "")).unwrap();
     model.load_weights(&path).unwrap();
     assert_eq!((model.step(), model.tensor(1)), (0, from.tensor(1)));
-    fs::write(&path, plain_weights(&from, 3)).unwrap();
+    fs::write(&path, plain_weights(&from, 3, "")).unwrap();
     let error = model.load_weights(&path).unwrap_err();
     assert_eq!((error.kind(), error.status()), (Kind::Model, -6));
     assert!(error.message().contains("3.weight"), "{error}");
+    fs::write(&path, plain_weights(&from, 4, "module._orig_mod.")).unwrap();
+    let mut model = trained(2);
+    let plain = model.import_weights(&path, Import::default()).unwrap_err();
+    assert_eq!(plain.kind(), Kind::Model);
+    model.import_weights(&path, Import { strip: true, skip: true }).unwrap();
+    assert_eq!((model.step(), model.tensor(1)), (0, from.tensor(1)));
+    let error = model.compress(&[0; 512], SIZE, 0).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unsupported);
+    model.fit_code(&draw(2, 0, SIZE), SIZE).unwrap();
+    assert!(model.compress(&[0; 512], SIZE, 0).is_ok());
 }

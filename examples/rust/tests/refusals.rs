@@ -103,6 +103,7 @@ fn on_images(model: &mut Model, len: usize, size: [usize; 2]) -> Vec<(&'static s
         ("encode_into", model.encode_into(&images, size, &mut out)),
         ("decode", model.decode(&images, size).map(drop)),
         ("decode_into", model.decode_into(&images, size, &mut out)),
+        ("fit_code", model.fit_code(&images, size)),
         ("evaluate", model.evaluate(&images, &images, size).map(drop)),
         ("train_step", model.train_step(&images, &images, size).map(drop)),
         ("train_gradient", model.train_gradient(&images, &images, size).map(drop)),

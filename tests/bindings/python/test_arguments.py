@@ -19,7 +19,8 @@ def arguments(model):
         "images": images, "input": images, "target": images, "noisy": images, "sigma": 0.1,
         "codes": np.zeros((3, 4, 8, 8), np.float32), "height": 16, "width": 16,
         "values": np.zeros(model.parameters, np.float32), "state": model.state_dict(),
-        "prefix": "", "path": "/nonexistent/file", "training": False, "quality": 50,
+        "prefix": "", "strip": False, "skip": False, "path": "/nonexistent/file",
+        "training": False, "quality": 50,
         "pixels": np.zeros((16, 16), np.uint8), "memo": {},
         "data": model.compress(np.zeros((16, 16), np.uint8)),
     }

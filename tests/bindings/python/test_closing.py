@@ -47,7 +47,9 @@ def many(model):
             lambda: model.set_gradient(gradient), lambda: model.get_gradient(),
             lambda: model.train_apply(), lambda: model.copy(training=True).close(),
             lambda: model.to_bytes(training=True), lambda: model.state_dict(),
-            lambda: model.load_state_dict(state), lambda: model.code_shape(64, 64),
+            lambda: model.load_state_dict(state), lambda: model.fit_code(LARGE),
+            lambda: model.notes.update(a="b"), lambda: dict(model.notes),
+            lambda: model.code_shape(64, 64),
             lambda: (model.architecture, model.shape, model.kernels, model.step, repr(model))]
 """
 
@@ -94,7 +96,8 @@ class Closing(Case):
         def work(call, over):
             try:
                 while not over.is_set():
-                    call()
+                    try: call()
+                    except cae.UnsupportedError: pass  # weights came, and the code is not fitted
             except (cae.ArgumentError, cae.ShapeError, cae.WrongModelError) as error:
                 kinds.add(type(error).__name__)
             except Exception as error:
@@ -114,7 +117,7 @@ class Closing(Case):
                 thread.join(60)
                 assert not thread.is_alive(), "it waits for ever"
         print(sorted(kinds), wrong)
-        assert not wrong
+        assert not wrong, wrong
         """, "ArgumentError", begin=BEGIN + CALLS)
 
     def test_the_last_call_frees(self):

@@ -4,13 +4,15 @@ old, foreign or broken one is refused in words that say how to mend it. All with
 real loader.
 """
 
+import glob
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 import unittest
 
-from common import LIBRARY, ROOT, Case, cae, run_code
+from common import LIBRARY, PACKAGE, ROOT, Case, cae, run_code
 from cae import _library
 
 VERSION = "import cae; print(cae.__version__)"
@@ -150,6 +152,14 @@ class Declared(Case):
         self.assertEqual(functions, set(_library.FUNCTIONS))
         statuses = set(map(int, re.findall(r"^#define CAE_E_\w+ +\((-\d+)\)", header, re.M)))
         self.assertEqual(statuses, set(cae.errors.BY_STATUS))
+
+    def test_every_function_can_be_reached(self):
+        sources = "".join(pathlib.Path(path).read_text(encoding="utf-8")
+                          for path in glob.glob(os.path.join(PACKAGE, "cae", "*.py")))
+        # Every status has a class; cae_model_import_weights does the other's work.
+        left_out = {"cae_strerror", "cae_model_load_weights"}
+        self.assertEqual({name for name in _library.FUNCTIONS if f"lib.{name}" not in sources},
+                         left_out)
 
     def test_as_many_arguments_as_in_the_header(self):
         with open(os.path.join(ROOT, "include", "cae", "cae.h"), encoding="utf-8") as file:

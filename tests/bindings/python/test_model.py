@@ -216,6 +216,22 @@ class Files(Case):
         with self.assertRaises(cae.FormatError):  # a plain file is no model file
             cae.Model.load(self.path)
 
+    def test_load_weights_with_prefixes_and_what_other_layers_have(self):
+        model, other = trained(), cae.Model(GREY, seed=5)
+        state = {"module._orig_mod." + name: array for name, array in model.state_dict().items()}
+        state["module._orig_mod.1.num_batches_tracked"] = np.array(7, np.float32)
+        plain_safetensors.write(self.path, state)
+        before = other.to_bytes()
+        for options in ({}, {"strip": True}, {"skip": True}):
+            self.refused(cae.WrongModelError, ".", other.load_weights, self.path, **options)
+            self.assertEqual(other.to_bytes(), before)
+        other.load_weights(self.path, strip=True, skip=True)
+        np.testing.assert_array_equal(model.denoise(pictures()), other.denoise(pictures()))
+        picture = np.zeros((16, 16), np.uint8)
+        self.refused(cae.UnsupportedError, "cae_fit_code", other.compress, picture)
+        other.fit_code(pictures())
+        self.assertEqual(other.decompress(other.compress(picture)).shape, picture.shape)
+
     def test_state_dict(self):
         model, other = trained(), cae.Model(GREY, seed=5)
         state = model.state_dict()

@@ -79,7 +79,7 @@ class Steps(Case):
             trainer = cae.Trainer(model, images, noise=NOISE, batch_size=3, seed=6)
             for step in range(steps):
                 model.train_step(*trainer._batches.of_step(step))
-                trainer._note_epoch()
+                trainer._note_run()
             trainer._save(True)
             with open(out, "rb") as file:
                 self.assertEqual(file.read(), model.to_bytes(training=True), steps)
@@ -206,11 +206,11 @@ class Runs(Case):
         step = cae.Model.load(self.path).step
         self.assertGreaterEqual(step, 3)
         with cae.Model("cae-denoise", seed=1) as model:
-            batches = cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)._batches
+            trainer = cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)
             for i in range(step):
-                model.train_step(*batches.of_step(i))
-                model.settings.epoch = i + 1
-            cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)._save(True)
+                model.train_step(*trainer._batches.of_step(i))
+                trainer._note_run()
+            trainer._save(True)
             self.assertEqual(pathlib.Path(self.path).read_bytes(), model.to_bytes(training=True))
 
     def test_leaving_the_loop_saves(self):
@@ -255,6 +255,16 @@ class Runs(Case):
             self.trainer(model, checkpoint=link).run(1)
             self.assertTrue(os.path.islink(link))
             self.assertEqual(cae.Model.load(target).step, 3)
+
+    def test_a_program_that_goes_elsewhere(self):
+        before, folder = os.getcwd(), os.path.dirname(self.path)
+        self.addCleanup(os.chdir, before)
+        os.chdir(folder)
+        trainer = self.trainer(checkpoint="m")
+        trainer.run(1, callback=lambda _: os.chdir(before))
+        trainer.run(2)
+        self.assertEqual((os.listdir(folder), trainer.checkpoint), (["m"], "m"))
+        self.assertEqual(cae.Model.load(os.path.join(folder, "m")).step, 6)
 
     def test_a_last_save_that_fails_keeps_the_model(self):
         folder, elsewhere = os.path.dirname(self.path), self.make_folder()
@@ -397,7 +407,8 @@ class Refused(Case):
                  {"validation": pictures().tolist()}),
                 (cae.NonFiniteError, "validation contains NaN", {"validation": with_nan(2)}),
                 (TypeError, "path", {"checkpoint": 3}),
-                (cae.FileError, "^checkpoint /nonexistent/m: no such", {"checkpoint": "/nonexistent/m"}),
+                (cae.FileError, "^checkpoint /nonexistent/m: no such",
+                 {"checkpoint": "/nonexistent/m"}),
                 (cae.FileError, "is a folder", {"checkpoint": os.curdir}),
                 (cae.FileError, "a device", {"checkpoint": os.devnull}),
                 (cae.FileError, "too long", {"checkpoint": "m" * 300})):
@@ -438,6 +449,31 @@ class Refused(Case):
         for _ in range(3):
             model.train_step(pictures())
         self.refused(cae.ArgumentError, "it was trained with others", trainer.run, 9)
+
+    def test_another_training_is_refused(self):
+        images, model = pictures(10), cae.Model(GREY)
+        self.make(model, images, batch_size=4, noise=NOISE, seed=3).run(2)
+        saved = model.to_bytes(training=True)
+        self.assertEqual(model.notes["cae.noise"], "25")
+        self.assertRegex(model.notes["cae.data"], r"^10 images, float32 crc32 [0-9a-f]{8}$")
+        same = {"images": images, "batch_size": 4, "noise": NOISE, "seed": 3}
+        for changed, words in (({"seed": 4}, "seed: 3 before, 4 now"),
+                               ({"noise": 0.05}, r"noise \(of 255\): 25 before, 12.75 now"),
+                               ({"batch_size": 5, "images": pictures(15)}, "batch_size: 4 bef"),
+                               ({"images": images[::-1]}, "the images: 10 images.* before, 10 im"),
+                               ({"images": images * np.float32(0.99)}, "the images")):
+            again = cae.Model.from_bytes(saved)
+            self.refused(cae.ArgumentError, f"another training: .*{words}.*model.copy", self.make,
+                         again, **{**same, **changed})
+            self.assertEqual(again.to_bytes(training=True), saved)
+        again = cae.Model.from_bytes(saved, learning_rate=0.5, threads=2)  # these may change
+        self.make(again, list(images), batch_size=4, noise=NOISE, seed=3).run(3)
+        self.make(again.copy(), pictures(7), seed=9).run(1)
+        again = cae.Model.from_bytes(saved)
+        for key in list(again.notes):  # of an older release, or another program
+            del again.notes[key]
+        self.make(again, images, batch_size=4, seed=8).run(3)
+        self.assertEqual(again.notes["cae.seed"], "8")
 
     def test_a_training_that_diverges(self):
         path = os.path.join(self.make_folder(), "m.safetensors")

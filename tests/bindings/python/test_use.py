@@ -169,6 +169,23 @@ class Using(Case):
         plain = cae.pixels_from_images(model.denoise(cae.images_from_pixels(pixels[np.newaxis])))
         self.assertLess(np.abs(best.astype(int) - plain[0]).mean(), 3)
 
+    def test_fitting_the_code(self):
+        """The ranges of an image decide how it is quantised, and nothing else changes."""
+        pixels = np.random.default_rng(1).integers(60, 200, (16, 16), np.uint8)
+        images, model = cae.images_from_pixels(pixels), cae.Model(GREY, seed=3)
+        before = model.state_dict()
+        exact = cae.pixels_from_images(model.denoise(images))[0].astype(int)
+
+        def error():
+            return np.abs(model.decompress(model.compress(pixels, 100)).astype(int) - exact).mean()
+
+        plain = error()
+        model.fit_code(images)
+        self.assertLess(error(), plain / 2)
+        for name, weights in model.state_dict().items():
+            np.testing.assert_array_equal(weights, before[name])
+        self.assertEqual(model.step, 0)
+
     def test_a_sampled_code(self):
         model = cae.Model(SAMPLED, seed=1)
         first = model.evaluate(pictures(8))
