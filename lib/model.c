@@ -329,23 +329,26 @@ static int compute(cae_model *m, cae_pending *p, const float *input, const float
     return CAE_OK;
 }
 
-/* With the ranges that go with an update. Those of a model that was never trained stand for nothing
- * that was gathered, and give way. */
-static void add_ranges(cae_model *m, const cae_ranges *more)
+/* The ranges after an update. The first one takes away what a model has that was never trained: it
+ * was not gathered, and the weights are others now. */
+static void update_ranges(cae_model *m, const cae_pending *p)
 {
+    if (m->net->skip_crosses) {
+        return; /* nothing will be compressed with them */
+    }
     if (m->optimizer.step == 1) {
         forget_ranges(m);
     }
-    cae_ranges_extend(&m->ranges, more);
-    cae_ranges_extend(&m->recent, more);
+    if (p->has_ranges) {
+        cae_ranges_extend(&m->ranges, &p->ranges);
+        cae_ranges_extend(&m->recent, &p->ranges);
+    }
 }
 
 /* The update by this gradient has been made. */
 static void take_over(cae_model *m, cae_pending *p)
 {
-    if (p->has_ranges && !m->net->skip_crosses) { /* or nothing will be compressed with them */
-        add_ranges(m, &p->ranges);
-    }
+    update_ranges(m, p);
     p->valid = false;
     p->has_ranges = false;
     follow_weights(m);

@@ -410,8 +410,9 @@ CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
  *     epoch, at least; of all updates, if the caller never sets it. A resumed run gathers the same.
  *   - cae_fit_code gathers them from images with the weights as they are. That is best: call it when
  *     training ends, and before each save that may be the last.
- *   - After weights came from outside (cae_tensor_set, cae_model_load_weights) there are none:
- *     cae_compress and cae_decompress say CAE_E_UNSUPPORTED until one of the two has gathered some.
+ *   - After weights came from outside (cae_tensor_set, cae_model_load_weights, or training by
+ *     gradients of cae_gradient_set alone) there are none: cae_compress and cae_decompress say
+ *     CAE_E_UNSUPPORTED until one of the two has gathered some.
  */
 
 /* Gathers what the coder needs from these images with the weights as they are, in place of what was

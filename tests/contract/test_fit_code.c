@@ -323,6 +323,35 @@ static void a_gradient_of_other_weights_brings_no_ranges(void)
     cae_model_free(m);
 }
 
+/* A model that only applies what others computed. */
+static void gradients_from_outside_bring_no_ranges(void)
+{
+    float *images = draw_all(4);
+    float gradient[2000];
+    double len = 0;
+    size_t size = 0;
+    uint8_t pixels[PIXELS] = {0};
+    cae_model *worker = new_model(picture_net, 1);
+    cae_model *m = new_model(picture_net, 1);
+    OK(cae_model_get(m, "parameters", &len));
+    for (int i = 0; i < 2; i++) {
+        OK(cae_train_gradient(worker, images, images, 4, SIDE, SIDE, NULL));
+        OK(cae_gradient_get(worker, gradient, (size_t)len));
+        OK(cae_train_apply(worker));
+        OK(cae_gradient_set(m, gradient, (size_t)len));
+        OK(cae_train_apply(m));
+        OK(cae_compress(worker, pixels, SIDE, SIDE, SIDE, 0, NULL, 0, &size));
+        FAILS(cae_compress(m, pixels, SIDE, SIDE, SIDE, 0, NULL, 0, &size), CAE_E_UNSUPPORTED,
+              "cae_fit_code");
+    }
+    OK(cae_fit_code(m, images, 4, SIDE, SIDE));
+    OK(cae_fit_code(worker, images, 4, SIDE, SIDE));
+    EXPECT(same_models(m, worker));
+    free(images);
+    cae_model_free(worker);
+    cae_model_free(m);
+}
+
 /* ---- Training -------------------------------------------------------------------------------- */
 
 /* 301 images in batches of 50: the last batch of an epoch is one image, and that is a pale one. */
@@ -490,6 +519,7 @@ int main(int argc, char **argv)
         TEST(what_fails_leaves_the_model),
         TEST(weights_from_outside_need_a_fit),
         TEST(a_gradient_of_other_weights_brings_no_ranges),
+        TEST(gradients_from_outside_bring_no_ranges),
         TEST(one_pale_image_does_not_decide),
         TEST(ranges_are_of_a_whole_epoch_at_least),
         TEST(a_new_epoch_keeps_what_was_fitted),
