@@ -16,7 +16,7 @@
 struct eval_options {
     const char *model, *folder, *crop, *size;
     struct preparation preparation;
-    size_t limit;
+    size_t limit, quality; /* quality 0: the network without a file */
     double sigma;
     uint64_t seed;
     bool json;
@@ -31,6 +31,7 @@ static bool parse(struct eval_options *o, int argc, char **argv, int *exit_code)
         TEXT_OPTION("size", &o->size, "WxH", SIZE_HELP),
         REAL_OPTION("noise", &o->sigma, 0, 255, "SIGMA", "noise on the input, of 255"),
         SEED_OPTION("seed", &o->seed, "S", "which noise"),
+        COUNT_OPTION("quality", &o->quality, 1, 100, "Q", "measure the files of `cae compress`"),
         SWITCH_OPTION("json", &o->json, "print one line of JSON"),
         OPTIONS_END,
     };
@@ -42,7 +43,9 @@ static bool parse(struct eval_options *o, int argc, char **argv, int *exit_code)
         .details =
             "mse is that of the network's own output on [0,1]; psnr and ssim (Wang et al. 2004) are\n"
             "those of its 8-bit pixels, without quantised code; bytes is the size of what\n"
-            "`cae compress` would write at default quality. SIGMA is that of the training unless\n"
+            "`cae compress` would write at default quality. With --quality, all four are those of\n"
+            "the file that `cae compress` writes at quality Q, and of what `cae decompress` makes\n"
+            "of it; noise is added, and rounded to pixels, before. SIGMA is that of the training unless\n"
             "given; where the model does not say, 25 for the presets *-denoise, 0 for others.\n"
             "Each file's noise depends on the seed and the file's name. With noise, input_psnr and\n"
             "input_ssim are those of the noisy input.\n"
@@ -64,13 +67,16 @@ static void print_json_number(const char *name, double value)
     }
 }
 
-static void print_json(const struct scores *scores, double sigma)
+static void print_json(const struct scores *scores, double sigma, size_t quality)
 {
     printf("{\"count\": %zu", scores->count);
     print_json_number("mse", scores->mse);
     print_json_number("psnr", scores->psnr);
     print_json_number("ssim", scores->ssim);
     print_json_number("bytes", scores->bytes);
+    if (quality > 0) {
+        print_json_number("quality", (double)quality);
+    }
     print_json_number("noise", sigma);
     print_json_number("input_psnr", scores->input_psnr);
     print_json_number("input_ssim", scores->input_ssim);
@@ -88,13 +94,16 @@ static void print_line(const char *name, double value, int decimals, const char 
     }
 }
 
-static void print_text(const struct scores *scores, double sigma)
+static void print_text(const struct scores *scores, double sigma, size_t quality)
 {
     printf("%-12s %zu\n", "count", scores->count);
     print_line("mse", scores->mse, 9, "");
     print_line("psnr", scores->psnr, 4, " dB");
     print_line("ssim", scores->ssim, 5, "");
     print_line("bytes", scores->bytes, 1, "");
+    if (quality > 0) {
+        print_line("quality", (double)quality, 0, "");
+    }
     if (sigma > 0) {
         print_line("noise", sigma, 3, " of 255");
         print_line("input_psnr", scores->input_psnr, 4, " dB");
@@ -128,13 +137,14 @@ int eval_main(int argc, char **argv)
                  o.sigma);
         }
     }
-    if (score_images(model, &set, o.sigma, o.seed, SCORE_ALL, &scores) != DONE) {
+    if ((o.quality > 0 ? score_files(model, &set, o.sigma, o.seed, (uint32_t)o.quality, &scores)
+                       : score_images(model, &set, o.sigma, o.seed, SCORE_ALL, &scores)) != DONE) {
         goto done;
     }
     if (o.json) {
-        print_json(&scores, o.sigma);
+        print_json(&scores, o.sigma, o.quality);
     } else {
-        print_text(&scores, o.sigma);
+        print_text(&scores, o.sigma, o.quality);
     }
     result = DONE;
 done:

@@ -100,6 +100,51 @@ static int load_from(cae_model **model, const char *path)
     return result;
 }
 
+static int copy_notes(cae_model *to, const cae_model *from)
+{
+    const char *key = NULL, *value = NULL;
+    for (size_t i = 0; cae_model_note_info(from, i, &key, &value) == CAE_OK; i++) {
+        const bool of_a_run = strncmp(key, "cae.", 4) == 0 && strcmp(key, MODEL_NOTE_NOISE) != 0;
+        if (!of_a_run && cae_model_note_set(to, key, value) != CAE_OK) {
+            return FAILED;
+        }
+    }
+    return DONE;
+}
+
+/* A fresh model like the one in the file `from`. */
+static int make_like(cae_model **model, const cae_model *source, const char *from, uint64_t seed)
+{
+    if (cae_model_new(model, cae_model_architecture(source), seed) != CAE_OK ||
+        copy_notes(*model, source) != DONE) {
+        return fail("%s: %s", from, cae_last_error());
+    }
+    return DONE;
+}
+
+int model_make_from(cae_model **model, const char *name, const char *from, uint64_t seed)
+{
+    cae_model *source = NULL;
+    int result = DONE;
+    if (name != NULL) {
+        result = model_make(model, name, seed);
+    } else if (cae_model_load(&source, from) == CAE_OK) {
+        result = make_like(model, source, from, seed);
+    } else if (strstr(cae_last_error(), "plain safetensors") != NULL) {
+        result = fail("%s: a plain safetensors file: weights without an architecture; --model "
+                      "gives them one",
+                      from);
+    } else {
+        result = fail("%s: %s", from, cae_last_error());
+    }
+    cae_model_free(source);
+    if (result == DONE &&
+        cae_model_import_weights(*model, from, CAE_IMPORT_STRIP | CAE_IMPORT_SKIP) != CAE_OK) {
+        result = fail("%s: %s", from, cae_last_error());
+    }
+    return result;
+}
+
 int model_load(cae_model **model, const char *path)
 {
     if (load_from(model, path) != DONE) {

@@ -16,6 +16,11 @@
 /* Makes a fresh model of a preset or of the architecture text in the file `name`. */
 int model_make(cae_model **model, const char *name, uint64_t seed);
 
+/* The same with the weights of another file, a plain safetensors file of another program or a model
+ * of libcae, whose names may have the prefixes of wrappers. `name` may be NULL for the architecture
+ * of the model `from`, and its notes, but for those that tell one run from another. */
+int model_make_from(cae_model **model, const char *name, const char *from, uint64_t seed);
+
 /* Loads a model from a file, a pipe or, as "-", standard input, and lets it use all processors; results do not depend on how many. */
 int model_load(cae_model **model, const char *path);
 

@@ -137,11 +137,12 @@ static void print_usage(const struct command_line *line)
     printf("\n");
 }
 
-/* The default of an option in brackets, or nothing. */
+/* The default of an option in brackets, or nothing: a number that could not be given is none. */
 static void name_default(const struct option *o, char *text, size_t size)
 {
     text[0] = '\0';
-    if (o->type == OPTION_COUNT && (double)*(const size_t *)o->value >= o->min) {
+    if (o->type == OPTION_COUNT && *(const size_t *)o->value != SIZE_MAX &&
+        (double)*(const size_t *)o->value >= o->min) {
         snprintf(text, size, " [%zu]", *(const size_t *)o->value);
     } else if (o->type == OPTION_REAL && *(const double *)o->value >= o->min) {
         snprintf(text, size, " [%g]", *(const double *)o->value);

@@ -19,6 +19,7 @@ struct scorer {
     double sigma;
     uint64_t seed;
     enum score_depth depth;
+    uint32_t quality; /* of the files that are measured; 0: none are */
     struct scores *sum;
     float *clean, *noisy, *output; /* of one batch; noisy == clean without noise */
 };
@@ -132,6 +133,61 @@ static int add_bytes(const struct scorer *s, size_t index)
     return DONE;
 }
 
+/* Compresses the pixels of an image, restores them, and adds the size of the file. */
+static int run_pixels(const struct scorer *s, size_t index, struct image *image, void *data,
+                      size_t capacity)
+{
+    const size_t stride = image->width * image->channels;
+    size_t size = 0;
+    int status = cae_compress(s->model, image->pixels, image->height, image->width, stride,
+                              s->quality, data, capacity, &size);
+    if (status == CAE_OK) {
+        status = cae_decompress(s->model, data, size, image->pixels, image->height, image->width,
+                                stride);
+    }
+    s->sum->bytes += (double)size;
+    return status == CAE_OK ? DONE : fail_at(s, index, cae_last_error());
+}
+
+/* What the file of image `index` restores; `input` is the image, maybe noisy. */
+static int run_file(const struct scorer *s, size_t index, const float *input, float *output)
+{
+    const struct image *image = &s->set->images[index];
+    const size_t capacity = cae_compress_bound(s->model, image->height, image->width);
+    struct image pixels = {0};
+    int result = FAILED;
+    if (capacity == 0) {
+        return fail_at(s, index, cae_last_error());
+    }
+    if (image_new(&pixels, image->channels, image->height, image->width, s->set->names[index]) !=
+        DONE) {
+        return FAILED;
+    }
+    void *data = malloc(capacity);
+    image_from_floats(&pixels, input);
+    result = data != NULL ? run_pixels(s, index, &pixels, data, capacity)
+                          : fail_at(s, index, "out of memory");
+    image_to_floats(&pixels, output);
+    free(data);
+    image_free(&pixels);
+    return result;
+}
+
+static int run_batch(const struct scorer *s, size_t first, size_t count)
+{
+    const struct image *image = &s->set->images[first];
+    const size_t len = image_len(image);
+    for (size_t i = 0; i < count && s->quality > 0; i++) {
+        if (run_file(s, first + i, s->noisy + i * len, s->output + i * len) != DONE) {
+            return FAILED;
+        }
+    }
+    return s->quality > 0 || cae_denoise(s->model, s->noisy, count, image->height, image->width,
+                                         (float)(s->sigma / 255), s->output) == CAE_OK
+               ? DONE
+               : fail_at(s, first, cae_last_error());
+}
+
 static int add_image(struct scorer *s, size_t index, const float *clean, const float *noisy,
                      const float *output)
 {
@@ -142,7 +198,7 @@ static int add_image(struct scorer *s, size_t index, const float *clean, const f
         return DONE;
     }
     if (add_likeness(s, index, output, &sum->psnr, &sum->ssim) != DONE ||
-        add_bytes(s, index) != DONE) {
+        (s->quality == 0 && add_bytes(s, index) != DONE)) {
         return FAILED;
     }
     if (s->sigma > 0) {
@@ -160,12 +216,7 @@ static int score_batch(struct scorer *s, size_t first, size_t count)
         fail_at(s, first, "out of memory");
         goto done;
     }
-    if (fill_batch(s, first, count) != DONE) {
-        goto done;
-    }
-    if (cae_denoise(s->model, s->noisy, count, image->height, image->width, (float)(s->sigma / 255),
-                    s->output) != CAE_OK) {
-        fail_at(s, first, cae_last_error());
+    if (fill_batch(s, first, count) != DONE || run_batch(s, first, count) != DONE) {
         goto done;
     }
     result = DONE;
@@ -190,25 +241,43 @@ static void divide(struct scores *sum, const struct scorer *s)
     sum->input_ssim = all && s->sigma > 0 ? sum->input_ssim / count : NAN;
 }
 
-int score_images(const cae_model *model, const struct image_set *set, double sigma, uint64_t seed,
-                 enum score_depth depth, struct scores *scores)
+static int score_all(struct scorer *s)
 {
-    *scores = (struct scores){0};
-    struct scorer s = {
-        .model = model, .set = set, .sigma = sigma, .seed = seed, .depth = depth, .sum = scores};
-    for (size_t first = 0; first < set->len;) {
-        const size_t count = batch_len(set, first);
-        if (score_batch(&s, first, count) != DONE) {
+    *s->sum = (struct scores){0};
+    for (size_t first = 0; first < s->set->len;) {
+        const size_t count = batch_len(s->set, first);
+        if (score_batch(s, first, count) != DONE) {
             return FAILED;
         }
         first += count;
-        if (depth == SCORE_ALL && progress_is_due()) {
-            progress("%zu of %zu images", first, set->len);
+        if (s->depth == SCORE_ALL && progress_is_due()) {
+            progress("%zu of %zu images", first, s->set->len);
         }
     }
     progress_end();
-    divide(scores, &s);
+    divide(s->sum, s);
     return DONE;
+}
+
+int score_images(const cae_model *model, const struct image_set *set, double sigma, uint64_t seed,
+                 enum score_depth depth, struct scores *scores)
+{
+    struct scorer s = {
+        .model = model, .set = set, .sigma = sigma, .seed = seed, .depth = depth, .sum = scores};
+    return score_all(&s);
+}
+
+int score_files(const cae_model *model, const struct image_set *set, double sigma, uint64_t seed,
+                uint32_t quality, struct scores *scores)
+{
+    struct scorer s = {.model = model,
+                       .set = set,
+                       .sigma = sigma,
+                       .seed = seed,
+                       .depth = SCORE_ALL,
+                       .quality = quality,
+                       .sum = scores};
+    return score_all(&s);
 }
 
 int score_bytes(const cae_model *model, const struct image_set *set, double *bytes)

@@ -29,6 +29,12 @@ enum score_depth { SCORE_MSE, SCORE_ALL };
 int score_images(const cae_model *model, const struct image_set *set, double sigma, uint64_t seed,
                  enum score_depth depth, struct scores *scores);
 
+/* The same of the files that cae_compress writes at a quality: each image, noisy if sigma > 0 and
+ * rounded to pixels, is compressed and restored, and the scores, mse among them, are those of the
+ * restored pixels; bytes is the size of that very file. */
+int score_files(const cae_model *model, const struct image_set *set, double sigma, uint64_t seed,
+                uint32_t quality, struct scores *scores);
+
 /* Image `index` as the network's input: floats with Gaussian noise of `sigma`, as above. */
 int score_input(const struct image_set *set, size_t index, double sigma, uint64_t seed,
                 float *values);

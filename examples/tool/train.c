@@ -27,8 +27,12 @@
 #include "train_log.h"
 #include "train_notes.h"
 
+/* Of --steps, for 0 is a number of steps. */
+static const size_t not_given = SIZE_MAX;
+
 struct train_options {
-    const char *model, *data, *validation, *crop, *size, *log, *out;
+    const char *model, *from, *name; /* name: that of the two which tells the architecture */
+    const char *data, *validation, *crop, *size, *log, *out;
     struct preparation preparation;
     size_t limit, epochs, steps, batch, threads, save_every;
     double learning_rate, sigma, kl_weight, validation_fraction;
@@ -67,15 +71,35 @@ static const char details[] =
     "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
     "arguments. --lr, --steps, --epochs, --threads, --log and --val may change; another seed,\n"
     "batch, noise, --reproducible or other images are refused unless --force is given.\n"
+    "--from begins with the weights of a model, whose architecture --model need not repeat, or of\n"
+    "a plain safetensors file such as PyTorch's: F32, F16, BF16 or F64; module. and _orig_mod.\n"
+    "before its names are taken off, and tensors without a dimension are left out. With --steps 0\n"
+    "that is all, and --data, if given, is what the ranges of the code are fitted to.\n"
     "--val measures as `cae eval` does, at the end and at the ends of epochs, as often as costs at\n"
     "most one image measured for four trained on. The log has one row per step:\n"
     "epoch,step,loss,val_mse,seconds. MODEL may be - or a pipe, which gets the file at the end;\n"
     "a link stays, and the file that it leads to is replaced.\n";
 
+/* A model made of weights that are there, without a step. */
+static bool only_converts(const struct train_options *o)
+{
+    return o->from != NULL && o->steps == 0;
+}
+
 static int check(struct train_options *o)
 {
-    if ((o->epochs == 0) == (o->steps == 0)) {
+    o->name = o->model != NULL ? o->model : o->from;
+    if (o->name == NULL) {
+        return usage_error("train", "--model PRESET|FILE is missing");
+    }
+    if (o->data == NULL && (!only_converts(o) || o->split_by_person)) {
+        return usage_error("train", "--data DIR is missing");
+    }
+    if ((o->epochs == 0) == (o->steps == not_given)) {
         return usage_error("train", "give either --epochs or --steps");
+    }
+    if (o->steps == 0 && (o->from == NULL || o->resume)) {
+        return usage_error("train", "--steps 0 goes with --from, without --resume");
     }
     if (o->split_by_person && o->validation != NULL) {
         return usage_error("train", "--split-by-person and --val: give one of the two");
@@ -96,8 +120,10 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
 {
     const struct operand operands[] = {{NULL, NULL}};
     const struct option options[] = {
-        REQUIRED_TEXT_OPTION("model", &o->model, "PRESET|FILE", "a preset or an architecture text"),
-        REQUIRED_TEXT_OPTION("data", &o->data, "DIR", "images to train on (PNG, JPEG, PGM, PPM)"),
+        TEXT_OPTION("model", &o->model, "PRESET|FILE", "a preset or an architecture text"),
+        TEXT_OPTION("from", &o->from, "FILE",
+                    "begin with the weights of a model or another program"),
+        TEXT_OPTION("data", &o->data, "DIR", "images to train on (PNG, JPEG, PGM, PPM)"),
         TEXT_OPTION("val", &o->validation, "DIR", "images to measure on"),
         SWITCH_OPTION("split-by-person", &o->split_by_person,
                       "measure on images of people who are not trained on"),
@@ -107,7 +133,7 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
         TEXT_OPTION("crop", &o->crop, "X,Y,WxH", CROP_HELP),
         TEXT_OPTION("size", &o->size, "WxH", SIZE_HELP),
         COUNT_OPTION("epochs", &o->epochs, 1, 1e9, "N", "train until every image was seen N times"),
-        COUNT_OPTION("steps", &o->steps, 1, 1e15, "N",
+        COUNT_OPTION("steps", &o->steps, 0, 1e15, "N",
                      "train until N steps in all; one of the two"),
         COUNT_OPTION("batch", &o->batch, 1, 1e6, "N", "images per step"),
         REAL_OPTION("lr", &o->learning_rate, 0, 1e6, "RATE", "Adam's learning rate"),
@@ -143,11 +169,12 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
 static int prepare_model(struct training *t, size_t shape[3])
 {
     const struct train_options *o = t->options;
-    if (model_make(&t->model, o->model, o->seed) != DONE ||
-        model_shape(t->model, o->model, shape) != DONE) {
+    const int made = o->from != NULL ? model_make_from(&t->model, o->model, o->from, o->seed)
+                                     : model_make(&t->model, o->model, o->seed);
+    if (made != DONE || model_shape(t->model, o->name, shape) != DONE) {
         return FAILED;
     }
-    if (o->resume && model_resume(&t->model, o->out, o->model) != DONE) {
+    if (o->resume && model_resume(&t->model, o->out, o->name) != DONE) {
         return FAILED;
     }
     t->step = (uint64_t)model_get(t->model, "step");
@@ -160,7 +187,7 @@ static int prepare_model(struct training *t, size_t shape[3])
         return FAILED;
     }
     if (o->kl_weight >= 0 && !model_is_sampled(t->model)) {
-        return fail("%s: --kl-weight is for models with the line \"code sampled\"", o->model);
+        return fail("%s: --kl-weight is for models with the line \"code sampled\"", o->name);
     }
     if (o->resume && o->kl_weight >= 0 && model_get(t->model, "kl_weight") != o->kl_weight) {
         note("%s: --kl-weight: %g before, %g now", o->out, model_get(t->model, "kl_weight"),
@@ -213,7 +240,7 @@ static int check_and_keep_facts(struct training *t)
     const struct train_options *o = t->options;
     struct train_facts facts;
     if (!o->resume) {
-        train_note_copying(t->model, o->model, t->data.sigma, o->sigma >= 0);
+        train_note_copying(t->model, o->name, t->data.sigma, o->sigma >= 0);
     }
     if (train_facts_of(&facts, &t->data, o->reproducible) != DONE ||
         (o->resume && train_notes_check(t->model, o->out, &facts, o->force) != DONE)) {
@@ -230,7 +257,7 @@ static int plan(struct training *t)
     const struct train_options *o = t->options;
     t->epoch_steps = train_data_steps(&t->data);
     t->first_step = t->step;
-    t->last_step = o->steps > 0 ? o->steps : o->epochs * t->epoch_steps;
+    t->last_step = o->epochs == 0 ? o->steps : o->epochs * t->epoch_steps;
     return o->resume && !o->force ? model_check_epoch(t->model, o->out, t->epoch_steps) : DONE;
 }
 
@@ -266,8 +293,13 @@ static int check_target(struct training *t)
 static int prepare(struct training *t)
 {
     size_t shape[3];
-    if (prepare_model(t, shape) != DONE || check_target(t) != DONE ||
-        prepare_data(t, shape) != DONE || check_and_keep_facts(t) != DONE || plan(t) != DONE) {
+    if (prepare_model(t, shape) != DONE || check_target(t) != DONE) {
+        return FAILED;
+    }
+    if (only_converts(t->options)) {
+        return t->options->data != NULL ? prepare_data(t, shape) : DONE;
+    }
+    if (prepare_data(t, shape) != DONE || check_and_keep_facts(t) != DONE || plan(t) != DONE) {
         return FAILED;
     }
     return train_log_open(&t->log, t->options->log, t->step);
@@ -298,7 +330,9 @@ static int save_stream(const struct training *t)
 
 static int save(struct training *t)
 {
-    train_data_fit(&t->data, t->model);
+    if (t->data.set.len > 0) {
+        train_data_fit(&t->data, t->model);
+    }
     if (t->stream >= 0) {
         return save_stream(t);
     }
@@ -432,6 +466,16 @@ static int end_early(struct training *t)
     return FAILED;
 }
 
+static int convert(struct training *t)
+{
+    if (save_last(t) != DONE) {
+        return FAILED;
+    }
+    tell("%s: the weights of %s%s", t->options->out, t->options->from,
+         t->data.set.len > 0 ? "; the ranges of its code are those of --data" : "");
+    return DONE;
+}
+
 static int train(struct training *t, int argc, char **argv)
 {
     if (t->step >= t->last_step) {
@@ -463,7 +507,8 @@ static int train(struct training *t, int argc, char **argv)
 
 int train_main(int argc, char **argv)
 {
-    struct train_options options = {.batch = 50,
+    struct train_options options = {.steps = not_given,
+                                    .batch = 50,
                                     .learning_rate = 1e-3,
                                     .sigma = -1,
                                     .kl_weight = -1,
@@ -476,7 +521,7 @@ int train_main(int argc, char **argv)
     struct training t = {.options = &options, .validation_mse = NAN, .stream = -1};
     int result = prepare(&t);
     if (result == DONE) {
-        result = train(&t, argc, argv);
+        result = only_converts(&options) ? convert(&t) : train(&t, argc, argv);
     }
     if (train_log_close(&t.log) != DONE) {
         result = FAILED;

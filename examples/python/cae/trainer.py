@@ -17,7 +17,6 @@ from ._arrays import FilePath, Floats, file_path, finite, real, whole
 from ._batches import Batches
 from ._calls import images_for
 from ._checkpoint import save_last, try_save
-from ._library import lib
 from ._run import differences, run_notes
 from ._targets import check_range
 from .errors import ArgumentError, CaeError, NonFiniteError, UnsupportedError
@@ -281,9 +280,7 @@ class Trainer:
         except UnsupportedError:  # a skip crosses `code`: there is nothing to compress
             return
         try:
-            images = self._batches.to_fit()
-            self.model._open().update(lib.cae_fit_code, images.ctypes.data, len(images),
-                                      *images.shape[2:])
+            self.model.fit_code(self._batches.to_fit())
         except (CaeError, MemoryError) as error:
             warnings.warn(f"the ranges of the code stay as they are: {error}", RuntimeWarning,
                           stacklevel=2)
