@@ -68,7 +68,7 @@ BRIEFS = {
 }
 
 # Words that another function's page would have to be read for.
-LEANS = [re.compile(r"\b(?:as in|valid as|[Rr]eturns as|[Ll]ike) (cae_\w+)")]
+LEANS = [re.compile(r"\b(?:as in|valid as) (cae_\w+)")]
 STEP = re.compile(r"The (?:first|second) half\b")  # of cae_train_step
 
 WIDTH = 78  # of a line of roff; mandoc complains beyond 80
@@ -202,16 +202,26 @@ class Page:
         lines = self.body(self.function.comment)
         own = list(self.returns)
         for name in self.leans_on():
-            other = self.functions[name]
             self.mentioned.add(name)
-            lines += [".SS " + f"What is said of {name}", *self.body(other.comment)[1:]]
-        borrowed, self.returns = self.returns[len(own):], own
+            lines += [f".SS What is said of {name}", *self.body(self.functions[name].comment)[1:]]
+        self.returns = own
+        for words in own:  # "as cae_model_load; ...", which may say the same again
+            name = re.match(r"as (cae_\w+)", words)
+            if name:
+                self.body(self.functions[name.group(1)].comment)  # adds what that returns, read next
+        self.is_borrowed = not own
+        if self.is_borrowed:
+            self.returns = self.of_others() or self.of_subject()
         if self.function.subject.about:
             lines += [".SS " + self.function.subject.title,
                       *self.body(self.function.subject.about)[1:]]
-        if not own or own[0].startswith("as "):
-            self.returns += borrowed[:1] + self.of_subject()
         return lines
+
+    def of_others(self):
+        """What the functions return that this one is said to be like."""
+        for name in self.leans_on():
+            self.body(self.functions[name].comment)
+        return self.returns[:1]
 
     def of_subject(self):
         about = " ".join(self.function.subject.about)
@@ -264,7 +274,8 @@ class Page:
         self.section("SYNOPSIS", self.synopsis())
         self.section("DESCRIPTION", description)
         self.section("RETURN VALUE", returns)
-        self.section("ERRORS", self.errors(returns if self.returns else description))
+        self.section("ERRORS", self.errors(returns + description * self.is_borrowed if returns
+                                           else []))
         self.section("NOTES", self.threads())
         self.section("HISTORY", [f"{bold(f.name)} came with libcae {since.group(1)}."]
                      if since else [])

@@ -403,16 +403,17 @@ CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
  *
  * Values outside its range are clipped, and a range that is too wide wastes precision, so ranges
  * decide how good the pictures are. They are a part of the model and of its files:
- *   - A fresh model has [0,1] in every channel.
- *   - Training gathers them: the first update replaces what was there by the range of its batch, each
- *     later one adds its own. Weights move, so when the setting `epoch` gets another value, the
- *     ranges become those of the updates since it last did. They are of all batches of a whole
- *     epoch, at least; of all updates, if the caller never sets it. A resumed run gathers the same.
- *   - cae_fit_code gathers them from images with the weights as they are. That is best: call it when
- *     training ends, and before each save that may be the last.
- *   - After weights came from outside (cae_tensor_set, cae_model_load_weights, or training by
- *     gradients of cae_gradient_set alone) there are none: cae_compress and cae_decompress say
- *     CAE_E_UNSUPPORTED until one of the two has gathered some.
+ *   a fresh model         has [0,1] in every channel
+ *   training              gathers them: the first update replaces what was there by the range of
+ *                         its batch, each later one adds its own. Weights move, so when the setting
+ *                         `epoch` gets another value, the ranges become those of the updates since
+ *                         it last did. They are of all batches of a whole epoch, at least; of all
+ *                         updates, if the caller never sets it. A resumed run gathers the same
+ *   cae_fit_code          gathers them from images with the weights as they are. That is best: call
+ *                         it when training ends, and before each save that may be the last
+ *   weights from outside  (cae_tensor_set, cae_model_load_weights, or training by gradients of
+ *                         cae_gradient_set alone) leave none: cae_compress and cae_decompress say
+ *                         CAE_E_UNSUPPORTED until one of the two has gathered some
  */
 
 /* Gathers what the coder needs from these images with the weights as they are, in place of what was

@@ -290,8 +290,8 @@ for name in libcae0 libcae-dev; do
 done
 check 'libcae0 depends on libc, libm and zlib alone' depends libcae0 libc6 zlib1g
 check 'libcae-dev depends on the library and, static, on zlib' depends libcae-dev libcae0 zlib1g-dev
-check 'libcae-tools depends on its image libraries' depends libcae-tools libc6 libcae0 libjpeg62-turbo \
-    libpng16-16
+check 'libcae-tools depends on its image libraries and zlib' depends libcae-tools libc6 libcae0 \
+    libjpeg62-turbo libpng16-16 zlib1g
 check 'python3-cae depends on the library' depends python3-cae libcae0 python3:any python3-numpy
 
 # Turkish has a comma in numbers and its own idea of upper case.

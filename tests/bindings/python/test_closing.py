@@ -48,7 +48,7 @@ def many(model):
             lambda: model.train_apply(), lambda: model.copy(training=True).close(),
             lambda: model.to_bytes(training=True), lambda: model.state_dict(),
             lambda: model.load_state_dict(state), lambda: model.fit_code(LARGE),
-            lambda: model.notes.update(a="b"), lambda: dict(model.notes),
+            lambda: model.notes.update(a="b"), lambda: list(model.notes),
             lambda: model.code_shape(64, 64),
             lambda: (model.architecture, model.shape, model.kernels, model.step, repr(model))]
 """
