@@ -9,6 +9,10 @@
 
 #include "model.h"
 
+/* CAE_E_UNSUPPORTED on a processor that the library cannot run on. Asked, before anything is
+ * computed, by every function that takes no model and does more than hand out words. */
+int cae_check_processor(void);
+
 /* CAE_E_ARGUMENT for NULL. */
 int cae_check_pointer(const void *p, const char *name);
 

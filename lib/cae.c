@@ -69,6 +69,13 @@ const char *cae_preset_text(const char *name)
 
 /* ---- Making and reading ---------------------------------------------------------------------- */
 
+int cae_check_processor(void)
+{
+    return cae_kernels_processor()
+               ? CAE_OK
+               : cae_fail(CAE_E_UNSUPPORTED, "this processor has no SSE2, which libcae needs");
+}
+
 int cae_check_pointer(const void *p, const char *name)
 {
     return p != NULL ? CAE_OK : cae_fail(CAE_E_ARGUMENT, "%s is NULL", name);
@@ -78,6 +85,7 @@ int cae_model_new(cae_model **out, const char *architecture, uint64_t seed)
 {
     CAE_TRY(cae_check_pointer(out, "out"));
     *out = NULL;
+    CAE_TRY(cae_check_processor());
     CAE_TRY(cae_check_pointer(architecture, "architecture"));
     const char *preset = cae_net_preset_text(architecture);
     CAE_TRY(cae_model_make(out, preset != NULL ? preset : architecture, NULL));
@@ -101,6 +109,7 @@ int cae_model_load(cae_model **out, const char *path)
     cae_model_file *file = NULL;
     CAE_TRY(cae_check_pointer(out, "out"));
     *out = NULL;
+    CAE_TRY(cae_check_processor());
     CAE_TRY(cae_check_pointer(path, "path"));
     CAE_TRY(cae_model_file_open_path(&file, cae_memory_default(), path, CAE_FILE_MODEL));
     return read_and_close(out, file);
@@ -111,6 +120,7 @@ int cae_model_load_memory(cae_model **out, const void *data, size_t size)
     cae_model_file *file = NULL;
     CAE_TRY(cae_check_pointer(out, "out"));
     *out = NULL;
+    CAE_TRY(cae_check_processor());
     CAE_TRY(cae_check_pointer(data, "data"));
     CAE_TRY(cae_model_file_open_memory(&file, cae_memory_default(), data, size, CAE_FILE_MODEL));
     return read_and_close(out, file);
@@ -277,6 +287,7 @@ int cae_model_get(const cae_model *m, const char *key, double *value)
 
 int cae_setting_info(size_t index, const char **key, double *min, double *max, double *initial)
 {
+    CAE_TRY(cae_check_processor());
     const cae_setting *s = cae_setting_at(index);
     if (s == NULL) {
         return cae_fail(CAE_E_ARGUMENT, "there is no setting number %zu", index);

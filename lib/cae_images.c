@@ -172,6 +172,7 @@ static int check_noise_fits(const float *images, size_t len, float sigma)
 
 int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
 {
+    CAE_TRY(cae_check_processor());
     CAE_TRY(cae_check_pointer(images, "images"));
     if (len == 0 || len > SIZE_MAX / 2 / sizeof(float)) {
         return cae_fail(CAE_E_ARGUMENT, "len is %zu", len);
@@ -180,8 +181,8 @@ int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)
     CAE_TRY(cae_check_finite(images, len, "images"));
     const cae_fpenv saved = cae_fpenv_enter();
     const int status = check_noise_fits(images, len, sigma);
-    for (size_t i = 0; status == CAE_OK && i < len; i++) {
-        images[i] += sigma * (float)cae_random_normal(seed, CAE_STREAM_NOISE, i);
+    if (status == CAE_OK) {
+        cae_random_add_normal(images, len, sigma, seed, CAE_STREAM_NOISE);
     }
     cae_fpenv_leave(saved);
     return status;
@@ -299,6 +300,7 @@ int cae_decompress(const cae_model *m, const void *data, size_t size, uint8_t *p
 int cae_compressed_info(const void *data, size_t size, size_t shape[3])
 {
     cae_image_file file;
+    CAE_TRY(cae_check_processor());
     CAE_TRY(cae_check_pointer(data, "data"));
     CAE_TRY(cae_check_pointer(shape, "shape"));
     CAE_TRY(cae_image_file_parse_header(&file, data, size));

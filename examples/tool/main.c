@@ -112,6 +112,11 @@ int main(int argc, char **argv)
 {
     output_fill_descriptors();
     signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error with a name, not the end */
+    /* The library knows whether this processor runs it; the command is compiled for no less. */
+    if (cae_setting_info(0, NULL, NULL, NULL, NULL) != CAE_OK) {
+        fail("%s", cae_last_error());
+        return FAILED;
+    }
     const int code = run(argc, argv);
     /* A full disk or a closed pipe behind standard output shows here at the latest. */
     errno = 0;

@@ -1,8 +1,8 @@
 /*
  * Bounded reading and writing of bytes, little-endian whatever the machine. A reader never reads
  * past its end and a writer never writes past its end: both remember that they were asked to
- * (`failed`), so a parser may check once per record. No pointer arithmetic on file contents happens
- * outside this pair.
+ * (`failed`), so a parser may check once per record. Binary numbers of files go through this pair
+ * alone; text in them (JSON, the architecture) is walked as text, up to a NUL or an end.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -7,7 +7,8 @@
 #ifndef CAE_BASE_FPENV_H
 #define CAE_BASE_FPENV_H
 
-#if defined(__SSE_MATH__)
+/* On 32-bit x86 both units compute: 64-bit integers become floats in the old one. */
+#if defined(__SSE_MATH__) && defined(__x86_64__)
 
 #include <xmmintrin.h>
 

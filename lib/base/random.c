@@ -97,3 +97,10 @@ double cae_random_normal(uint64_t seed, uint64_t stream, uint64_t index)
     const double p = ((double)cae_random_bits(seed, stream, index) + 0.5) * (1.0 / 4294967296.0);
     return inverse_normal(p);
 }
+
+void cae_random_add_normal(float *values, size_t len, float scale, uint64_t seed, uint64_t stream)
+{
+    for (size_t i = 0; i < len; i++) {
+        values[i] += scale * (float)cae_random_normal(seed, stream, i);
+    }
+}

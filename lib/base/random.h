@@ -10,6 +10,7 @@
 #ifndef CAE_BASE_RANDOM_H
 #define CAE_BASE_RANDOM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/exact.h"
@@ -32,5 +33,8 @@ float cae_random_uniform(uint64_t seed, uint64_t stream, uint64_t index);
 /* Standard normal, |x| < CAE_NORMAL_BOUND. */
 #define CAE_NORMAL_BOUND 6.5
 double cae_random_normal(uint64_t seed, uint64_t stream, uint64_t index);
+
+/* values[i] += scale * (float)(normal number i), for i < len. */
+void cae_random_add_normal(float *values, size_t len, float scale, uint64_t seed, uint64_t stream);
 
 #endif

@@ -12,8 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(CAE_TIER_AVX2)
+#if defined(__i386__) || defined(CAE_TIER_AVX2)
 #include <cpuid.h>
+#endif
+
+/* Asked first of all by what makes a model or computes, see lib/meson.build: this file is compiled
+ * without the flags that give the others SSE2. */
+bool cae_kernels_processor(void)
+{
+#if defined(__i386__)
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) && (d & bit_SSE2) != 0;
+#else
+    return true;
+#endif
+}
+
+#if defined(CAE_TIER_AVX2)
 
 static bool cpu_has(bool fma)
 {
@@ -41,19 +56,14 @@ static bool has_fma(void)
 }
 #endif
 
-static bool always(void)
-{
-    return true;
-}
-
 /* Slowest first. A new tier is a file and a row. */
 static const struct tier {
     const cae_kernels *kernels;
     bool (*runs_here)(void);
 } tiers[] = {
-    {&cae_kernels_c, always},
+    {&cae_kernels_c, cae_kernels_processor},
 #if defined(CAE_TIER_SSE2)
-    {&cae_kernels_sse2, always},
+    {&cae_kernels_sse2, cae_kernels_processor},
 #endif
 #if defined(CAE_TIER_AVX2)
     {&cae_kernels_avx2, has_avx2},

@@ -1,6 +1,6 @@
 /*
  * The kernel table and its contracts. All arithmetic on tensors happens in these functions;
- * everything above only moves pointers. They allocate nothing, report nothing and know no layers.
+ * everything above only moves pointers. They allocate nothing, report nothing and know no network.
  *
  * A *tier* is one table: "c" (portable), "sse2", "avx2" (multiply, then add) and "fma" (AVX2 with
  * fused multiply-add), all compiled from the one source vector.h over a few vector words.
@@ -236,6 +236,9 @@ typedef struct cae_kernels {
                  bool write);
     void (*dense_step)(const cae_adam_step *s, const cae_dense_step *d);
 } cae_kernels;
+
+/* Whether this processor has what the library, not only one of its tiers, was compiled for. */
+bool cae_kernels_processor(void);
 
 /* The tiers built in that this processor runs, slowest first; NULL past the end. CAE_CPU has no say
  * here. */

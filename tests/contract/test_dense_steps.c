@@ -386,7 +386,7 @@ static void numbers_of_any_size(void)
     for (uint64_t seed = 0; seed < (long_run() ? 20000 : 1500); seed++) {
         uint64_t state = seed;
         const struct net *n = &nets[1 + random_next(&state) % 4]; /* dense layers alone */
-        const size_t count = 1 + random_next(&state) % 9;
+        const size_t count = 1 + (size_t)(random_next(&state) % 9);
         const int most = (int)(random_next(&state) % 20);
         struct batch b = {noise(count * image_len(n), seed), noise(count * image_len(n), seed + 1),
                           count};

@@ -300,8 +300,8 @@ START_TEST(what_cannot_be_fitted_is_refused)
     assert_refused(images, 0, 4, PCA_TOO_FEW);
     assert_refused(images, 1, 4, PCA_TOO_FEW);
     assert_refused(images, 40000, 40000, PCA_LIMIT); /* before it reads any */
-    assert_refused(images, (size_t)1 << 40, 2, PCA_LIMIT);
-    assert_refused(images, 2, (size_t)1 << 40, PCA_LIMIT);
+    assert_refused(images, SIZE_MAX / 8, 2, PCA_LIMIT);
+    assert_refused(images, 2, SIZE_MAX / 8, PCA_LIMIT);
     images[5] = NAN;
     assert_refused(images, 3, 4, PCA_FAILED);
     assert_refused(images, 10, 4, PCA_FAILED);

@@ -87,25 +87,34 @@ static void die_after(enum fault fault)
 /* ISO C knows no conversion from an object pointer to a function pointer; POSIX promises one. */
 #define NEXT(name) (*(void **)&next = dlsym(RTLD_NEXT, name))
 
-#define WRAP(name, type, parameters, arguments)                 \
+/* Where files may be larger than a word can say, glibc calls these by other names, ours too. */
+#if defined(__GLIBC__) && defined(__USE_FILE_OFFSET64) && __WORDSIZE == 32
+#define WIDE(name) name "64"
+#else
+#define WIDE(name) name
+#endif
+
+#define WRAP(name, symbol, type, parameters, arguments)         \
     type name parameters                                        \
     {                                                           \
         type(*next) parameters;                                 \
-        NEXT(#name);                                            \
+        NEXT(symbol);                                           \
         const enum fault fault = suffer(#name);                 \
         const type result = fails(fault) ? -1 : next arguments; \
         die_after(fault);                                       \
         return result;                                          \
     }
 
-WRAP(fchmod, int, (int file, mode_t mode), (file, mode))
-WRAP(fchown, int, (int file, uid_t owner, gid_t group), (file, owner, group))
-WRAP(flock, int, (int file, int operation), (file, operation))
-WRAP(fstat, int, (int file, struct stat *info), (file, info))
-WRAP(fstatat, int, (int folder, const char *restrict name, struct stat *restrict info, int flags),
+WRAP(fchmod, "fchmod", int, (int file, mode_t mode), (file, mode))
+WRAP(fchown, "fchown", int, (int file, uid_t owner, gid_t group), (file, owner, group))
+WRAP(flock, "flock", int, (int file, int operation), (file, operation))
+WRAP(fstat, WIDE("fstat"), int, (int file, struct stat *info), (file, info))
+WRAP(fstatat, WIDE("fstatat"), int,
+     (int folder, const char *restrict name, struct stat *restrict info, int flags),
      (folder, name, info, flags))
-WRAP(renameat, int, (int from, const char *old, int to, const char *new), (from, old, to, new))
-WRAP(unlinkat, int, (int folder, const char *name, int flags), (folder, name, flags))
+WRAP(renameat, "renameat", int, (int from, const char *old, int to, const char *new),
+     (from, old, to, new))
+WRAP(unlinkat, "unlinkat", int, (int folder, const char *name, int flags), (folder, name, flags))
 
 /* No test pulls the plug, and thousands of saves need not wait for the disk. */
 int fsync(int file)
@@ -130,7 +139,7 @@ ssize_t write(int file, const void *data, size_t size)
 ssize_t pread(int file, void *data, size_t size, off_t at)
 {
     ssize_t (*next)(int, void *, size_t, off_t);
-    NEXT("pread");
+    NEXT(WIDE("pread"));
     const enum fault fault = suffer("pread");
     const size_t part = fault == FAULT_SHORT && size > 1 ? 1 : size;
     return fails(fault) ? -1 : next(file, data, part, at);
@@ -155,7 +164,7 @@ int open(const char *path, int flags, ...)
     va_start(list, flags);
     const unsigned mode = (flags & O_CREAT) != 0 ? va_arg(list, unsigned) : 0;
     va_end(list);
-    NEXT("open");
+    NEXT(WIDE("open"));
     const enum fault fault = suffer("open");
     const int result = fails(fault) ? -1 : next(path, flags, mode);
     plan.open_files += plan.armed && result >= 0;
@@ -170,7 +179,7 @@ int openat(int folder, const char *path, int flags, ...)
     va_start(list, flags);
     const unsigned mode = (flags & O_CREAT) != 0 ? va_arg(list, unsigned) : 0;
     va_end(list);
-    NEXT("openat");
+    NEXT(WIDE("openat"));
     const enum fault fault = suffer("openat");
     const int result = fails(fault) ? -1 : next(folder, path, flags, mode);
     plan.open_files += plan.armed && result >= 0;

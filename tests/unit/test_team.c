@@ -21,6 +21,10 @@
 #include <string.h>
 #include <time.h>
 
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
 #include "base/fpenv.h"
 #include "base/team.h"
 
