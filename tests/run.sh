@@ -532,6 +532,8 @@ stage_riscv64() {
 
 stage_i386() { # 32 bits; without SSE2 a status in words and not the end of the process
     foreign i386 x86 i686-linux-gnu little || return
+    [ "$runner" = "$emulator" ] ||
+        run_tests i386 i386-contract --suite contract --no-suite rules --timeout-multiplier 5
     for processor in pentium2 pentium3; do
         log=$BUILDS/i386-$processor.log
         $emulator -cpu $processor "$BUILDS/i386/tests/contract/test_processor" lesser >"$log" 2>&1
