@@ -117,6 +117,11 @@ static int do_load_weights(void)
     return cae_model_load_weights(bench.m, bench.path);
 }
 
+static int do_import(void)
+{
+    return cae_model_import_weights(bench.m, bench.path, CAE_IMPORT_STRIP | CAE_IMPORT_SKIP);
+}
+
 static int do_fit_code(void)
 {
     return cae_fit_code(bench.m, bench.in, COUNT, H, W);
@@ -137,6 +142,8 @@ static const struct call {
     {"cae_model_load_memory", do_load_memory, false, false},
     {"cae_model_load", do_load, false, false},
     {"cae_model_load_weights", do_load_weights, false, true},
+    {"cae_model_import_weights", do_import, false, true},
+    {"cae_model_import_weights of a model", do_import, false, false},
     {"cae_model_copy", do_copy, false, false},
     {"cae_model_save_memory", do_save_memory, false, false},
     {"cae_model_save", do_save, false, false},
