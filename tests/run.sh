@@ -480,7 +480,8 @@ cpu = '$2'
 endian = '$4'
 END
     build "$1" -Dwerror=true --cross-file "$BUILDS/$1.ini" &&
-        run_tests "$1" "$1" --suite unit --suite kernels --suite files --timeout-multiplier 20 &&
+        CK_TIMEOUT_MULTIPLIER=20 run_tests "$1" "$1" --suite unit --suite kernels --suite files \
+            --timeout-multiplier 20 &&
         exchange "$1" "$runner"
 }
 

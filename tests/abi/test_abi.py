@@ -45,7 +45,7 @@ RETURNS_LONG = [(HEADER, "CAE_API uint32_t cae_version(", "CAE_API uint64_t cae_
 PARAMETERS = (  # one more, one less, and a model that others may no longer share
     both(IMAGES, BOUND, BOUND.replace("width)", "width, int quality)")) +
     both(IMAGES, "float sigma, uint64_t seed)", "float sigma)") +
-    [(IMAGES, "cae_random_normal(seed,", "cae_random_normal(1,")] +
+    [(IMAGES, "sigma, seed, CAE_STREAM_NOISE", "sigma, 1, CAE_STREAM_NOISE")] +
     both(SOURCE, "cae_model_kernels(const cae_model *m", "cae_model_kernels(cae_model *m"))
 STATUSES = [(HEADER, "#define CAE_E_IO          (-3)", "#define CAE_E_IO          (-30)"),
             (HEADER, "#define CAE_E_CANCELLED ", "#define CAE_GONE ")]
