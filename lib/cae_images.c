@@ -205,8 +205,8 @@ static int check_ranges(const cae_model *m)
     return !cae_ranges_empty(&m->ranges)
                ? CAE_OK
                : cae_fail(CAE_E_UNSUPPORTED,
-                          "the model's weights came from outside, so the ranges of its code are "
-                          "not known: cae_fit_code gathers them from images");
+                          "the ranges of the code are not known, for the weights or the gradients "
+                          "came from outside: cae_fit_code gathers them from images");
 }
 
 static cae_image_coder make_coder(const cae_model *m)

@@ -148,8 +148,8 @@ void cae_model_free(cae_model *m)
     cae_release(m->memory, m);
 }
 
-/* Weights move while they train, so ranges of long ago are too wide. What a whole epoch has gathered
- * takes their place. */
+/* Weights move while they train, so ranges of long ago are too wide. What a whole epoch has
+ * gathered takes their place. */
 static void begin_epoch(cae_model *m)
 {
     if (!cae_ranges_empty(&m->recent)) {
@@ -330,13 +330,14 @@ static int compute(cae_model *m, cae_pending *p, const float *input, const float
 }
 
 /* The ranges after an update. The first one takes away what a model has that was never trained: it
- * was not gathered, and the weights are others now. */
+ * was not gathered, and the weights are others now. So does an update by a gradient that was not
+ * computed here, whose images nobody has seen. */
 static void update_ranges(cae_model *m, const cae_pending *p)
 {
     if (m->net->skip_crosses) {
         return; /* nothing will be compressed with them */
     }
-    if (m->optimizer.step == 1) {
+    if (m->optimizer.step == 1 || !p->has_ranges) {
         forget_ranges(m);
     }
     if (p->has_ranges) {

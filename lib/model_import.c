@@ -35,7 +35,8 @@ static bool begins(const char *name, const char *prefix)
     return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* DataParallel and DistributedDataParallel put the one before all names, torch.compile the other. */
+/* DataParallel and DistributedDataParallel put the one before all names, torch.compile the
+ * other. */
 static const char *strip(const char *name)
 {
     static const char *const prefixes[] = {"module.", "_orig_mod."};
@@ -57,53 +58,6 @@ static bool is_weight(const struct import *in, const char *name)
 {
     return cae_model_file_architecture(in->file) == NULL ||
            (!begins(name, "codec.") && !begins(name, "train."));
-}
-
-static int take_names(struct import *in)
-{
-    const size_t most = cae_model_file_len(in->file);
-    const cae_memory *memory = in->net->memory;
-    in->items = cae_alloc(memory, most, sizeof(in->items[0]));
-    in->by_name = cae_alloc(memory, most, sizeof(in->by_name[0]));
-    if (in->items == NULL || in->by_name == NULL) {
-        return CAE_E_NOMEM;
-    }
-    for (size_t i = 0; i < most; i++) {
-        const cae_file_entry *e = cae_model_file_entry(in->file, i);
-        if (is_weight(in, e->name)) {
-            const char *name = (in->flags & CAE_IMPORT_STRIP) != 0 ? strip(e->name) : e->name;
-            in->items[in->len] = (struct item){name, e};
-            in->by_name[in->len] = &in->items[in->len];
-            in->len++;
-        }
-    }
-    cae_sort(in->by_name, in->len, compare_items);
-    for (size_t i = 1; i < in->len; i++) {
-        const struct item *a = in->by_name[i - 1];
-        const struct item *b = in->by_name[i];
-        if (strcmp(a->name, b->name) == 0) {
-            return cae_fail(CAE_E_MODEL, "without their prefixes, '%s' and '%s' are one name",
-                            a->entry->name, b->entry->name);
-        }
-    }
-    return CAE_OK;
-}
-
-static const struct item *find_item(const struct import *in, const char *name)
-{
-    size_t low = 0;
-    size_t high = in->len;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        const struct item *item = in->by_name[middle];
-        const int order = strcmp(name, item->name);
-        if (order == 0) {
-            return item;
-        }
-        low = order < 0 ? low : middle + 1;
-        high = order < 0 ? middle : high;
-    }
-    return NULL;
 }
 
 /* Whether the network has such a weight; its weights are sorted by name as well. */
@@ -128,7 +82,55 @@ static bool is_left_out(const struct import *in, const struct item *item)
     return (in->flags & CAE_IMPORT_SKIP) != 0 && item->entry->rank == 0 && !is_wanted(in, item);
 }
 
-/* ---- Words ----------------------------------------------------------------------------------- */
+static int take_names(struct import *in)
+{
+    const size_t most = cae_model_file_len(in->file);
+    const cae_memory *memory = in->net->memory;
+    in->items = cae_alloc(memory, most, sizeof(in->items[0]));
+    in->by_name = cae_alloc(memory, most, sizeof(in->by_name[0]));
+    if (in->items == NULL || in->by_name == NULL) {
+        return CAE_E_NOMEM;
+    }
+    for (size_t i = 0; i < most; i++) {
+        const cae_file_entry *e = cae_model_file_entry(in->file, i);
+        if (is_weight(in, e->name)) {
+            const char *name = (in->flags & CAE_IMPORT_STRIP) != 0 ? strip(e->name) : e->name;
+            in->items[in->len] = (struct item){name, e};
+            in->by_name[in->len] = &in->items[in->len];
+            in->len++;
+        }
+    }
+    cae_sort(in->by_name, in->len, compare_items);
+    for (size_t i = 1; i < in->len; i++) {
+        const struct item *a = in->by_name[i - 1];
+        const struct item *b = in->by_name[i];
+        if (strcmp(a->name, b->name) == 0 && !(is_left_out(in, a) && is_left_out(in, b))) {
+            return cae_fail(CAE_E_MODEL, "without their prefixes, '%s' and '%s' are one name",
+                            a->entry->name, b->entry->name);
+        }
+    }
+    return CAE_OK;
+}
+
+static const struct item *find_item(const struct import *in, const char *name)
+{
+    size_t low = 0;
+    size_t high = in->len;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const struct item *item = in->by_name[middle];
+        const int order = strcmp(name, item->name);
+        if (order == 0) {
+            return item;
+        }
+        low = order < 0 ? low : middle + 1;
+        high = order < 0 ? middle : high;
+    }
+    return NULL;
+}
+
+/* ---- Messages
+ * ----------------------------------------------------------------------------------- */
 
 /* A list of names that ends with " ..." where not all fit. */
 struct names {

@@ -44,9 +44,7 @@ static int compress_file(const cae_model *model, const struct image *image, cons
     if (cae_compress(model, image->pixels, image->height, image->width,
                      image->width * image->channels, quality, data, capacity, &size) != CAE_OK) {
         result = fail("%s: %s", in, cae_last_error());
-        if (strstr(cae_last_error(), "cae_fit_code") != NULL) {
-            note("cae train --from MODEL --steps 0 --data DIR --out NEW does that");
-        }
+        model_tell_fit();
     } else {
         result = write_bytes(out, data, size);
     }

@@ -19,10 +19,10 @@ int file_read(const char *path, size_t limit, enum file_excess excess, uint8_t *
               size_t *size);
 
 /* The same in more ways. With streams, for a file that the user names and the program does not
- * find, a pipe or socket is read too, up to 2^28 bytes of it, if something writes to it within three
- * seconds. What is neither, such as a device, is never opened. `wanted`, unless NULL, sees the first
- * bytes, 64 KiB if there are as many: if it returns false, no more are read, and these are the
- * result. */
+ * find, a pipe or socket is read too, up to 2^28 bytes of it, if something writes to it within
+ * three seconds. What is neither, such as a device, is never opened. `wanted`, unless NULL, sees
+ * the first bytes, 64 KiB if there are as many: if it returns false, no more are read, and these
+ * are the result. */
 struct file_reading {
     size_t limit;
     enum file_excess excess;

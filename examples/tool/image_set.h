@@ -34,7 +34,8 @@ void image_set_free(struct image_set *set);
 int image_set_list(struct image_set *set, const char *folder, size_t limit);
 int image_set_read(struct image_set *set, size_t channels, const struct preparation *preparation);
 
-/* A set of its own of the images with these `len` numbers, in this order; NULL: of the first `len`. */
+/* A set of its own of the images with these `len` numbers, in this order; NULL: of the first
+ * `len`. */
 int image_set_pick(struct image_set *set, const struct image_set *from, const size_t *numbers,
                    size_t len);
 

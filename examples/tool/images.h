@@ -36,9 +36,9 @@ void image_free(struct image *image);
 /* The number of pixel values: channels x height x width. */
 size_t image_len(const struct image *image);
 
-/* Reads an image of any of the formats, told apart by content, and turns it upright. The first is for files that the
- * program found in a folder, and takes regular ones alone; the second for one that the user named,
- * and takes pipes too. */
+/* Reads an image of any of the formats, told apart by content, and turns it upright. The first is
+ * for files that the program found in a folder, and takes regular ones alone; the second for one
+ * that the user named, and takes pipes too. */
 int image_load(struct image *image, const char *path);
 int image_load_input(struct image *image, const char *path);
 
@@ -48,8 +48,8 @@ bool image_name_ends(const char *name, const char *ending);
 /* .pgm, .ppm and .pnm make a PGM or PPM; .png, or no ending, makes a PNG. */
 int image_save(const struct image *image, const char *path);
 
-/* Fails if no format is asked for and the name ends otherwise: an image of that kind is not what would
- * be written. */
+/* Fails if no format is asked for and the name ends otherwise: an image of that kind is not what
+ * would be written. */
 int image_check_name(const char *path, const char *format);
 
 /* The same in a format of the user's choice: "png", "pgm", "ppm" or "pnm"; NULL for none. The first

@@ -80,8 +80,8 @@ static _Noreturn void give_up_saying(struct job *job, const char *words)
     longjmp(job->on_error, 1);
 }
 
-/* Whether bytes that libjpeg passed over before a marker are no part of the picture. Before the scans
- * they cannot be; in one, before a restart, they must have been. */
+/* Whether bytes that libjpeg passed over before a marker are no part of the picture. Before the
+ * scans they cannot be; in one, before a restart, they must have been. */
 static bool is_foreign(const struct job *job, int surplus, int marker)
 {
     const struct jpeg_decompress_struct *jpeg = &job->jpeg;
@@ -91,8 +91,8 @@ static bool is_foreign(const struct job *job, int surplus, int marker)
             jpegscan_surplus_is_foreign(job->data, end, (size_t)surplus));
 }
 
-/* Whether what libjpeg warns of costs no pixel, so that the image is all there. Everything else is data
- * that is missing or damaged, for which libjpeg makes something up. */
+/* Whether what libjpeg warns of costs no pixel, so that the image is all there. Everything else is
+ * data that is missing or damaged, for which libjpeg makes something up. */
 static bool costs_nothing(struct job *job)
 {
     const struct jpeg_decompress_struct *jpeg = &job->jpeg;
@@ -105,8 +105,8 @@ static bool costs_nothing(struct job *job)
     case JWRN_EXTRANEOUS_DATA:
         return is_foreign(job, values[0], values[1]);
     case JWRN_BOGUS_PROGRESSION:
-        /* The first scan of a coefficient says all of its high bits, be it before the mean's or once
-         * more. One that adds bits (Ah) must find those that it adds to. */
+        /* The first scan of a coefficient says all of its high bits, be it before the mean's or
+         * once more. One that adds bits (Ah) must find those that it adds to. */
         job->disordered = true;
         return jpeg->Ah == 0;
     default:

@@ -185,8 +185,8 @@ static bool read_scan(struct scan *scan, const uint8_t *at, size_t len)
     return scan->blocks_len > 0;
 }
 
-/* Reads up to the scan's header; where its data start, or 0 if the scan is not of a kind that can be
- * walked over. */
+/* Reads up to the scan's header; where its data start, or 0 if the scan is not of a kind that can
+ * be walked over. */
 static size_t find_scan(struct scan *scan, const uint8_t *data, size_t end)
 {
     size_t at = 2;

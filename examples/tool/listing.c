@@ -76,12 +76,13 @@ static void sort_names(struct name_list *list)
     }
 }
 
-/* ---- Endings that are not read ------------------------------------------------------------------ */
+/* ---- Endings that are not read
+ * ------------------------------------------------------------------ */
 
 enum { MAX_ENDING = 8, MAX_ENDINGS = 256, SAID_ENDINGS = 8 };
 
-/* How many files have which ending. Files without one, with a long one, or with one that is not made
- * of letters and digits are in `others`, and so are those of a table that is full. */
+/* How many files have which ending. Files without one, with a long one, or with one that is not
+ * made of letters and digits are in `others`, and so are those of a table that is full. */
 struct endings {
     struct ending {
         char text[MAX_ENDING + 1];
@@ -198,8 +199,8 @@ static int sort_in(const char *path, const char *below, const char *name, struct
                         : add_name(list, below == NULL ? strdup(name) : file_join(below, name));
 }
 
-/* Adds what is in a folder, or in the one `below` it, to the finds. Fails, with errno set and without
- * a word, if it cannot be listed to its end. */
+/* Adds what is in a folder, or in the one `below` it, to the finds. Fails, with errno set and
+ * without a word, if it cannot be listed to its end. */
 static int look_into(const char *folder, const char *below, struct finds *finds)
 {
     char *path = below == NULL ? strdup(folder) : file_join(folder, below);

@@ -36,8 +36,8 @@ void message_be_quiet(void)
 
 /* ---- Text that is safe on a terminal --------------------------------------------------------- */
 
-/* The code point that `text` begins with, and its size in bytes; 0 for what is no UTF-8, in which no
- * zero byte, surrogate or overlong form has a place. */
+/* The code point that `text` begins with, and its size in bytes; 0 for what is no UTF-8, in which
+ * no zero byte, surrogate or overlong form has a place. */
 static size_t code_point(const unsigned char *text, uint32_t *point)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

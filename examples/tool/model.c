@@ -270,6 +270,13 @@ double model_get(const cae_model *model, const char *key)
     return value;
 }
 
+void model_tell_fit(void)
+{
+    if (strstr(cae_last_error(), "cae_fit_code") != NULL) {
+        note("cae train --from MODEL --steps 0 --data DIR --out NEW does that");
+    }
+}
+
 const char *model_preset(const cae_model *model)
 {
     for (size_t i = 0; cae_preset_name(i) != NULL; i++) {

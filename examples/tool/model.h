@@ -21,15 +21,17 @@ int model_make(cae_model **model, const char *name, uint64_t seed);
  * of the model `from`, and its notes, but for those that tell one run from another. */
 int model_make_from(cae_model **model, const char *name, const char *from, uint64_t seed);
 
-/* Loads a model from a file, a pipe or, as "-", standard input, and lets it use all processors; results do not depend on how many. */
+/* Loads a model from a file, a pipe or, as "-", standard input, and lets it use all processors;
+ * results do not depend on how many. */
 int model_load(cae_model **model, const char *path);
 
-/* Fails when a save to `path` would fail, by doing all of it but replacing the old file. NULL stands
- * for a model that is not there yet. */
+/* Fails when a save to `path` would fail, by doing all of it but replacing the old file. NULL
+ * stands for a model that is not there yet. */
 int model_check_target(const cae_model *model, const char *path);
 
-/* Saves a model, with its training state, that could not be saved to `path`: beside it as NAME.1 and
- * so on, or in the current folder, or in that for temporary files. Says where, or that it is lost. */
+/* Saves a model, with its training state, that could not be saved to `path`: beside it as NAME.1
+ * and so on, or in the current folder, or in that for temporary files. Says where, or that it is
+ * lost. */
 bool model_keep(const cae_model *model, const char *path);
 
 /* Puts the model of an earlier run, saved at `path`, in the place of *model, a fresh one of `name`,
@@ -44,6 +46,9 @@ int model_shape(const cae_model *model, const char *name, size_t shape[3]);
 
 int model_set(cae_model *model, const char *key, double value);
 double model_get(const cae_model *model, const char *key);
+
+/* After cae_compress has failed: the command that gives a model the ranges it lacks, if it does. */
+void model_tell_fit(void);
 
 /* The preset that has this model's architecture, or NULL. */
 const char *model_preset(const cae_model *model);

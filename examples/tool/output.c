@@ -1,7 +1,7 @@
 /*
- * Writing whole files: see output.h. A regular file is written under a temporary, hidden name in the
- * target's own folder and then renamed. There is no fsync: what the tool writes can be made again
- * from what it read (models, which cannot, are saved by the library, which does sync).
+ * Writing whole files: see output.h. A regular file is written under a temporary, hidden name in
+ * the target's own folder and then renamed. There is no fsync: what the tool writes can be made
+ * again from what it read (models, which cannot, are saved by the library, which does sync).
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -27,7 +27,8 @@ void output_fill_descriptors(void)
 {
     for (int i = 0; i < 3; i++) {
         if (fcntl(i, F_GETFD) == -1 && errno == EBADF) {
-            /* The wrong way round: who reads or writes it is told so. The lowest free number is i. */
+            /* The wrong way round: who reads or writes it is told so. The lowest free number is
+             * i. */
             (void)!open("/dev/null", i == 0 ? O_WRONLY : O_RDONLY);
         }
     }

@@ -26,7 +26,8 @@ struct output {
 int output_open(struct output *output, const char *path);
 int output_commit(struct output *output);
 
-/* Commits when all went well until here (`result` is DONE), else discards and passes `result` on. */
+/* Commits when all went well until here (`result` is DONE), else discards and passes `result`
+ * on. */
 int output_end(struct output *output, int result);
 void output_discard(struct output *output); /* also after a commit, where it does nothing */
 

@@ -29,8 +29,8 @@ bool pnmio_recognise(const uint8_t *data, size_t size)
            (is_space(data[2]) || data[2] == '#');
 }
 
-/* Skips a comment, which runs from # to the end of the line and takes it along: for netpbm it is one
- * white space. */
+/* Skips a comment, which runs from # to the end of the line and takes it along: for netpbm it is
+ * one white space. */
 static void skip_comment(struct cursor *c)
 {
     while (c->at < c->end && *c->at != '\n' && *c->at != '\r') {

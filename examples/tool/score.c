@@ -11,6 +11,7 @@
 
 #include "measure.h"
 #include "message.h"
+#include "model.h"
 #include "random.h"
 
 struct scorer {
@@ -146,7 +147,12 @@ static int run_pixels(const struct scorer *s, size_t index, struct image *image,
                                 stride);
     }
     s->sum->bytes += (double)size;
-    return status == CAE_OK ? DONE : fail_at(s, index, cae_last_error());
+    if (status != CAE_OK) {
+        (void)fail_at(s, index, cae_last_error());
+        model_tell_fit();
+        return FAILED;
+    }
+    return DONE;
 }
 
 /* What the file of image `index` restores; `input` is the image, maybe noisy. */

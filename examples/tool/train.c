@@ -136,7 +136,8 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
         COUNT_OPTION("steps", &o->steps, 0, 1e15, "N",
                      "train until N steps in all; one of the two"),
         COUNT_OPTION("batch", &o->batch, 1, 1e6, "N", "images per step"),
-        REAL_OPTION("lr", &o->learning_rate, 0, 1e6, "RATE", "Adam's learning rate"),
+        REAL_OPTION("lr", &o->learning_rate, 0, 1e6, "RATE",
+                    "Adam's learning rate; else 0.001 or, to resume, as before"),
         REAL_OPTION("kl-weight", &o->kl_weight, 0, 1e6, "W",
                     "of a sampled code's divergence in the loss; else 0.3"),
         REAL_OPTION("noise", &o->sigma, 0, 255, "SIGMA", "noise on the input, of 255"),
@@ -178,11 +179,12 @@ static int prepare_model(struct training *t, size_t shape[3])
         return FAILED;
     }
     t->step = (uint64_t)model_get(t->model, "step");
-    if (o->resume && model_get(t->model, "learning_rate") != o->learning_rate) {
-        note("%s: --lr: %g before, %g now", o->out, model_get(t->model, "learning_rate"),
-             o->learning_rate);
+    const double old_rate = model_get(t->model, "learning_rate"); /* 0.001 of a fresh model */
+    const double rate = o->learning_rate >= 0 ? o->learning_rate : old_rate;
+    if (o->resume && rate != old_rate) {
+        note("%s: --lr: %g before, %g now", o->out, old_rate, rate);
     }
-    if (model_set(t->model, "learning_rate", o->learning_rate) != DONE ||
+    if (model_set(t->model, "learning_rate", rate) != DONE ||
         model_set(t->model, "threads", (double)o->threads) != DONE) {
         return FAILED;
     }
@@ -456,7 +458,8 @@ static int say_how_to_resume(const struct training *t, int argc, char **argv)
     return FAILED;
 }
 
-/* After an error that is not the network's own, such as a lack of memory, what there is is saved. */
+/* After an error that is not the network's own, such as a lack of memory, what there is is
+ * saved. */
 static int end_early(struct training *t)
 {
     progress_end();
@@ -509,7 +512,7 @@ int train_main(int argc, char **argv)
 {
     struct train_options options = {.steps = not_given,
                                     .batch = 50,
-                                    .learning_rate = 1e-3,
+                                    .learning_rate = -1,
                                     .sigma = -1,
                                     .kl_weight = -1,
                                     .validation_fraction = -1,

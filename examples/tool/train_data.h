@@ -43,8 +43,9 @@ int train_data_view(const struct train_data *data, const struct image *image, ui
                     uint64_t number, size_t place);
 
 /* The code's ranges are fitted to the images as the network sees them in the first epoch: to all of
- * them or, if they have more than 2^24 values together, to as many as have that, at least 16, evenly
- * spread over the set. Whether the image with this number is one, of `len` images; and its input. */
+ * them or, if they have more than 2^24 values together, to as many as have that, at least 16,
+ * evenly spread over the set. Whether the image with this number is one, of `len` images; and its
+ * input. */
 bool train_data_fits(const struct train_data *data, size_t len, uint64_t number);
 int train_data_input(const struct train_data *data, const struct image *image, uint64_t number,
                      float *input);

@@ -18,12 +18,13 @@ struct train_log {
     double before; /* seconds of the runs that this one continues */
 };
 
-/* Starts a log, or continues the one at `path` after `step` when step is not 0. path NULL: none; "-",
- * a pipe or a device gets the rows of this run. A file that is no log is refused. */
+/* Starts a log, or continues the one at `path` after `step` when step is not 0. path NULL: none;
+ * "-", a pipe or a device gets the rows of this run. A file that is no log is refused. */
 int train_log_open(struct train_log *log, const char *path, uint64_t step);
 
 /* One row, which is in the file when this returns; if it cannot be, that is said, the log ends, and
- * train_log_close fails: no training is lost for its log. validation is NaN when there was none at this step; seconds count from this run's start.
+ * train_log_close fails: no training is lost for its log. validation is NaN when there was none at
+ * this step; seconds count from this run's start.
  */
 void train_log_write(struct train_log *log, uint64_t epoch, uint64_t step, double loss,
                      double validation, double seconds);

@@ -45,7 +45,7 @@
  * OWNERSHIP
  *   The caller owns every buffer; the library keeps no pointer to one after the call. Only models
  *   are allocated for the caller; free them with cae_model_free. Returned strings live as long as
- *   the model (or, where none is involved, as long as the library).
+ *   the model (or, where none is involved, as long as the library), notes until they change.
  *
  * THREADS
  *   A function that takes `const cae_model *` may run in any number of threads at once on one
@@ -98,7 +98,7 @@ extern "C" {
 #define CAE_E_BUFFER      (-10) /* the output buffer is too small */
 #define CAE_E_UNSUPPORTED (-11) /* not possible for this model or on this machine */
 #define CAE_E_CANCELLED   (-12) /* reserved: the caller asked to stop */
-#define CAE_E_SYNTAX      (-13) /* an architecture text is wrong; the words say where */
+#define CAE_E_SYNTAX      (-13) /* an architecture text is wrong; the message says where */
 
 /* The version of the library in use, "0.1.0". Any thread. Since 0.1. */
 CAE_API const char *cae_version_string(void);
@@ -142,7 +142,7 @@ typedef struct cae_model cae_model;
 CAE_API int cae_model_new(cae_model **out, const char *architecture, uint64_t seed);
 
 /* Loads a model that cae_model_save wrote, with its training state if the file has one; weights
- * that another program wrote are for cae_model_load_weights, and the words say so. `path` is
+ * that another program wrote are for cae_model_load_weights, and the message says so. `path` is
  * a regular file's name. The file may come from a stranger: everything is checked before it is
  * used, and at most twice the file's size plus 1 MiB is allocated.
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _FORMAT, _VERSION (made by a newer libcae), _SHAPE,
@@ -159,16 +159,16 @@ CAE_API int cae_model_load_memory(cae_model **out, const void *data, size_t size
  * and the step return to 0; settings stay. Compressing images needs cae_fit_code afterwards, or
  * training. The file may be a model of libcae too; if its architecture is the model's, its ranges
  * of the code are taken as well.
- * Returns as cae_model_load; CAE_E_MODEL when names or shapes differ (the words name what is there);
- * CAE_E_UNSUPPORTED for weights of other dtypes. Since 0.1. */
+ * Returns as cae_model_load; CAE_E_MODEL when names or shapes differ (the message names what is
+ * there); CAE_E_UNSUPPORTED for weights of other dtypes. Since 0.1. */
 CAE_API int cae_model_load_weights(cae_model *m, const char *path);
 
 /* Flag: take "module." and "_orig_mod.", which PyTorch's DataParallel and torch.compile put before
  * all names, off the file's, as many as there are. */
 #define CAE_IMPORT_STRIP 1u
 
-/* Flag: leave tensors without a dimension out that the model does not have, of any dtype, such as
- * the num_batches_tracked of other layers. */
+/* Flag: leave out tensors without dimensions that the model does not have, such as the
+ * num_batches_tracked of other layers: floats of 16, 32 or 64 bits, integers or BOOL. */
 #define CAE_IMPORT_SKIP 2u
 
 /* The same with more tolerance.
@@ -183,7 +183,7 @@ CAE_API int cae_model_import_weights(cae_model *m, const char *path, uint32_t fl
  * and memory_limit, which belong to the machine. */
 #define CAE_SAVE_TRAINING 1u
 
-/* Flag of cae_model_save alone, for the start of long work: do and judge everything as in a save
+/* Flag of cae_model_save alone, for the start of long work: do and check everything as in a save
  * (beside the target a file is written and flushed) but replace nothing, and leave nothing. */
 #define CAE_SAVE_TRY 2u
 
@@ -232,9 +232,10 @@ CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size
  *   epsilon        1e-8   [1e-30, 1]  added to the root of the second moment
  *   weight_decay   0      [0, 1e6]    decoupled (Loshchilov & Hutter 2019): each step also takes
  *                                     learning_rate * weight_decay * w off every weight w
- *   threads        1      [0, 1024]   of one call; 0 = the processors this process may use: those of
- *                                     its affinity mask, but no more than the CPU quota of its
- *                                     control groups, rounded up, as it is when this is set
+ *   threads        1      [0, 1024]   of one call; 0 = the processors this process may use: those
+ *                                     of its affinity mask, but no more than the CPU quota of its
+ *                                     control groups, rounded up. The quota is read when
+ *                                     this is set
  *   reproducible   0      0 or 1      1: the same seed and data give the same weights, to the last
  *                                     bit, on every processor (no fused multiply-add)
  *   memory_limit   2^30   [2^16, 2^53]
@@ -243,8 +244,8 @@ CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size
  *                                     everything else is refused with CAE_E_LIMIT before that
  *                                     memory is taken. The stacks of a call's threads, 256 KiB
  *                                     each, do not count
- *   epoch          0      [0, 2^53]   the caller's own count, kept with the training state; a change
- *                                     ends an epoch for the ranges of the code (below)
+ *   epoch          0      [0, 2^53]   the caller's own count, kept with the training state; a
+ *                                     change ends an epoch for the ranges of the code (below)
  *   kl_weight      0.3    [0, 1e6]    of a sampled code's divergence in the loss (below); other
  *                                     networks have no use for it
  * Read-only, for cae_model_get alone: "parameters" (how many), "step" (updates so far).
@@ -275,8 +276,8 @@ CAE_API const char *cae_model_kernels(const cae_model *m);
  *   m      the model
  *   key    1 to 64 bytes of A-Z a-z 0-9 . _ -, not beginning with "libcae."
  *   value  valid UTF-8, at most 4096 bytes, NUL-terminated; NULL removes the note, if there is one
- * Returns CAE_OK; CAE_E_ARGUMENT (NULL, another key, no UTF-8), _LIMIT (a longer value, more than 32
- * notes), _NOMEM. Since 0.1. */
+ * Returns CAE_OK; CAE_E_ARGUMENT (NULL, an invalid key, a value that is no valid UTF-8), _LIMIT (a
+ * longer value, more than 32 notes), _NOMEM. Since 0.1. */
 CAE_API int cae_model_note_set(cae_model *m, const char *key, const char *value);
 
 /* The value of a note; NULL when there is none of that key, or m or key is NULL. Valid until the

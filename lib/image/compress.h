@@ -30,8 +30,8 @@ typedef struct cae_pixels {
 int cae_image_bound(const cae_net *net, size_t height, size_t width, size_t *bound);
 
 /* Whether either direction keeps within the engine's memory limit; CAE_E_LIMIT otherwise, before
- * the work's memory is taken. Of a file to be restored, not NULL, CAE_E_FORMAT first of all when its
- * payload cannot hold so large a code. Leaves in `engine` the limit for the network alone. */
+ * the work's memory is taken. Of a file to be restored, not NULL, CAE_E_FORMAT first of all when
+ * its payload cannot hold so large a code. Leaves in `engine` the limit for the network alone. */
 int cae_image_check(cae_engine *engine, cae_part part, size_t height, size_t width,
                     const cae_image_file *file);
 

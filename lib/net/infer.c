@@ -140,8 +140,8 @@ static void set_size(struct run *r, size_t height, size_t width, size_t band)
 }
 
 /* The memory that the hungriest piece needs; stops early when that is over `limit`. Every band of
- * every piece is looked at: a cost that grows with the number of bands and not with their width, well
- * under a hundredth of the time to compute them unless they are some ten pixels wide. */
+ * every piece is looked at: a cost that grows with the number of bands and not with their width,
+ * well under a hundredth of the time to compute them unless they are some ten pixels wide. */
 static size_t piece_size(const struct run *r, cae_plan *plan, size_t limit)
 {
     size_t size = 0;

@@ -332,8 +332,8 @@ int cae_atomic_try(const cae_atomic *a)
         return fail_rename(a, EBUSY);
     }
     /* Removing a file as if it were a folder removes nothing, but the system looks first whether
-     * this user may remove it at all, as it does before a rename: at sticky folders, files that must
-     * not change, file systems that are read only. */
+     * this user may remove it at all, as it does before a rename: at sticky folders, files that
+     * must not change, file systems that are read only. */
     if (unlinkat(a->folder, a->name, AT_REMOVEDIR) != 0 &&
         (errno == EPERM || errno == EACCES || errno == EROFS || errno == EBUSY)) {
         return fail_rename(a, errno);

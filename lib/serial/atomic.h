@@ -2,8 +2,8 @@
  * A file that replaces another at once or not at all: written beside its target, flushed, renamed
  * over it, the folder flushed. Before the rename the old file is untouched; a failure removes the
  * temporary file. Its name follows from the target's, and it is locked while it is in use, so a
- * process that is killed leaves at most one, which the next save replaces. A target that is a symbolic
- * link stays one: the file that it leads to is replaced or made.
+ * process that is killed leaves at most one, which the next save replaces. A target that is a
+ * symbolic link stays one: the file that it leads to is replaced or made.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

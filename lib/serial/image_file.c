@@ -31,7 +31,8 @@ static int read_start(cae_image_file *image, cae_reader *r)
     if (version > VERSION) {
         return cae_fail(
             CAE_E_VERSION,
-            "compressed image: made by a newer libcae: its format is version %u, this library reads up to %d",
+            "compressed image: made by a newer libcae: its format is version %u, this library "
+            "reads up to %d",
             version, (int)VERSION);
     }
     image->coder = cae_read_u8(r);
@@ -125,7 +126,8 @@ int cae_image_file_parse(cae_image_file *image, const void *data, size_t size)
     return critical
                ? cae_fail(
                      CAE_E_VERSION,
-                     "compressed image: made by a newer libcae: it needs a field that is unknown here")
+                     "compressed image: made by a newer libcae: it needs a field that is unknown "
+                     "here")
                : CAE_OK;
 }
 

@@ -24,8 +24,8 @@ typedef union cae_model_chunk {
  * have stay as they are. */
 void cae_model_from_file(void *values, cae_dtype dtype, size_t len);
 
-/* len elements of the machine's order, F32, F16, BF16 or F64, as floats: the same values or, of F64,
- * the nearest, which may be infinite. */
+/* len elements of the machine's order, F32, F16, BF16 or F64, as floats: the same values or, of
+ * F64, the nearest, which may be infinite. */
 void cae_model_to_floats(float *to, const void *values, cae_dtype dtype, size_t len);
 
 /* len elements from the machine's order into the file's; the two do not overlap. */

@@ -112,7 +112,8 @@ void cae_model_file_close(cae_model_file *f); /* NULL is fine */
 
 const char *cae_model_file_architecture(const cae_model_file *f); /* NULL for a plain file */
 
-/* Adds the notes of the file, of a plain one none, to an empty list; after a failure it is empty. */
+/* Adds the notes of the file, of a plain one none, to an empty list; after a failure it is
+ * empty. */
 int cae_model_file_read_notes(const cae_model_file *f, const cae_memory *memory, cae_notes *notes);
 
 size_t cae_model_file_len(const cae_model_file *f);

@@ -137,6 +137,9 @@ static int read_metadata(cae_json *j, struct metadata *m)
         return CAE_OK;
     }
     do {
+        if (len == CAE_FILE_METADATA && m->header == NULL) {
+            len--; /* of another program's no more are compared */
+        }
         if (len == CAE_FILE_METADATA) {
             return cae_fail(CAE_E_LIMIT, "model file: more than %d entries of metadata", (int)len);
         }

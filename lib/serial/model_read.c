@@ -144,7 +144,10 @@ static int scan_data(cae_model_file *f, cae_file_profile profile)
 static int parse_header(cae_model_file *f, cae_file_profile profile)
 {
     if (profile == CAE_FILE_MODEL && data_begin(f) % CAE_FILE_ALIGN != 0) {
-        return cae_fail(CAE_E_FORMAT, "not a model file of libcae: its data begins at byte %llu",
+        return cae_fail(CAE_E_FORMAT,
+                        "not a model file of libcae (its data begins at byte %llu); weights that "
+                        "another program saved as safetensors are for cae_model_load_weights (the "
+                        "command: cae train --from)",
                         (unsigned long long)data_begin(f));
     }
     return cae_model_header_parse(&f->header, f->memory, f->text, f->text_size,

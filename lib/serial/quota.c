@@ -200,10 +200,9 @@ static void read_groups(const char *root, struct hierarchy *v1, struct hierarchy
         }
         *group++ = '\0';
         list++;
-        if (lists(list, "cpu")) {
-            (void)join(v1->group, "", group);
-        } else if (*list == '\0') {
-            (void)join(v2->group, "", group);
+        struct hierarchy *h = lists(list, "cpu") ? v1 : *list == '\0' ? v2 : NULL;
+        if (h != NULL && !join(h->group, "", group)) {
+            (void)join(h->group, "", "/.."); /* of no mount, so that the mount's own quota counts */
         }
     }
     close(l.file);
@@ -213,7 +212,7 @@ static void read_groups(const char *root, struct hierarchy *v1, struct hierarchy
 static bool leads_up(const char *path)
 {
     for (const char *at = strchr(path, '/'); at != NULL; at = strchr(at + 1, '/')) {
-        if (at[1] == '.' && at[2] == '.') {
+        if (at[1] == '.' && at[2] == '.' && (at[3] == '/' || at[3] == '\0')) {
             return true;
         }
     }

@@ -209,6 +209,14 @@ def check_format(data):
             for path, line in {path: line for path, line in reversed(lines)}.items()]
 
 
+def check_width(files):
+    """clang-format breaks code, but leaves comments as long as they are."""
+    return [f'{path}, line {number}: {len(line)} columns'
+            for path, text in files.items() if path.startswith(('include/', 'lib/', 'examples/tool/'))
+            for number, line in enumerate(text.split('\n'), 1)
+            if len(line) > 100 and not line.lstrip().startswith('"')]
+
+
 def clang_format():
     program = shutil.which('clang-format') or shutil.which('clang-format-14')
     if program is None:
@@ -240,6 +248,7 @@ RULES = {
     'opening': Rule(gather_code, check_opening, [{'lib/a.c': 'int a;\n'}]),
     'words': Rule(gather_lib, check_words, BAD_WORDS),
     'paths': Rule(gather_paths, check_paths, BAD_PATHS),
+    'width': Rule(gather_code, check_width, [{'lib/a.c': '/* ' + 'a ' * 50 + '*/\n'}]),
     'format': Rule(gather_format, check_format, bad_format),
 }
 

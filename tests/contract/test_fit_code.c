@@ -347,6 +347,11 @@ static void gradients_from_outside_bring_no_ranges(void)
     OK(cae_fit_code(m, images, 4, SIDE, SIDE));
     OK(cae_fit_code(worker, images, 4, SIDE, SIDE));
     EXPECT(same_models(m, worker));
+    /* Nor do they leave those of the weights before. */
+    OK(cae_gradient_set(m, gradient, (size_t)len));
+    OK(cae_train_apply(m));
+    FAILS(cae_compress(m, pixels, SIDE, SIDE, SIDE, 0, NULL, 0, &size), CAE_E_UNSUPPORTED,
+          "cae_fit_code");
     free(images);
     cae_model_free(worker);
     cae_model_free(m);

@@ -120,9 +120,11 @@ class Handle:
     def close(self) -> None:
         """Returns at once. Frees the memory, if no call is under way; else the last one does."""
         self._refused = self._refused or CLOSED
-        # A call that is not among these yet will see that it is refused.
-        if not self._suspended and not any(ticket.locked() for ticket in
-                                           list(self._calls.values())):
+        # A call that is not among these yet will see that it is refused. One that is suspended or goes
+        # on between the two questions is seen by the third.
+        if (not self._suspended and
+                not any(ticket.locked() for ticket in list(self._calls.values())) and
+                not self._suspended):
             self._free()
 
     def _free(self) -> None:

@@ -131,9 +131,22 @@ def bind() -> ctypes.CDLL:
 lib = bind()
 
 
+# What the library's messages advise, in the names that it has here.
+_HERE = (("CAE_IMPORT_STRIP", "strip=True"), ("CAE_IMPORT_SKIP", "skip=True"),
+         ("cae_fit_code", "Model.fit_code"), ("cae_model_load_weights", "Model.load_weights"),
+         (" (the command: cae train --from)", ""))
+
+
+def _message() -> str:
+    text = lib.cae_last_error().decode("utf-8", "replace")
+    for name, here in _HERE:
+        text = text.replace(name, here)
+    return text
+
+
 def check(status: int) -> None:
     """Raises what the library refused; on the thread that called it, whose message it is."""
     if status != 0:
-        error = BY_STATUS.get(status, CaeError)(lib.cae_last_error().decode("utf-8", "replace"))
+        error = BY_STATUS.get(status, CaeError)(_message())
         error.status = status
         raise error
