@@ -105,7 +105,9 @@ run_tests() { # BUILD LABEL [ARGUMENT...]
     meson test -C "$folder" --no-rebuild --print-errorlogs --logbase "$label" "$@" >"$log.out" 2>&1
     status=$?
     json=$log.json
-    [ -f "$json" ] || json=$log-$label.json # a set-up adds its name
+    for named in "$log"-*.json; do # a set-up adds its name
+        [ ! -f "$named" ] || json=$named
+    done
     if [ ! -f "$json" ]; then
         tail -n 20 "$log.out"
         fail "$label: no test ran"
@@ -591,7 +593,7 @@ in_fresh() { # NAME COMMANDS
         mount -t proc proc "$1/proc"
         mount -t sysfs sysfs "$1/sys"
         mount --rbind /dev "$1/dev"
-        exec env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+        exec env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             chroot "$1" sh -exc "cd /libcae; $2"
     ' sh "$tree" "$2" >"$tree.log" 2>&1 && return
     tail -n 20 "$tree.log"

@@ -33,6 +33,7 @@ def add_function(root, since):
     append(root / 'lib/cae.c', f'\nint {FUNCTION}(void)\n{{\n    return 42;\n}}\n')
     last = re.findall(r'^(LIBCAE_[\d.]+) \{', (root / 'lib/cae.map').read_text(encoding='utf-8'), re.M)[-1]
     append(root / 'lib/cae.map', f'LIBCAE_{since} {{\nglobal:\n    {FUNCTION};\n}} {last};\n')
+    change(root / 'docs/man/functions.py', r'^BRIEFS = \{\n', rf'\g<0>    "{FUNCTION}": "one function more",\n')
     append(root / 'docs/packaging/debian/libcae0.symbols',
            f' LIBCAE_{since}@LIBCAE_{since} {since}.0\n {FUNCTION}@LIBCAE_{since} {since}.0\n')
 
