@@ -121,6 +121,29 @@ static int copy_descriptor(int number, bool is_dash)
     return fcntl(number, F_DUPFD_CLOEXEC, 3);
 }
 
+/* Opens a pipe that has a name, which waits for a reader; that is said where there is none yet. */
+static int open_pipe(const char *path)
+{
+    const int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
+    const int descriptor = open(path, flags | O_NONBLOCK);
+    if (descriptor < 0 && errno == ENXIO) {
+        note("%s: waiting for a reader", path);
+        return open(path, flags);
+    }
+    const int now = descriptor < 0 ? -1 : fcntl(descriptor, F_GETFL);
+    if (now != -1) {
+        fcntl(descriptor, F_SETFL, now & ~O_NONBLOCK); /* else output_write waits by itself */
+    }
+    return descriptor;
+}
+
+bool output_is_stream(const char *path)
+{
+    struct stat status;
+    return descriptor_of(path) >= 0 ||
+           (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode));
+}
+
 int output_open_stream(const char *path)
 {
     struct stat status;
@@ -132,7 +155,12 @@ int output_open_stream(const char *path)
         errno = 0;
         return -1;
     }
-    return open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    return S_ISFIFO(status.st_mode) ? open_pipe(path) : open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+const char *output_name(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard output" : path;
 }
 
 bool output_write(int descriptor, const void *data, size_t size)
@@ -237,7 +265,7 @@ static int fail_to_write(const struct output *output, const char *path, int erro
 int output_open(struct output *output, const char *path)
 {
     *output = (struct output){.descriptor = -1};
-    output->name = strdup(strcmp(path, "-") == 0 ? "standard output" : path);
+    output->name = strdup(output_name(path));
     output->descriptor = output_open_stream(path);
     if (output->descriptor < 0 && errno == 0) {
         output->target = output_resolve(path);

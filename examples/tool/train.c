@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "interrupt.h"
 #include "kind.h"
 #include "message.h"
@@ -92,6 +93,7 @@ static int check(struct train_options *o)
     if (o->name == NULL) {
         return usage_error("train", "--model PRESET|FILE is missing");
     }
+    o->name = file_input_name(o->name);
     if (o->data == NULL && (!only_converts(o) || o->split_by_person)) {
         return usage_error("train", "--data DIR is missing");
     }
@@ -112,6 +114,10 @@ static int check(struct train_options *o)
     }
     if (o->validation_fraction <= 0) {
         o->validation_fraction = 0.1;
+    }
+    if ((o->resume || o->save_every > 0) && output_is_stream(o->out)) {
+        return usage_error("train", "--resume and --save-every want a regular file, not %s",
+                           output_name(o->out));
     }
     return preparation_parse(&o->preparation, "train", o->crop, o->size);
 }
@@ -283,13 +289,9 @@ static int check_target(struct training *t)
         }
         return DONE;
     }
-    if (t->stream < 0) {
-        return fail("%s: cannot write: %s", o->out,
-                    errno == ENOTSUP ? "a terminal" : strerror(errno));
-    }
-    return o->resume || o->save_every > 0
-               ? fail("%s: --resume and --save-every want a regular file", o->out)
-               : DONE;
+    return t->stream >= 0 ? DONE
+                          : fail("%s: cannot write: %s", output_name(o->out),
+                                 errno == ENOTSUP ? "a terminal" : strerror(errno));
 }
 
 static int prepare(struct training *t)
@@ -314,15 +316,15 @@ static int save_stream(const struct training *t)
     size_t size = 0;
     int result = FAILED;
     if (cae_model_save_memory(t->model, NULL, 0, &size, CAE_SAVE_TRAINING) != CAE_OK) {
-        return fail("%s: %s", t->options->out, cae_last_error());
+        return fail("%s: %s", output_name(t->options->out), cae_last_error());
     }
     void *data = malloc(size);
     if (data == NULL) {
-        fail("%s: out of memory", t->options->out);
+        fail("%s: out of memory", output_name(t->options->out));
     } else if (cae_model_save_memory(t->model, data, size, &size, CAE_SAVE_TRAINING) != CAE_OK) {
-        fail("%s: %s", t->options->out, cae_last_error());
+        fail("%s: %s", output_name(t->options->out), cae_last_error());
     } else if (!output_write(t->stream, data, size)) {
-        fail("%s: cannot write: %s", t->options->out, strerror(errno));
+        fail("%s: cannot write: %s", output_name(t->options->out), strerror(errno));
     } else {
         result = DONE;
     }
@@ -339,7 +341,7 @@ static int save(struct training *t)
         return save_stream(t);
     }
     if (cae_model_save(t->model, t->options->out, CAE_SAVE_TRAINING) != CAE_OK) {
-        return fail("%s: %s", t->options->out, cae_last_error());
+        return fail("%s: %s", output_name(t->options->out), cae_last_error());
     }
     return DONE;
 }
@@ -441,7 +443,7 @@ static void say_summary(const struct training *t)
     if (!isnan(t->validation_mse)) {
         snprintf(validation, sizeof validation, ", validation %.6f", t->validation_mse);
     }
-    tell("%s: step %llu, last loss %.6f%s, %.1f s, %.0f images/s", t->options->out,
+    tell("%s: step %llu, last loss %.6f%s, %.1f s, %.0f images/s", output_name(t->options->out),
          (unsigned long long)t->step, (double)t->loss, validation, seconds,
          (double)t->images / seconds);
 }
@@ -474,7 +476,7 @@ static int convert(struct training *t)
     if (save_last(t) != DONE) {
         return FAILED;
     }
-    tell("%s: the weights of %s%s", t->options->out, t->options->from,
+    tell("%s: the weights of %s%s", output_name(t->options->out), file_input_name(t->options->from),
          t->data.set.len > 0 ? "; the ranges of its code are those of --data" : "");
     return DONE;
 }
@@ -502,7 +504,8 @@ static int train(struct training *t, int argc, char **argv)
     }
     if (t->step < t->last_step) {
         return fail("interrupted after step %llu of %llu; what was written to %s is a whole model",
-                    (unsigned long long)t->step, (unsigned long long)t->last_step, t->options->out);
+                    (unsigned long long)t->step, (unsigned long long)t->last_step,
+                    output_name(t->options->out));
     }
     say_summary(t);
     return DONE;
@@ -530,7 +533,7 @@ int train_main(int argc, char **argv)
         result = FAILED;
     }
     if (t.stream >= 0 && close(t.stream) != 0) {
-        result = fail("%s: cannot write: %s", options.out, strerror(errno));
+        result = fail("%s: cannot write: %s", output_name(options.out), strerror(errno));
     }
     train_data_free(&t.data);
     image_set_free(&t.validation);

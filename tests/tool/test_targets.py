@@ -260,7 +260,7 @@ class Streams(tool.Case):
         self.assertIn("standard input: not a PNG", self.said)
         self.fails("denoise", "m", "d.png", "x", "--format", "jpeg", naming="jpeg", code=2)
         self.fails("train", "--model", "m.txt", "--data", "data", "--steps", 1, "--out", "-",
-                   "--resume", naming="-")
+                   "--resume", naming="a regular file, not standard output", code=2)
         self.assertNotIn("x", os.listdir("."))
 
     def test_a_file_called_dash(self):
@@ -320,6 +320,35 @@ class Streams(tool.Case):
                     break
                 time.sleep(0.005)
             self.assertEqual(tool.read("p.cae"), tool.read("c.cae"))
+
+    def test_a_run_that_resumes_wants_a_regular_file(self):
+        os.mkfifo("pipe")
+        for out in ("-", "/dev/stdout", "pipe", "/dev/null"):
+            for more in (["--resume"], ["--save-every", 1]):
+                with self.subTest((out, more)):
+                    self.fails("train", "--model", "m.txt", "--data", "nowhere", "--steps", 4,
+                               "--out", out, *more, naming="want a regular file", code=2)
+
+    def test_a_pipe_that_nobody_reads_yet_is_waited_for(self):
+        os.mkfifo("pipe")
+        train = ["train", "--model", "m.txt", "--data", "data", "--steps", "3", "--out"]
+        for command, rest in ((["noise", "--sigma", "1", "d.png", "pipe", "-fpng"], b"\x89PNG"),
+                              ([*train, "pipe"], tool.read("m")),
+                              ([*train, "n", "--log", "pipe"], b"epoch,step")):
+            for reads in (False, True):
+                with self.subTest((command, reads)), subprocess.Popen(
+                        [tool.TOOL, *command], stderr=subprocess.PIPE, text=True) as process:
+                    said = process.stderr.readline()
+                    while "learns to copy" in said:
+                        said = process.stderr.readline()
+                    self.assertEqual(said, "cae: note: pipe: waiting for a reader\n")
+                    if reads:
+                        self.assertTrue(tool.read("pipe").startswith(rest))
+                        self.assertEqual(process.wait(60), 0)
+                    else:
+                        process.send_signal(signal.SIGINT)
+                        self.assertEqual(process.wait(60), -signal.SIGINT)
+        self.assertFalse(os.path.exists("model.safetensors.1"))
 
     def test_closed_descriptors_get_no_file(self):
         """A message or a picture must not end up in a file that got number 1 or 2."""

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import struct
+import subprocess
 import unittest
 
 import tool
@@ -103,6 +104,36 @@ class From(tool.Case):
         self.assertEqual(load("copy")[1]["cae.noise"], load("m")[1]["cae.noise"])
         self.assertEqual(weights("copy"), weights("m"))
         self.assertEqual(ranges("copy"), ranges("m"))
+
+    def test_weights_through_a_pipe(self):
+        self.model("m", noise=10)
+        store("plain", weights("m"), {"format": "pt"})
+        os.mkdir("tmp")
+        os.mkfifo("pipe")
+        for source, model in (("m", []), ("plain", ["--model", "m.txt"])):
+            words = ["train", *model, "--steps", "0", "--out"]
+            self.ok(*words, "a", "--from", source)
+            for name in ("-", "/dev/stdin", "pipe"):
+                with self.subTest((source, name)), subprocess.Popen(
+                        ["cat", source], stdout=subprocess.PIPE) as cat:
+                    data = cat.stdout
+                    if name == "pipe":
+                        data = subprocess.DEVNULL
+                        writer = subprocess.Popen(["sh", "-c", f"cat {source} >pipe"])
+                        self.addCleanup(writer.wait, 60)
+                    said = self.ok(*words, "b", "--from", name, stdin=data,
+                                   env={**os.environ, "TMPDIR": "tmp"}).stderr
+                    self.assertIn(name.replace("-", "standard input"), said)
+                    self.assertEqual(tool.read("b"), tool.read("a"))
+        with open("m", "rb") as file:
+            self.ok("train", "--from", "-", "--steps", "0", "--out", "a", stdin=file)
+        self.assertEqual(weights("a"), weights("m"))
+        self.assertEqual(os.listdir("tmp"), [])
+        done = self.fails("train", "--from", "-", "--steps", "0", "--out", "x", input="no model",
+                          naming="standard input: not a model")
+        self.assertNotIn("/fd/", done.stderr)
+        self.fails("train", "--from", "-", "--steps", "0", "--out", "x", input="m", code=1,
+                   env={**os.environ, "TMPDIR": "nowhere"}, naming="cannot be kept")
 
     def test_wrong_usage(self):
         self.model("m")
