@@ -313,7 +313,8 @@ int model_resume(cae_model **model, const char *path, const char *name)
     if (model_load(&earlier, path) != DONE) {
         return FAILED;
     }
-    if (strcmp(cae_model_architecture(earlier), cae_model_architecture(*model)) != 0) {
+    if (*model != NULL &&
+        strcmp(cae_model_architecture(earlier), cae_model_architecture(*model)) != 0) {
         cae_model_free(earlier);
         return fail("%s: cannot resume: this is not a model of --model %s", path, name);
     }

@@ -36,7 +36,7 @@ int model_check_target(const cae_model *model, const char *path);
 bool model_keep(const cae_model *model, const char *path);
 
 /* Puts the model of an earlier run, saved at `path`, in the place of *model, a fresh one of `name`,
- * whose architecture it must have. */
+ * whose architecture it must have, or NULL. */
 int model_resume(cae_model **model, const char *path, const char *name);
 
 /* Fails when the run that saved the model had another number of steps per epoch. */

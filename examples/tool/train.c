@@ -70,7 +70,7 @@ static const char details[] =
     "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
     "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and tells how to\n"
     "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
-    "arguments. --lr, --steps, --epochs, --threads, --log and --val may change; another seed,\n"
+    "arguments but --from, and --model need not be repeated. --lr, --steps, --epochs, --threads, --log and --val may change; another seed,\n"
     "batch, noise, --reproducible or other images are refused unless --force is given.\n"
     "--from begins with the weights of a model, whose architecture --model need not repeat, or of\n"
     "a plain safetensors file such as PyTorch's: F32, F16, BF16 or F64; module. and _orig_mod.\n"
@@ -89,7 +89,7 @@ static bool only_converts(const struct train_options *o)
 
 static int check(struct train_options *o)
 {
-    o->name = o->model != NULL ? o->model : o->from;
+    o->name = o->model != NULL ? o->model : o->from != NULL ? o->from : o->resume ? o->out : NULL;
     if (o->name == NULL) {
         return usage_error("train", "--model PRESET|FILE is missing");
     }
@@ -102,6 +102,10 @@ static int check(struct train_options *o)
     }
     if (o->steps == 0 && (o->from == NULL || o->resume)) {
         return usage_error("train", "--steps 0 goes with --from, without --resume");
+    }
+    if (o->from != NULL && o->resume) {
+        return usage_error("train", "--from and --resume: give one of the two; --resume goes on "
+                                    "with the weights of --out");
     }
     if (o->split_by_person && o->validation != NULL) {
         return usage_error("train", "--split-by-person and --val: give one of the two");
@@ -151,7 +155,7 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),
         SWITCH_OPTION("reproducible", &o->reproducible, "the same file on every processor"),
         COUNT_OPTION("save-every", &o->save_every, 1, 1e9, "EPOCHS", "save during training too"),
-        SWITCH_OPTION("resume", &o->resume, "go on from the file --out"),
+        SWITCH_OPTION("resume", &o->resume, "go on from the file --out; not with --from"),
         SWITCH_OPTION("force", &o->force, "even if it is not the same run"),
         TEXT_OPTION("log", &o->log, "FILE.csv", "write the loss of each step"),
         REQUIRED_TEXT_OPTION("out", &o->out, "MODEL", "the model file (safetensors)"),
@@ -173,15 +177,23 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
 
 /* ---- Before the first step ------------------------------------------------------------------- */
 
+/* A fresh model, or that of the run to resume. */
+static int get_model(struct training *t)
+{
+    const struct train_options *o = t->options;
+    if (o->from != NULL) {
+        return model_make_from(&t->model, o->model, o->from, o->seed);
+    }
+    if (o->model != NULL && model_make(&t->model, o->model, o->seed) != DONE) {
+        return FAILED;
+    }
+    return o->resume ? model_resume(&t->model, o->out, o->name) : DONE;
+}
+
 static int prepare_model(struct training *t, size_t shape[3])
 {
     const struct train_options *o = t->options;
-    const int made = o->from != NULL ? model_make_from(&t->model, o->model, o->from, o->seed)
-                                     : model_make(&t->model, o->model, o->seed);
-    if (made != DONE || model_shape(t->model, o->name, shape) != DONE) {
-        return FAILED;
-    }
-    if (o->resume && model_resume(&t->model, o->out, o->name) != DONE) {
+    if (get_model(t) != DONE || model_shape(t->model, o->name, shape) != DONE) {
         return FAILED;
     }
     t->step = (uint64_t)model_get(t->model, "step");
@@ -448,6 +460,25 @@ static void say_summary(const struct training *t)
          (double)t->images / seconds);
 }
 
+/* Prints the words of the command, but for --from and its file: what resumes needs it no more. */
+static void print_words(const struct train_options *o, int argc, char **argv)
+{
+    static const char joined[] = "--from=";
+    int first = argc, after = argc; /* of those that are left out */
+    for (int i = 0; i < argc && o->from != NULL; i++) {
+        if (argv[i] == o->from) {
+            first = i - 1;
+            after = i + 1;
+        } else if (strncmp(argv[i], joined, strlen(joined)) == 0 &&
+                   argv[i] + strlen(joined) == o->from) {
+            first = i;
+            after = i + 1;
+        }
+    }
+    interrupt_print_words(stderr, first, argv);
+    interrupt_print_words(stderr, argc - after, argv + after);
+}
+
 static int say_how_to_resume(const struct training *t, int argc, char **argv)
 {
     fail("interrupted: saved %s after step %llu of %llu; to go on:", t->options->out,
@@ -455,7 +486,7 @@ static int say_how_to_resume(const struct training *t, int argc, char **argv)
     /* Behind a last word `--`, which may be the end of the options, --resume would be none. */
     const bool resume = !t->options->resume, first = argc > 0 && strcmp(argv[argc - 1], "--") == 0;
     fputs(resume && first ? "  cae train --resume" : "  cae train", stderr);
-    interrupt_print_words(stderr, argc, argv);
+    print_words(t->options, argc, argv);
     fputs(resume && !first ? " --resume\n" : "\n", stderr);
     return FAILED;
 }
