@@ -338,11 +338,11 @@ int model_check_epoch(const cae_model *model, const char *path, uint64_t epoch_s
 int model_shape(const cae_model *model, const char *name, size_t shape[3])
 {
     if (cae_model_shape(model, shape) != CAE_OK) {
-        return fail("%s: %s", name, cae_last_error());
+        return fail("%s: %s", file_input_name(name), cae_last_error());
     }
     if (shape[0] != 1 && shape[0] != 3) {
         return fail("%s: the model takes %zu channels; this command knows 1 (grey) and 3 (RGB)",
-                    name, shape[0]);
+                    file_input_name(name), shape[0]);
     }
     return DONE;
 }

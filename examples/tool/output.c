@@ -252,14 +252,32 @@ static int open_beside(struct output *output)
     return descriptor;
 }
 
+/* Says that a file cannot be written and, where that is another than the one named, which. */
+static int say_cannot_write(const char *name, const char *target, int error)
+{
+    const char *why = error != 0 ? strerror(error) : "write error; the disk may be full";
+    if (target == NULL || strcmp(target, name) == 0) {
+        return fail("%s: cannot write: %s", name, why);
+    }
+    return fail("%s: cannot write: it leads to %s: %s", name,
+                target + (strncmp(target, "./", 2) == 0 ? 2 : 0), why);
+}
+
 static int fail_to_write(const struct output *output, const char *path, int error)
 {
     const char *name = output->name != NULL ? output->name : path;
-    if (error == ENOTSUP && strcmp(path, "-") == 0) {
-        return fail("%s is a terminal: send it to a file or a pipe", name);
-    }
-    return fail("%s: cannot write: %s", name,
-                error != 0 ? strerror(error) : "write error; the disk may be full");
+    return error == ENOTSUP && strcmp(path, "-") == 0
+               ? fail("%s is a terminal: send it to a file or a pipe", name)
+               : say_cannot_write(name, output->target, error);
+}
+
+int output_cannot_open(const char *path, int error)
+{
+    char *target = output_is_stream(path) ? NULL : output_resolve(path);
+    const int result = error == ENOTSUP ? fail("%s: cannot write: a terminal", output_name(path))
+                                        : say_cannot_write(output_name(path), target, error);
+    free(target);
+    return result;
 }
 
 int output_open(struct output *output, const char *path)
@@ -396,7 +414,8 @@ int output_check_names(const char *command, const struct named_file *files, size
                 return usage_error(command,
                                    "%s and %s are the same file, %s: one would destroy the "
                                    "other",
-                                   a->name, b->name, b->path);
+                                   a->name, b->name,
+                                   b->is_output ? output_name(b->path) : file_input_name(b->path));
             }
         }
     }

@@ -39,6 +39,9 @@ int output_open_stream(const char *path);
 /* Whether it is such a thing, without opening it. */
 bool output_is_stream(const char *path);
 
+/* Says that what is written straight, or a file, cannot be opened, and where a link leads. */
+int output_cannot_open(const char *path, int error);
+
 /* What messages call a file that is written. */
 const char *output_name(const char *path);
 

@@ -301,9 +301,7 @@ static int check_target(struct training *t)
         }
         return DONE;
     }
-    return t->stream >= 0 ? DONE
-                          : fail("%s: cannot write: %s", output_name(o->out),
-                                 errno == ENOTSUP ? "a terminal" : strerror(errno));
+    return t->stream >= 0 ? DONE : output_cannot_open(o->out, errno);
 }
 
 static int prepare(struct training *t)

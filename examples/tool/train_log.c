@@ -111,8 +111,7 @@ int train_log_open(struct train_log *log, const char *path, uint64_t step)
         log->file = fopen(path, continues ? "ab" : "wb");
     }
     if (log->file == NULL) {
-        return fail("%s: cannot write: %s", output_name(path),
-                    errno == ENOTSUP ? "a terminal" : strerror(errno));
+        return output_cannot_open(path, errno);
     }
     if (!continues) {
         fputs(header, log->file);

@@ -59,7 +59,7 @@ class Targets(tool.Case):
         os.symlink("nowhere/m", "astray")
         os.symlink("round", "round")
         for out, words in (("folder", "directory"), ("to-folder", "directory"),
-                           ("astray", "no such file"), ("round", "too many"),
+                           ("astray", "no such file"), ("astray", "leads to, nowhere/"), ("round", "too many"),
                            ("nowhere/m", "no such file"), ("n" * 256, "name too long"),
                            ("folder/" * 700 + "m", "name too long"),
                            ("net.txt/m", "not a folder"),
@@ -67,6 +67,10 @@ class Targets(tool.Case):
             with self.subTest(out[:20]):
                 self.refuses(out, words)
         self.ok(*self.train("n" * 255, "--steps", 1))
+        self.fails("noise", "--sigma", 1, "data/000.png", "astray",
+                   naming="astray: cannot write: it leads to nowhere/m: No such")
+        self.fails(*self.train("m", "--steps", 1, "--log", "astray"),
+                   naming="astray: cannot write: it leads to nowhere/m: No such")
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can become two users")
     def test_files_of_others_in_a_sticky_folder(self):
@@ -261,7 +265,31 @@ class Streams(tool.Case):
         self.fails("denoise", "m", "d.png", "x", "--format", "jpeg", naming="jpeg", code=2)
         self.fails("train", "--model", "m.txt", "--data", "data", "--steps", 1, "--out", "-",
                    "--resume", naming="a regular file, not standard output", code=2)
-        self.assertNotIn("x", os.listdir("."))
+        self.fails("synth", "--count", 1, "--out", "-", naming="./- is the folder", code=2)
+        self.assertEqual([name for name in os.listdir(".") if name in "x-"], [])
+
+    def test_messages_say_standard_input_and_output(self):
+        for words, data, said in (
+                (["compress", "m", "-", "p.cae"], b"P6\n16 16\n255\n" + bytes(768), "input"),
+                (["sample", "-", "--out", "g.png"], tool.read("m"), "input: not a variational"),
+                (["interpolate", "m", "d.png", "-", "--out", "g.png"], b"P5\n8 8\n255\n" + bytes(64),
+                 "input 8 x 8")):
+            done = subprocess.run([tool.TOOL, *words], input=data, capture_output=True, check=False,
+                                  timeout=60)
+            self.assertIn("standard " + said, done.stderr.decode())
+        self.fails("train", "--model", "m.txt", "--data", "data", "--steps", 1, "--out", "-",
+                   "--log", "-", naming="same file, standard output", code=2)
+        self.ok("synth", "--count", 1, "--out", "./-")
+
+    def test_advice_where_files_are_in_the_wrong_place(self):
+        self.fails("decompress", "m", "m", "x.png",
+                   naming="a model, not a compressed image; the order is MODEL IN.cae OUT.png")
+        self.fails("train", "--model", "m", "--data", "data", "--steps", 1, "--out", "x",
+                   naming="a model, not an architecture text; --from")
+        for out in ("x.png", "x.ppm", "-"):
+            self.fails("noise", "--sigma", 1, "d.png", out, "-fppm",
+                       naming="--format ppm is for colour, and this picture is grey")
+        self.fails("noise", "--sigma", 1, "d.png", "x.ppm", naming="name it .pgm or .png")
 
     def test_a_file_called_dash(self):
         self.ok("noise", "--sigma", 0, "d.png", "./-")
