@@ -38,24 +38,33 @@ static int say_unknown(const char *name)
                 found != NULL ? "?" : "");
 }
 
+/* A file that is known to be something else is no architecture text. */
+static int check_text(const char *name, const char *kind)
+{
+    if (kind == NULL || strcmp(kind, "an architecture text") == 0) {
+        return DONE;
+    }
+    return fail("%s: this is %s, not an architecture text%s", name, kind,
+                strcmp(kind, "a model") == 0 ? "; --from begins with its weights" : "");
+}
+
 static int make_from_file(cae_model **model, const char *path, uint64_t seed)
 {
     uint8_t *text = NULL;
     size_t size = 0;
-    if (strcmp(path, "-") != 0 && access(path, F_OK) != 0) {
+    const bool named = strcmp(path, "-") != 0;
+    if (named && access(path, F_OK) != 0) {
         return say_unknown(path);
     }
-    const char *kind = kind_of_file(path);
-    if (kind != NULL && strcmp(kind, "a model") == 0) {
-        return fail("%s: this is a model, not an architecture text; --from begins with its weights",
-                    path);
-    }
-    if (kind != NULL && strcmp(kind, "an architecture text") != 0) {
-        return fail("%s: this is %s, not an architecture text", path, kind);
+    if (named && check_text(path, kind_of_file(path)) != DONE) {
+        return FAILED;
     }
     const struct file_reading how = {.limit = MAX_TEXT_SIZE, .streams = true};
     const char *input = file_input_name(path);
     int result = file_read_as(&how, path, &text, &size);
+    if (result == DONE) {
+        result = check_text(input, kind_of_bytes(text, size));
+    }
     if (result == DONE && memchr(text, 0, size) != NULL) {
         result = fail("%s: not an architecture text (it contains a zero byte)", input);
     }

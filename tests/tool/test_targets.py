@@ -286,6 +286,11 @@ class Streams(tool.Case):
                    naming="a model, not a compressed image; the order is MODEL IN.cae OUT.png")
         self.fails("train", "--model", "m", "--data", "data", "--steps", 1, "--out", "x",
                    naming="a model, not an architecture text; --from")
+        self.fails("train", "--model", "m.txt", "--data", "data", "--steps", 1, "--out", "x.st",
+                   "--from", "data/000.png", naming="a PNG image")
+        self.pipe("train", "--model", "-", "--data", "data", "--steps", 1, "--out", "x",
+                  data=tool.read("m"), code=1)
+        self.assertIn("standard input: this is a model, not an architecture text", self.said)
         for out in ("x.png", "x.ppm", "-"):
             self.fails("noise", "--sigma", 1, "d.png", out, "-fppm",
                        naming="--format ppm is for colour, and this picture is grey")
@@ -295,6 +300,9 @@ class Streams(tool.Case):
         self.ok("noise", "--sigma", 0, "d.png", "./-")
         self.assertEqual(tool.read_png(tool.read("-")), tool.read_png(tool.read("d.png")))
         self.ok("noise", "--sigma", 0, "./-", "copy.png")
+        # It is none of standard input's business.
+        self.pipe("train", "--model", "-", "--data", "data", "--steps", 1, "--out", "x",
+                  data=tool.GREY.encode())
 
     def test_descriptors_are_written_and_not_replaced(self):
         """What stood there stays, for >> and behind what was written before."""
