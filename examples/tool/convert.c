@@ -82,11 +82,12 @@ int compress_main(int argc, char **argv)
     unsigned said = 0;
     result = FAILED;
     if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
-        image_load_input(&image, in) != DONE || image_set_channels(&image, shape[0], in) != DONE) {
+        image_load_input(&image, in) != DONE ||
+        image_set_channels(&image, shape[0], file_input_name(in)) != DONE) {
         goto done;
     }
-    image_note_changes(&image, in, &said);
-    result = compress_file(model, &image, in, (uint32_t)quality, out);
+    image_note_changes(&image, file_input_name(in), &said);
+    result = compress_file(model, &image, file_input_name(in), (uint32_t)quality, out);
 done:
     image_free(&image);
     cae_model_free(model);
@@ -104,7 +105,7 @@ static int make_room(struct image *image, const cae_model *model, const char *mo
         const char *kind = kind_of_bytes(data, size);
         return kind == NULL || strcmp(kind, "a compressed image") == 0
                    ? fail("%s: %s", in, cae_last_error())
-                   : fail("%s: this is %s, not a compressed one of cae; the order is %s", in, kind,
+                   : fail("%s: this is %s, not a compressed image; the order is %s", in, kind,
                           options_order());
     }
     if (model_shape(model, model_path, model_channels) != DONE) {
@@ -155,7 +156,7 @@ int decompress_main(int argc, char **argv)
     }
     if (cae_decompress(model, data, size, image.pixels, image.height, image.width,
                        image.width * image.channels) != CAE_OK) {
-        fail("%s: %s", in, cae_last_error());
+        fail("%s: %s", file_input_name(in), cae_last_error());
     } else {
         result = image_save_as(&image, out, format);
     }
@@ -230,11 +231,12 @@ int denoise_main(int argc, char **argv)
         image_load_input(&image, in) != DONE) {
         goto done;
     }
-    image_note_changes(&image, in, &said);
-    if (image.channels < shape[0] && image_set_channels(&image, shape[0], in) != DONE) {
+    image_note_changes(&image, file_input_name(in), &said);
+    if (image.channels < shape[0] &&
+        image_set_channels(&image, shape[0], file_input_name(in)) != DONE) {
         goto done;
     }
-    if (denoise_image(model, shape[0], &image, in) == DONE) {
+    if (denoise_image(model, shape[0], &image, file_input_name(in)) == DONE) {
         result = image_save_as(&image, out, format);
     }
 done:
@@ -296,8 +298,8 @@ int noise_main(int argc, char **argv)
     unsigned said = 0;
     result = image_load_input(&image, in);
     if (result == DONE) {
-        image_note_changes(&image, in, &said);
-        result = add_noise(&image, sigma, seed, in);
+        image_note_changes(&image, file_input_name(in), &said);
+        result = add_noise(&image, sigma, seed, file_input_name(in));
     }
     if (result == DONE) {
         result = image_save_as(&image, out, format);

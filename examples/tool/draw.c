@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "images.h"
 #include "message.h"
 #include "model.h"
 #include "options.h"
+#include "output.h"
 
 enum { MAX_TILES = 65536, BATCH = 32 /* tiles decoded at once */ };
 
@@ -76,15 +78,16 @@ static int draw(const struct sheet *s, const char *out, const char *format)
     float *values = NULL;
     const size_t rows = (s->count - 1) / s->columns + 1;
     int result = FAILED;
-    if (image_new(&tile, s->channels, s->height, s->width, out) != DONE ||
-        image_new(&picture, s->channels, rows * s->height, s->columns * s->width, out) != DONE) {
+    const char *name = output_name(out);
+    if (image_new(&tile, s->channels, s->height, s->width, name) != DONE ||
+        image_new(&picture, s->channels, rows * s->height, s->columns * s->width, name) != DONE) {
         goto done;
     }
     memset(picture.pixels, 0, image_len(&picture));
     values = calloc(BATCH, image_len(&tile) * sizeof *values);
     if (values == NULL) {
-        fail("%s: out of memory", out);
-    } else if (decode(s, &tile, values, &picture, out) == DONE) {
+        fail("%s: out of memory", name);
+    } else if (decode(s, &tile, values, &picture, name) == DONE) {
         result = image_save_as(&picture, out, format);
     }
 done:
@@ -143,18 +146,18 @@ int sample_main(int argc, char **argv)
     size_t shape[3];
     result = FAILED;
     if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
-        check_sampled(model, model_path) != DONE) {
+        check_sampled(model, file_input_name(model_path)) != DONE) {
         goto done;
     }
     sheet.model = model;
     sheet.channels = shape[0];
     sheet.height = shape[1];
     sheet.width = shape[2];
-    if (make_codes(&sheet, model_path) != DONE) {
+    if (make_codes(&sheet, file_input_name(model_path)) != DONE) {
         goto done;
     }
     if (cae_add_noise(sheet.codes, count * sheet.code_len, 1, seed) != CAE_OK) {
-        fail("%s: %s", model_path, cae_last_error());
+        fail("%s: %s", file_input_name(model_path), cae_last_error());
         goto done;
     }
     result = draw(&sheet, out, format);
@@ -169,11 +172,12 @@ done:
 /* Loads an image with the model's channels. */
 static int load_end(struct image *image, size_t channels, const char *path, unsigned *said)
 {
+    const char *name = file_input_name(path);
     if (image_load_input(image, path) != DONE ||
-        image_set_channels(image, channels, path) != DONE) {
+        image_set_channels(image, channels, name) != DONE) {
         return FAILED;
     }
-    image_note_changes(image, path, said);
+    image_note_changes(image, name, said);
     return DONE;
 }
 
@@ -264,6 +268,8 @@ int interpolate_main(int argc, char **argv)
     }
     sheet.model = model;
     sheet.channels = shape[0];
+    paths[0] = file_input_name(paths[0]);
+    paths[1] = file_input_name(paths[1]);
     result = interpolate(&sheet, ends, paths, out, format);
 done:
     free(sheet.codes);

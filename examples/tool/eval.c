@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "file.h"
 #include "model.h"
 #include "options.h"
 #include "score.h"
@@ -133,8 +134,8 @@ int eval_main(int argc, char **argv)
         bool known;
         o.sigma = model_trained_sigma(model, &known);
         if (known && o.sigma > 0) {
-            note("%s: with noise of %g, as in its training; --noise 0 measures without", o.model,
-                 o.sigma);
+            note("%s: with noise of %g, as in its training; --noise 0 measures without",
+                 file_input_name(o.model), o.sigma);
         }
     }
     if ((o.quality > 0 ? score_files(model, &set, o.sigma, o.seed, (uint32_t)o.quality, &scores)

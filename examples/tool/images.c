@@ -114,6 +114,10 @@ static bool is_format(const char *path, const char *format, const char *ending)
 static int write_image(const struct image *image, FILE *file, const char *path, const char *format)
 {
     const bool pgm = is_format(path, format, ".pgm"), ppm = is_format(path, format, ".ppm");
+    if (format != NULL && ((pgm && image->channels != 1) || (ppm && image->channels != 3))) {
+        return fail("%s: --format %s is for %s, and this picture is %s; pnm and png take both",
+                    path, format, pgm ? "grey" : "colour", pgm ? "colour" : "grey");
+    }
     if (pgm && image->channels != 1) {
         return fail("%s: a PGM has no colour; name it .ppm or .png", path);
     }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,13 +76,43 @@ static int unknown_command(const char *name)
                : usage_error(NULL, "unknown command \"%s\"; did you mean %s?", name, found);
 }
 
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static bool asks_for_version(const char *word)
+{
+    return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0;
+}
+
+static int one_too_many(const char *word)
+{
+    return usage_error(NULL, "\"%s\" is one word too many", word);
+}
+
+static int version(int argc, char **argv)
+{
+    if (argc > 0) {
+        return one_too_many(argv[0]);
+    }
+    printf("cae %s\n", cae_version_string());
+    return DONE;
+}
+
 /* `cae help`, or `cae help COMMAND` for `cae COMMAND --help`. */
 static int help(int argc, char **argv)
 {
     char word[] = "--help", *words[] = {word, NULL};
-    if (argc == 0) {
+    if (argc > 1) {
+        return one_too_many(argv[1]);
+    }
+    if (argc == 0 || asks_for_help(argv[0])) {
         print_help(stdout);
         return DONE;
+    }
+    if (asks_for_version(argv[0])) {
+        return version(0, NULL);
     }
     const struct command *command = find(argv[0]);
     return command != NULL ? command->main(1, words) : unknown_command(argv[0]);
@@ -93,16 +124,11 @@ static int run(int argc, char **argv)
         print_help(stderr);
         return USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_help(stdout);
-        return DONE;
-    }
-    if (strcmp(argv[1], "help") == 0) {
+    if (asks_for_help(argv[1])) {
         return help(argc - 2, argv + 2);
     }
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-        printf("cae %s\n", cae_version_string());
-        return DONE;
+    if (asks_for_version(argv[1])) {
+        return version(argc - 2, argv + 2);
     }
     const struct command *command = find(argv[1]);
     return command != NULL ? command->main(argc - 2, argv + 2) : unknown_command(argv[1]);

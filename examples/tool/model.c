@@ -16,8 +16,9 @@
 #include "message.h"
 #include "nearest.h"
 #include "options.h"
+#include "output.h"
 
-enum { MAX_TEXT_SIZE = 65536 }; /* the library's limit of an architecture text */
+enum { MAX_TEXT_SIZE = 65536 /* the library's limit of an architecture text */, PATH_SIZE = 4096 };
 static const size_t max_model_size = (size_t)0x7fffffff; /* of one that comes through a pipe */
 
 static int say_unknown(const char *name)
@@ -37,24 +38,38 @@ static int say_unknown(const char *name)
                 found != NULL ? "?" : "");
 }
 
+/* A file that is known to be something else is no architecture text. */
+static int check_text(const char *name, const char *kind)
+{
+    if (kind == NULL || strcmp(kind, "an architecture text") == 0) {
+        return DONE;
+    }
+    return fail("%s: this is %s, not an architecture text%s", name, kind,
+                strcmp(kind, "a model") == 0 ? "; --from begins with its weights" : "");
+}
+
 static int make_from_file(cae_model **model, const char *path, uint64_t seed)
 {
     uint8_t *text = NULL;
     size_t size = 0;
-    if (strcmp(path, "-") != 0 && access(path, F_OK) != 0) {
+    const bool named = strcmp(path, "-") != 0;
+    if (named && access(path, F_OK) != 0) {
         return say_unknown(path);
     }
-    const char *kind = kind_of_file(path);
-    if (kind != NULL && strcmp(kind, "an architecture text") != 0) {
-        return fail("%s: this is %s, not an architecture text", path, kind);
+    if (named && check_text(path, kind_of_file(path)) != DONE) {
+        return FAILED;
     }
     const struct file_reading how = {.limit = MAX_TEXT_SIZE, .streams = true};
+    const char *input = file_input_name(path);
     int result = file_read_as(&how, path, &text, &size);
+    if (result == DONE) {
+        result = check_text(input, kind_of_bytes(text, size));
+    }
     if (result == DONE && memchr(text, 0, size) != NULL) {
-        result = fail("%s: not an architecture text (it contains a zero byte)", path);
+        result = fail("%s: not an architecture text (it contains a zero byte)", input);
     }
     if (result == DONE && cae_model_new(model, (const char *)text, seed) != CAE_OK) {
-        result = fail("%s: %s", path, cae_last_error());
+        result = fail("%s: %s", input, cae_last_error());
     }
     free(text);
     return result;
@@ -100,6 +115,73 @@ static int load_from(cae_model **model, const char *path)
     return result;
 }
 
+/* A file for what comes through a pipe, where the library wants a path. It has no name where the
+ * system has one for its descriptor, so that nothing is left behind whatever happens. */
+struct kept {
+    char path[PATH_SIZE], *temporary; /* temporary: to be removed */
+    int descriptor;
+};
+
+static void kept_remove(struct kept *kept)
+{
+    if (kept->temporary != NULL) {
+        unlink(kept->temporary);
+    }
+    if (kept->descriptor >= 0) {
+        close(kept->descriptor);
+    }
+    free(kept->temporary);
+}
+
+/* Makes it of the bytes; false with errno. */
+static bool kept_make(struct kept *kept, const void *data, size_t size)
+{
+    const char *folder = getenv("TMPDIR");
+    *kept = (struct kept){.descriptor = -1};
+    char *path = file_join(folder != NULL && *folder != '\0' ? folder : "/tmp", "cae-XXXXXX");
+    if (path == NULL) {
+        errno = ENOMEM;
+        return false;
+    }
+    kept->descriptor = mkstemp(path); /* for the user alone */
+    if (kept->descriptor < 0) {
+        free(path);
+        return false;
+    }
+    kept->temporary = path;
+    snprintf(kept->path, sizeof kept->path, "/proc/self/fd/%d", kept->descriptor);
+    if (access(kept->path, R_OK) == 0 && unlink(path) == 0) {
+        free(kept->temporary);
+        kept->temporary = NULL;
+    } else if (strlen(path) < sizeof kept->path) {
+        memcpy(kept->path, path, strlen(path) + 1);
+    } else {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    return output_write(kept->descriptor, data, size);
+}
+
+/* Reads a pipe into such a file. */
+static int keep_stream(struct kept *kept, const char *path)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    const struct file_reading how = {.limit = max_model_size, .streams = true};
+    *kept = (struct kept){.descriptor = -1};
+    if (file_read_as(&how, path, &data, &size) != DONE) {
+        return FAILED;
+    }
+    int result = DONE;
+    if (!kept_make(kept, data, size)) {
+        result = fail("%s: cannot be kept in a temporary file: %s", file_input_name(path),
+                      strerror(errno));
+        kept_remove(kept);
+    }
+    free(data);
+    return result;
+}
+
 static int copy_notes(cae_model *to, const cae_model *from)
 {
     const char *key = NULL, *value = NULL;
@@ -122,13 +204,15 @@ static int make_like(cae_model **model, const cae_model *source, const char *fro
     return DONE;
 }
 
-int model_make_from(cae_model **model, const char *name, const char *from, uint64_t seed)
+/* model_make_from of the file at `path`, which messages call `from`. */
+static int make_from_path(cae_model **model, const char *name, const char *path, const char *from,
+                          uint64_t seed)
 {
     cae_model *source = NULL;
     int result = DONE;
     if (name != NULL) {
         result = model_make(model, name, seed);
-    } else if (cae_model_load(&source, from) == CAE_OK) {
+    } else if (cae_model_load(&source, path) == CAE_OK) {
         result = make_like(model, source, from, seed);
     } else if (strstr(cae_last_error(), "plain safetensors") != NULL) {
         result = fail("%s: a plain safetensors file: weights without an architecture; --model "
@@ -139,9 +223,23 @@ int model_make_from(cae_model **model, const char *name, const char *from, uint6
     }
     cae_model_free(source);
     if (result == DONE &&
-        cae_model_import_weights(*model, from, CAE_IMPORT_STRIP | CAE_IMPORT_SKIP) != CAE_OK) {
+        cae_model_import_weights(*model, path, CAE_IMPORT_STRIP | CAE_IMPORT_SKIP) != CAE_OK) {
         result = fail("%s: %s", from, cae_last_error());
     }
+    return result;
+}
+
+int model_make_from(cae_model **model, const char *name, const char *from, uint64_t seed)
+{
+    struct kept kept;
+    if (!file_is_stream(from)) {
+        return make_from_path(model, name, from, from, seed);
+    }
+    if (keep_stream(&kept, from) != DONE) {
+        return FAILED;
+    }
+    const int result = make_from_path(model, name, kept.path, file_input_name(from), seed);
+    kept_remove(&kept);
     return result;
 }
 
@@ -179,7 +277,7 @@ static bool keep_in(const cae_model *model, const char *folder, const char *name
         const bool free_name = kept != NULL && lstat(kept, &status) != 0 && errno == ENOENT;
         const bool saved = free_name && cae_model_save(model, kept, CAE_SAVE_TRAINING) == CAE_OK;
         if (saved) {
-            fail("%s could not be written; the model is kept in %s", path, kept);
+            fail("%s could not be written; the model is kept in %s", output_name(path), kept);
         }
         free(kept);
         if (free_name) {
@@ -207,7 +305,7 @@ bool model_keep(const cae_model *model, const char *path)
     kept = kept || (temporary != NULL && keep_in(model, temporary, name, path));
     kept = kept || keep_in(model, "/tmp", name, path);
     if (!kept) {
-        fail("%s: the model is lost, for it cannot be kept elsewhere either: %s", path,
+        fail("%s: the model is lost, for it cannot be kept elsewhere either: %s", output_name(path),
              cae_last_error());
     }
     free(folder);
@@ -224,7 +322,8 @@ int model_resume(cae_model **model, const char *path, const char *name)
     if (model_load(&earlier, path) != DONE) {
         return FAILED;
     }
-    if (strcmp(cae_model_architecture(earlier), cae_model_architecture(*model)) != 0) {
+    if (*model != NULL &&
+        strcmp(cae_model_architecture(earlier), cae_model_architecture(*model)) != 0) {
         cae_model_free(earlier);
         return fail("%s: cannot resume: this is not a model of --model %s", path, name);
     }
@@ -248,11 +347,11 @@ int model_check_epoch(const cae_model *model, const char *path, uint64_t epoch_s
 int model_shape(const cae_model *model, const char *name, size_t shape[3])
 {
     if (cae_model_shape(model, shape) != CAE_OK) {
-        return fail("%s: %s", name, cae_last_error());
+        return fail("%s: %s", file_input_name(name), cae_last_error());
     }
     if (shape[0] != 1 && shape[0] != 3) {
         return fail("%s: the model takes %zu channels; this command knows 1 (grey) and 3 (RGB)",
-                    name, shape[0]);
+                    file_input_name(name), shape[0]);
     }
     return DONE;
 }

@@ -17,8 +17,9 @@
 int model_make(cae_model **model, const char *name, uint64_t seed);
 
 /* The same with the weights of another file, a plain safetensors file of another program or a model
- * of libcae, whose names may have the prefixes of wrappers. `name` may be NULL for the architecture
- * of the model `from`, and its notes, but for those that tell one run from another. */
+ * of libcae, whose names may have the prefixes of wrappers; it may come through a pipe. `name` may
+ * be NULL for the architecture of the model `from`, and its notes, but for those that tell one run
+ * from another. */
 int model_make_from(cae_model **model, const char *name, const char *from, uint64_t seed);
 
 /* Loads a model from a file, a pipe or, as "-", standard input, and lets it use all processors;
@@ -35,7 +36,7 @@ int model_check_target(const cae_model *model, const char *path);
 bool model_keep(const cae_model *model, const char *path);
 
 /* Puts the model of an earlier run, saved at `path`, in the place of *model, a fresh one of `name`,
- * whose architecture it must have. */
+ * whose architecture it must have, or NULL. */
 int model_resume(cae_model **model, const char *path, const char *name);
 
 /* Fails when the run that saved the model had another number of steps per epoch. */

@@ -344,6 +344,9 @@ static int parse_letters(const struct command_line *line, int argc, char **argv,
     }
     for (const char *letter = word + 1; *letter != '\0'; letter++) {
         const struct option *option = find_letter(line->options, *letter);
+        if (option == NULL && *letter == 'q' && letter[1] == '=') {
+            return usage_error(line->command, "-q takes no argument");
+        }
         if (option == NULL && *letter == 'q') {
             message_be_quiet();
         } else if (option == NULL) {
@@ -373,6 +376,9 @@ static int parse_option(const struct command_line *line, int argc, char **argv, 
         return DONE;
     }
     const struct option *option = find_option(line->options, word);
+    if (strncmp(word, "--quiet=", 8) == 0 || strncmp(word, "--help=", 7) == 0) {
+        return usage_error(line->command, "%.*s takes no argument", (int)strcspn(word, "="), word);
+    }
     if (option == NULL) {
         return unknown_option(line, word);
     }

@@ -121,6 +121,29 @@ static int copy_descriptor(int number, bool is_dash)
     return fcntl(number, F_DUPFD_CLOEXEC, 3);
 }
 
+/* Opens a pipe that has a name, which waits for a reader; that is said where there is none yet. */
+static int open_pipe(const char *path)
+{
+    const int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
+    const int descriptor = open(path, flags | O_NONBLOCK);
+    if (descriptor < 0 && errno == ENXIO) {
+        note("%s: waiting for a reader", path);
+        return open(path, flags);
+    }
+    const int now = descriptor < 0 ? -1 : fcntl(descriptor, F_GETFL);
+    if (now != -1) {
+        fcntl(descriptor, F_SETFL, now & ~O_NONBLOCK); /* else output_write waits by itself */
+    }
+    return descriptor;
+}
+
+bool output_is_stream(const char *path)
+{
+    struct stat status;
+    return descriptor_of(path) >= 0 ||
+           (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode));
+}
+
 int output_open_stream(const char *path)
 {
     struct stat status;
@@ -132,7 +155,12 @@ int output_open_stream(const char *path)
         errno = 0;
         return -1;
     }
-    return open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    return S_ISFIFO(status.st_mode) ? open_pipe(path) : open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+const char *output_name(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard output" : path;
 }
 
 bool output_write(int descriptor, const void *data, size_t size)
@@ -224,20 +252,38 @@ static int open_beside(struct output *output)
     return descriptor;
 }
 
+/* Says that a file cannot be written and, where that is another than the one named, which. */
+static int say_cannot_write(const char *name, const char *target, int error)
+{
+    const char *why = error != 0 ? strerror(error) : "write error; the disk may be full";
+    if (target == NULL || strcmp(target, name) == 0) {
+        return fail("%s: cannot write: %s", name, why);
+    }
+    return fail("%s: cannot write: it leads to %s: %s", name,
+                target + (strncmp(target, "./", 2) == 0 ? 2 : 0), why);
+}
+
 static int fail_to_write(const struct output *output, const char *path, int error)
 {
     const char *name = output->name != NULL ? output->name : path;
-    if (error == ENOTSUP && strcmp(path, "-") == 0) {
-        return fail("%s is a terminal: send it to a file or a pipe", name);
-    }
-    return fail("%s: cannot write: %s", name,
-                error != 0 ? strerror(error) : "write error; the disk may be full");
+    return error == ENOTSUP && strcmp(path, "-") == 0
+               ? fail("%s is a terminal: send it to a file or a pipe", name)
+               : say_cannot_write(name, output->target, error);
+}
+
+int output_cannot_open(const char *path, int error)
+{
+    char *target = output_is_stream(path) ? NULL : output_resolve(path);
+    const int result = error == ENOTSUP ? fail("%s: cannot write: a terminal", output_name(path))
+                                        : say_cannot_write(output_name(path), target, error);
+    free(target);
+    return result;
 }
 
 int output_open(struct output *output, const char *path)
 {
     *output = (struct output){.descriptor = -1};
-    output->name = strdup(strcmp(path, "-") == 0 ? "standard output" : path);
+    output->name = strdup(output_name(path));
     output->descriptor = output_open_stream(path);
     if (output->descriptor < 0 && errno == 0) {
         output->target = output_resolve(path);
@@ -368,7 +414,8 @@ int output_check_names(const char *command, const struct named_file *files, size
                 return usage_error(command,
                                    "%s and %s are the same file, %s: one would destroy the "
                                    "other",
-                                   a->name, b->name, b->path);
+                                   a->name, b->name,
+                                   b->is_output ? output_name(b->path) : file_input_name(b->path));
             }
         }
     }

@@ -87,6 +87,10 @@ int synth_main(int argc, char **argv)
     if (!parse(&o, argc, argv, &exit_code)) {
         return exit_code;
     }
+    if (strcmp(o.out, "-") == 0) {
+        return usage_error("synth", "--out is a folder, not standard output; ./- is the folder of "
+                                    "that name");
+    }
     if (!face_is_exact()) {
         return fail(
             "synth: this program was compiled with excess precision (x87) and could not draw "

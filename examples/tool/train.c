@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "interrupt.h"
 #include "kind.h"
 #include "message.h"
@@ -69,7 +70,7 @@ static const char details[] =
     "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
     "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and tells how to\n"
     "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
-    "arguments. --lr, --steps, --epochs, --threads, --log and --val may change; another seed,\n"
+    "arguments but --from, and --model need not be repeated. --lr, --steps, --epochs, --threads, --log and --val may change; another seed,\n"
     "batch, noise, --reproducible or other images are refused unless --force is given.\n"
     "--from begins with the weights of a model, whose architecture --model need not repeat, or of\n"
     "a plain safetensors file such as PyTorch's: F32, F16, BF16 or F64; module. and _orig_mod.\n"
@@ -88,10 +89,11 @@ static bool only_converts(const struct train_options *o)
 
 static int check(struct train_options *o)
 {
-    o->name = o->model != NULL ? o->model : o->from;
+    o->name = o->model != NULL ? o->model : o->from != NULL ? o->from : o->resume ? o->out : NULL;
     if (o->name == NULL) {
         return usage_error("train", "--model PRESET|FILE is missing");
     }
+    o->name = file_input_name(o->name);
     if (o->data == NULL && (!only_converts(o) || o->split_by_person)) {
         return usage_error("train", "--data DIR is missing");
     }
@@ -100,6 +102,10 @@ static int check(struct train_options *o)
     }
     if (o->steps == 0 && (o->from == NULL || o->resume)) {
         return usage_error("train", "--steps 0 goes with --from, without --resume");
+    }
+    if (o->from != NULL && o->resume) {
+        return usage_error("train", "--from and --resume: give one of the two; --resume goes on "
+                                    "with the weights of --out");
     }
     if (o->split_by_person && o->validation != NULL) {
         return usage_error("train", "--split-by-person and --val: give one of the two");
@@ -112,6 +118,10 @@ static int check(struct train_options *o)
     }
     if (o->validation_fraction <= 0) {
         o->validation_fraction = 0.1;
+    }
+    if ((o->resume || o->save_every > 0) && output_is_stream(o->out)) {
+        return usage_error("train", "--resume and --save-every want a regular file, not %s",
+                           output_name(o->out));
     }
     return preparation_parse(&o->preparation, "train", o->crop, o->size);
 }
@@ -145,7 +155,7 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),
         SWITCH_OPTION("reproducible", &o->reproducible, "the same file on every processor"),
         COUNT_OPTION("save-every", &o->save_every, 1, 1e9, "EPOCHS", "save during training too"),
-        SWITCH_OPTION("resume", &o->resume, "go on from the file --out"),
+        SWITCH_OPTION("resume", &o->resume, "go on from the file --out; not with --from"),
         SWITCH_OPTION("force", &o->force, "even if it is not the same run"),
         TEXT_OPTION("log", &o->log, "FILE.csv", "write the loss of each step"),
         REQUIRED_TEXT_OPTION("out", &o->out, "MODEL", "the model file (safetensors)"),
@@ -167,15 +177,23 @@ static bool parse(struct train_options *o, int argc, char **argv, int *exit_code
 
 /* ---- Before the first step ------------------------------------------------------------------- */
 
+/* A fresh model, or that of the run to resume. */
+static int get_model(struct training *t)
+{
+    const struct train_options *o = t->options;
+    if (o->from != NULL) {
+        return model_make_from(&t->model, o->model, o->from, o->seed);
+    }
+    if (o->model != NULL && model_make(&t->model, o->model, o->seed) != DONE) {
+        return FAILED;
+    }
+    return o->resume ? model_resume(&t->model, o->out, o->name) : DONE;
+}
+
 static int prepare_model(struct training *t, size_t shape[3])
 {
     const struct train_options *o = t->options;
-    const int made = o->from != NULL ? model_make_from(&t->model, o->model, o->from, o->seed)
-                                     : model_make(&t->model, o->model, o->seed);
-    if (made != DONE || model_shape(t->model, o->name, shape) != DONE) {
-        return FAILED;
-    }
-    if (o->resume && model_resume(&t->model, o->out, o->name) != DONE) {
+    if (get_model(t) != DONE || model_shape(t->model, o->name, shape) != DONE) {
         return FAILED;
     }
     t->step = (uint64_t)model_get(t->model, "step");
@@ -283,13 +301,7 @@ static int check_target(struct training *t)
         }
         return DONE;
     }
-    if (t->stream < 0) {
-        return fail("%s: cannot write: %s", o->out,
-                    errno == ENOTSUP ? "a terminal" : strerror(errno));
-    }
-    return o->resume || o->save_every > 0
-               ? fail("%s: --resume and --save-every want a regular file", o->out)
-               : DONE;
+    return t->stream >= 0 ? DONE : output_cannot_open(o->out, errno);
 }
 
 static int prepare(struct training *t)
@@ -314,15 +326,15 @@ static int save_stream(const struct training *t)
     size_t size = 0;
     int result = FAILED;
     if (cae_model_save_memory(t->model, NULL, 0, &size, CAE_SAVE_TRAINING) != CAE_OK) {
-        return fail("%s: %s", t->options->out, cae_last_error());
+        return fail("%s: %s", output_name(t->options->out), cae_last_error());
     }
     void *data = malloc(size);
     if (data == NULL) {
-        fail("%s: out of memory", t->options->out);
+        fail("%s: out of memory", output_name(t->options->out));
     } else if (cae_model_save_memory(t->model, data, size, &size, CAE_SAVE_TRAINING) != CAE_OK) {
-        fail("%s: %s", t->options->out, cae_last_error());
+        fail("%s: %s", output_name(t->options->out), cae_last_error());
     } else if (!output_write(t->stream, data, size)) {
-        fail("%s: cannot write: %s", t->options->out, strerror(errno));
+        fail("%s: cannot write: %s", output_name(t->options->out), strerror(errno));
     } else {
         result = DONE;
     }
@@ -339,7 +351,7 @@ static int save(struct training *t)
         return save_stream(t);
     }
     if (cae_model_save(t->model, t->options->out, CAE_SAVE_TRAINING) != CAE_OK) {
-        return fail("%s: %s", t->options->out, cae_last_error());
+        return fail("%s: %s", output_name(t->options->out), cae_last_error());
     }
     return DONE;
 }
@@ -441,9 +453,28 @@ static void say_summary(const struct training *t)
     if (!isnan(t->validation_mse)) {
         snprintf(validation, sizeof validation, ", validation %.6f", t->validation_mse);
     }
-    tell("%s: step %llu, last loss %.6f%s, %.1f s, %.0f images/s", t->options->out,
+    tell("%s: step %llu, last loss %.6f%s, %.1f s, %.0f images/s", output_name(t->options->out),
          (unsigned long long)t->step, (double)t->loss, validation, seconds,
          (double)t->images / seconds);
+}
+
+/* Prints the words of the command, but for --from and its file: what resumes needs it no more. */
+static void print_words(const struct train_options *o, int argc, char **argv)
+{
+    static const char joined[] = "--from=";
+    int first = argc, after = argc; /* of those that are left out */
+    for (int i = 0; i < argc && o->from != NULL; i++) {
+        if (argv[i] == o->from) {
+            first = i - 1;
+            after = i + 1;
+        } else if (strncmp(argv[i], joined, strlen(joined)) == 0 &&
+                   argv[i] + strlen(joined) == o->from) {
+            first = i;
+            after = i + 1;
+        }
+    }
+    interrupt_print_words(stderr, first, argv);
+    interrupt_print_words(stderr, argc - after, argv + after);
 }
 
 static int say_how_to_resume(const struct training *t, int argc, char **argv)
@@ -453,7 +484,7 @@ static int say_how_to_resume(const struct training *t, int argc, char **argv)
     /* Behind a last word `--`, which may be the end of the options, --resume would be none. */
     const bool resume = !t->options->resume, first = argc > 0 && strcmp(argv[argc - 1], "--") == 0;
     fputs(resume && first ? "  cae train --resume" : "  cae train", stderr);
-    interrupt_print_words(stderr, argc, argv);
+    print_words(t->options, argc, argv);
     fputs(resume && !first ? " --resume\n" : "\n", stderr);
     return FAILED;
 }
@@ -474,7 +505,7 @@ static int convert(struct training *t)
     if (save_last(t) != DONE) {
         return FAILED;
     }
-    tell("%s: the weights of %s%s", t->options->out, t->options->from,
+    tell("%s: the weights of %s%s", output_name(t->options->out), file_input_name(t->options->from),
          t->data.set.len > 0 ? "; the ranges of its code are those of --data" : "");
     return DONE;
 }
@@ -502,7 +533,8 @@ static int train(struct training *t, int argc, char **argv)
     }
     if (t->step < t->last_step) {
         return fail("interrupted after step %llu of %llu; what was written to %s is a whole model",
-                    (unsigned long long)t->step, (unsigned long long)t->last_step, t->options->out);
+                    (unsigned long long)t->step, (unsigned long long)t->last_step,
+                    output_name(t->options->out));
     }
     say_summary(t);
     return DONE;
@@ -530,7 +562,7 @@ int train_main(int argc, char **argv)
         result = FAILED;
     }
     if (t.stream >= 0 && close(t.stream) != 0) {
-        result = fail("%s: cannot write: %s", options.out, strerror(errno));
+        result = fail("%s: cannot write: %s", output_name(options.out), strerror(errno));
     }
     train_data_free(&t.data);
     image_set_free(&t.validation);

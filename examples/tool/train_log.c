@@ -84,7 +84,7 @@ static int check_old(const char *path)
 static int train_log_flush(struct train_log *log)
 {
     if (log->file != NULL && (fflush(log->file) != 0 || ferror(log->file) != 0)) {
-        return fail("%s: cannot write: %s", log->path,
+        return fail("%s: cannot write: %s", output_name(log->path),
                     errno != 0 ? strerror(errno) : "write error; the disk may be full");
     }
     return DONE;
@@ -111,8 +111,7 @@ int train_log_open(struct train_log *log, const char *path, uint64_t step)
         log->file = fopen(path, continues ? "ab" : "wb");
     }
     if (log->file == NULL) {
-        return fail("%s: cannot write: %s", path,
-                    errno == ENOTSUP ? "a terminal" : strerror(errno));
+        return output_cannot_open(path, errno);
     }
     if (!continues) {
         fputs(header, log->file);
@@ -145,7 +144,7 @@ int train_log_close(struct train_log *log)
 {
     int result = log->failed ? FAILED : DONE; /* every row is in the file already */
     if (log->file != NULL && fclose(log->file) != 0) {
-        result = fail("%s: cannot write: %s", log->path, strerror(errno));
+        result = fail("%s: cannot write: %s", output_name(log->path), strerror(errno));
     }
     log->file = NULL;
     return result;

@@ -119,7 +119,7 @@ static int follow_link(cae_atomic *a, const struct stat *link)
         folder = openat(a->folder, text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     } while (folder < 0 && errno == EINTR);
     if (folder < 0) {
-        return cae_fail_system("open the folder that the link leads to,", errno, a->path);
+        return cae_fail_system("open the folder that the link leads to,", errno, text);
     }
     close(a->folder);
     a->folder = folder;

@@ -19,6 +19,13 @@ WRONG = [
     ([], "usage"),
     (["bogus"], "bogus"),
     (["--bogus"], "--bogus"),
+    (["help", "bogus"], "bogus"),
+    (["help", "train", "more"], "\"more\" is one word too many"),
+    (["--help", "help", "more"], "\"more\" is one word too many"),
+    (["--version", "more"], "\"more\" is one word too many"),
+    (["info", "--quiet=1", "x"], "--quiet takes no argument\n"),
+    (["info", "-q=1", "x"], "-q takes no argument\n"),
+    (["info", "--help=1", "x"], "--help takes no argument\n"),
     (["train"], "--out"),
     (["train", "--out", "o"], "--model"),
     (["train", "--out", "o", "--model", "cae-compress"], "--data"),
@@ -102,12 +109,16 @@ class Arguments(tool.Case):
                 self.assertTrue(done.stdout.startswith("usage: cae"))
                 self.assertLessEqual(max(map(len, done.stdout.splitlines())), 100)
         self.assertEqual([name for name in COMMANDS if name not in run("--help").stdout], [])
+        for words in (["help"], ["help", "help"], ["help", "--help"], ["help", "-h"]):
+            self.assertEqual(self.ok(*words).stdout, self.ok("--help").stdout)
+        self.assertEqual(self.ok("help", "eval").stdout, self.ok("eval", "--help").stdout)
         # Help wins over errors; behind -- it is a word like others.
         self.assertEqual(run("eval", "--bogus", "--help").returncode, 0)
         self.assertEqual(run("info", "--", "--help").returncode, 1)
 
     def test_version(self):
-        self.assertRegex(self.ok("--version").stdout, r"\Acae \d+\.\d+\.\d+\n\Z")
+        for words in (["--version"], ["-V"], ["help", "--version"]):
+            self.assertRegex(self.ok(*words).stdout, r"\Acae \d+\.\d+\.\d+\n\Z")
 
     def test_manual_has_every_command_and_option(self):
         path = os.environ.get("CAE_MANUAL", "")

@@ -59,7 +59,7 @@ class Targets(tool.Case):
         os.symlink("nowhere/m", "astray")
         os.symlink("round", "round")
         for out, words in (("folder", "directory"), ("to-folder", "directory"),
-                           ("astray", "no such file"), ("round", "too many"),
+                           ("astray", "no such file"), ("astray", "leads to, nowhere/"), ("round", "too many"),
                            ("nowhere/m", "no such file"), ("n" * 256, "name too long"),
                            ("folder/" * 700 + "m", "name too long"),
                            ("net.txt/m", "not a folder"),
@@ -67,6 +67,10 @@ class Targets(tool.Case):
             with self.subTest(out[:20]):
                 self.refuses(out, words)
         self.ok(*self.train("n" * 255, "--steps", 1))
+        self.fails("noise", "--sigma", 1, "data/000.png", "astray",
+                   naming="astray: cannot write: it leads to nowhere/m: No such")
+        self.fails(*self.train("m", "--steps", 1, "--log", "astray"),
+                   naming="astray: cannot write: it leads to nowhere/m: No such")
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can become two users")
     def test_files_of_others_in_a_sticky_folder(self):
@@ -260,13 +264,45 @@ class Streams(tool.Case):
         self.assertIn("standard input: not a PNG", self.said)
         self.fails("denoise", "m", "d.png", "x", "--format", "jpeg", naming="jpeg", code=2)
         self.fails("train", "--model", "m.txt", "--data", "data", "--steps", 1, "--out", "-",
-                   "--resume", naming="-")
-        self.assertNotIn("x", os.listdir("."))
+                   "--resume", naming="a regular file, not standard output", code=2)
+        self.fails("synth", "--count", 1, "--out", "-", naming="./- is the folder", code=2)
+        self.assertEqual([name for name in os.listdir(".") if name in "x-"], [])
+
+    def test_messages_say_standard_input_and_output(self):
+        for words, data, said in (
+                (["compress", "m", "-", "p.cae"], b"P6\n16 16\n255\n" + bytes(768), "input"),
+                (["sample", "-", "--out", "g.png"], tool.read("m"), "input: not a variational"),
+                (["interpolate", "m", "d.png", "-", "--out", "g.png"], b"P5\n8 8\n255\n" + bytes(64),
+                 "input 8 x 8")):
+            done = subprocess.run([tool.TOOL, *words], input=data, capture_output=True, check=False,
+                                  timeout=60)
+            self.assertIn("standard " + said, done.stderr.decode())
+        self.fails("train", "--model", "m.txt", "--data", "data", "--steps", 1, "--out", "-",
+                   "--log", "-", naming="same file, standard output", code=2)
+        self.ok("synth", "--count", 1, "--out", "./-")
+
+    def test_advice_where_files_are_in_the_wrong_place(self):
+        self.fails("decompress", "m", "m", "x.png",
+                   naming="a model, not a compressed image; the order is MODEL IN.cae OUT.png")
+        self.fails("train", "--model", "m", "--data", "data", "--steps", 1, "--out", "x",
+                   naming="a model, not an architecture text; --from")
+        self.fails("train", "--model", "m.txt", "--data", "data", "--steps", 1, "--out", "x.st",
+                   "--from", "data/000.png", naming="a PNG image")
+        self.pipe("train", "--model", "-", "--data", "data", "--steps", 1, "--out", "x",
+                  data=tool.read("m"), code=1)
+        self.assertIn("standard input: this is a model, not an architecture text", self.said)
+        for out in ("x.png", "x.ppm", "-"):
+            self.fails("noise", "--sigma", 1, "d.png", out, "-fppm",
+                       naming="--format ppm is for colour, and this picture is grey")
+        self.fails("noise", "--sigma", 1, "d.png", "x.ppm", naming="name it .pgm or .png")
 
     def test_a_file_called_dash(self):
         self.ok("noise", "--sigma", 0, "d.png", "./-")
         self.assertEqual(tool.read_png(tool.read("-")), tool.read_png(tool.read("d.png")))
         self.ok("noise", "--sigma", 0, "./-", "copy.png")
+        # It is none of standard input's business.
+        self.pipe("train", "--model", "-", "--data", "data", "--steps", 1, "--out", "x",
+                  data=tool.GREY.encode())
 
     def test_descriptors_are_written_and_not_replaced(self):
         """What stood there stays, for >> and behind what was written before."""
@@ -320,6 +356,35 @@ class Streams(tool.Case):
                     break
                 time.sleep(0.005)
             self.assertEqual(tool.read("p.cae"), tool.read("c.cae"))
+
+    def test_a_run_that_resumes_wants_a_regular_file(self):
+        os.mkfifo("pipe")
+        for out in ("-", "/dev/stdout", "pipe", "/dev/null"):
+            for more in (["--resume"], ["--save-every", 1]):
+                with self.subTest((out, more)):
+                    self.fails("train", "--model", "m.txt", "--data", "nowhere", "--steps", 4,
+                               "--out", out, *more, naming="want a regular file", code=2)
+
+    def test_a_pipe_that_nobody_reads_yet_is_waited_for(self):
+        os.mkfifo("pipe")
+        train = ["train", "--model", "m.txt", "--data", "data", "--steps", "3", "--out"]
+        for command, rest in ((["noise", "--sigma", "1", "d.png", "pipe", "-fpng"], b"\x89PNG"),
+                              ([*train, "pipe"], tool.read("m")),
+                              ([*train, "n", "--log", "pipe"], b"epoch,step")):
+            for reads in (False, True):
+                with self.subTest((command, reads)), subprocess.Popen(
+                        [tool.TOOL, *command], stderr=subprocess.PIPE, text=True) as process:
+                    said = process.stderr.readline()
+                    while "learns to copy" in said:
+                        said = process.stderr.readline()
+                    self.assertEqual(said, "cae: note: pipe: waiting for a reader\n")
+                    if reads:
+                        self.assertTrue(tool.read("pipe").startswith(rest))
+                        self.assertEqual(process.wait(60), 0)
+                    else:
+                        process.send_signal(signal.SIGINT)
+                        self.assertEqual(process.wait(60), -signal.SIGINT)
+        self.assertFalse(os.path.exists("model.safetensors.1"))
 
     def test_closed_descriptors_get_no_file(self):
         """A message or a picture must not end up in a file that got number 1 or 2."""

@@ -5,7 +5,10 @@ ranges of the code are fitted to the images; `cae eval --quality` measures the f
 import json
 import math
 import os
+import signal
 import struct
+import subprocess
+import time
 import unittest
 
 import tool
@@ -95,14 +98,65 @@ class From(tool.Case):
         self.assertEqual(tool.read("a"), tool.read("b"))
         self.assertNotEqual(weights("a"), weights("m"))
         self.assertEqual(struct.unpack("<q", load("a")[0]["train.step"][2]), (4,))
-        # In parts as in one; on resuming, the weights are those of --out.
+        # In parts as in one; on resuming, weights and architecture are those of --out.
         self.ok(*command, "--from", "m", "--steps", "3", "--out", "c")
-        self.ok(*command, "--from", "m", "--steps", "4", "--out", "c", "--resume")
+        self.fails(*command, "--from", "m", "--steps", "4", "--out", "c", "--resume", code=2,
+                   naming="--from and --resume")
+        self.ok(*command, "--steps", "4", "--out", "c", "--resume")
         self.assertEqual(tool.read("a"), tool.read("c"))
         self.ok("train", "--from", "m", "--steps", "0", "--out", "copy")
         self.assertEqual(load("copy")[1]["cae.noise"], load("m")[1]["cae.noise"])
         self.assertEqual(weights("copy"), weights("m"))
         self.assertEqual(ranges("copy"), ranges("m"))
+
+    def test_weights_through_a_pipe(self):
+        self.model("m", noise=10)
+        store("plain", weights("m"), {"format": "pt"})
+        os.mkdir("tmp")
+        os.mkfifo("pipe")
+        for source, model in (("m", []), ("plain", ["--model", "m.txt"])):
+            words = ["train", *model, "--steps", "0", "--out"]
+            self.ok(*words, "a", "--from", source)
+            for name in ("-", "/dev/stdin", "pipe"):
+                with self.subTest((source, name)), subprocess.Popen(
+                        ["cat", source], stdout=subprocess.PIPE) as cat:
+                    data = cat.stdout
+                    if name == "pipe":
+                        data = subprocess.DEVNULL
+                        writer = subprocess.Popen(["sh", "-c", f"cat {source} >pipe"])
+                        self.addCleanup(writer.wait, 60)
+                    said = self.ok(*words, "b", "--from", name, stdin=data,
+                                   env={**os.environ, "TMPDIR": "tmp"}).stderr
+                    self.assertIn(name.replace("-", "standard input"), said)
+                    self.assertEqual(tool.read("b"), tool.read("a"))
+        with open("m", "rb") as file:
+            self.ok("train", "--from", "-", "--steps", "0", "--out", "a", stdin=file)
+        self.assertEqual(weights("a"), weights("m"))
+        self.assertEqual(os.listdir("tmp"), [])
+        done = self.fails("train", "--from", "-", "--steps", "0", "--out", "x", input="no model",
+                          naming="standard input: not a model")
+        self.assertNotIn("/fd/", done.stderr)
+        self.fails("train", "--from", "-", "--steps", "0", "--out", "x", input="m", code=1,
+                   env={**os.environ, "TMPDIR": "nowhere"}, naming="cannot be kept")
+
+    def test_the_line_to_resume_with_has_no_from(self):
+        self.model("m")
+        words = ["train", "--data", "data", "--steps", str(10 ** 9), "--log", "l.csv"]
+        for begin in (["--from", "m"], ["--from=m"], ["--model", "m.txt", "--from", "m"]):
+            out = ["--out", f"--from{len(begin)}"]
+            with self.subTest(begin), subprocess.Popen(
+                    [tool.TOOL, *words, *begin, *out], stderr=subprocess.PIPE, text=True) as process:
+                while not os.path.exists("l.csv") or tool.read("l.csv").count(b"\n") < 3:
+                    time.sleep(0.005)
+                process.send_signal(signal.SIGINT)
+                line = process.communicate(timeout=60)[1].splitlines()[-1]
+                rest = [word for word in begin if word not in ("--from", "m", "--from=m")]
+                self.assertEqual(line.split(), ["cae", *words, *rest, *out, "--resume"])
+                rows = str(tool.read("l.csv").count(b"\n") + 2)
+                self.ok(*[rows if word == words[4] else word for word in line.split()[1:]])
+                os.remove("l.csv")
+        self.fails("train", "--data", "data", "--steps", 1, "--out", "none", "--resume",
+                   naming="leave --resume out to start")
 
     def test_wrong_usage(self):
         self.model("m")

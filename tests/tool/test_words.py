@@ -44,7 +44,7 @@ class Understands(tool.Case):
                              tool.read("long/face-000002.png"))
         for words, said in ((["-n"], "--count needs"), (["-nx", "-o", "o"], '"x"'),
                             (["-qx"], "-qx"), (["-out", "o"], "did you mean --out?"),
-                            (["-count=2"], "did you mean --count?"), (["-q=2"], "-q=2")):
+                            (["-count=2"], "did you mean --count?"), (["-q=2"], "-q takes no argument")):
             self.fails("synth", *words, naming=said, code=2)
         self.assertFalse(os.path.exists("ut"))
 
