@@ -278,15 +278,47 @@ static bool skip_unit(const struct scan *scan, struct bits *b)
     return true;
 }
 
+enum { LEAST_PADDING = 4, LAST_BYTES = 256, BLOCK_BYTES = 16 };
+
+/* Whether what is left are blocks from the given one of a unit on, up to a whole unit. */
+static bool ends_whole(const struct scan *scan, struct bits bits, unsigned block)
+{
+    while (skip_block(&scan->codes[DC][scan->blocks[block].dc],
+                      &scan->codes[AC][scan->blocks[block].ac], &bits)) {
+        block = (block + 1) % scan->blocks_len;
+        if (block == 0 && bits.at == bits.end && is_filled_up(&bits)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether some of the last bits may be the last blocks of the scan, wherever and with whichever
+ * block of a unit they start: damage shifts both. */
+static bool may_hold_blocks(const struct scan *scan, const uint8_t *data, size_t start, size_t end)
+{
+    start = end - start > LAST_BYTES ? end - LAST_BYTES : start;
+    start += data[start] == 0 && data[start - 1] == 0xff;
+    struct bits bits = {.at = data + start, .end = data + end};
+    do {
+        for (unsigned block = 0; block < scan->blocks_len; block++) {
+            if (ends_whole(scan, bits, block)) {
+                return true;
+            }
+        }
+    } while (next_bit(&bits) >= 0);
+    return false;
+}
+
 bool jpegscan_surplus_is_foreign(const uint8_t *data, size_t end, size_t surplus)
 {
     struct scan scan = {.components = 0};
-    if (surplus <= end && is_even(data + end - surplus, surplus)) {
-        return true;
-    }
-    size_t start = find_scan(&scan, data, end), restarts = 0;
-    if (start == 0 || !find_last_restart(data, &start, end, &restarts)) {
-        return false;
+    const bool padding =
+        surplus >= LEAST_PADDING && surplus <= end && is_even(data + end - surplus, surplus);
+    const size_t first = find_scan(&scan, data, end);
+    size_t start = first, restarts = 0;
+    if (first == 0 || !find_last_restart(data, &start, end, &restarts)) {
+        return padding;
     }
     const size_t units = count_units(&scan);
     if (units == 0 || restarts != (scan.interval == 0 ? 0 : (units - 1) / scan.interval)) {
@@ -298,13 +330,13 @@ bool jpegscan_surplus_is_foreign(const uint8_t *data, size_t end, size_t surplus
             return false;
         }
     }
-    if (!is_filled_up(&bits)) {
+    const size_t over = (size_t)(bits.at - data);
+    if (over >= end || !is_filled_up(&bits)) {
         return false;
     }
-    while (skip_unit(&scan, &bits)) {
-        if (bits.at == bits.end && is_filled_up(&bits)) {
-            return false;
-        }
+    if (end - over >= LEAST_PADDING && is_even(data + over, end - over)) {
+        return true;
     }
-    return true;
+    const size_t back = over - start < BLOCK_BYTES ? over - start : BLOCK_BYTES;
+    return !may_hold_blocks(&scan, data, over - back, end);
 }
