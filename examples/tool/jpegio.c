@@ -82,7 +82,8 @@ static _Noreturn void give_up_saying(struct job *job, const char *words)
 }
 
 /* Whether bytes that libjpeg passed over before a marker are no part of the picture. Before the
- * scans they cannot be; in one, before a restart, they must have been. */
+ * scans they cannot be; in one, they must have been before a restart, and may have been before what
+ * is neither the end nor the start of another scan. */
 static bool is_foreign(const struct job *job, int surplus, int marker)
 {
     const struct jpeg_decompress_struct *jpeg = &job->jpeg;
@@ -91,7 +92,7 @@ static bool is_foreign(const struct job *job, int surplus, int marker)
     }
     const size_t end = (size_t)(jpeg->src->next_input_byte - job->data);
     return jpeg->input_scan_number == 0 ||
-           ((marker < 0xd0 || marker > 0xd7) &&
+           ((marker == 0xc4 || marker == 0xd9 || marker == 0xda) &&
             jpegscan_surplus_is_foreign(job->data, end, (size_t)surplus));
 }
 

@@ -278,7 +278,9 @@ static bool skip_unit(const struct scan *scan, struct bits *b)
     return true;
 }
 
-enum { LEAST_PADDING = 4, LAST_BYTES = 256, BLOCK_BYTES = 16 };
+/* In bytes: the shortest padding, the longest surplus that is walked over from before it, and where
+ * walks start: as far as that before what they are to find, to fall into step by then. */
+enum { LEAST_PADDING = 4, MOST_WALKED = 1024, RUN_UP = 256 };
 
 /* Whether what is left are blocks from the given one of a unit on, up to a whole unit. */
 static bool ends_whole(const struct scan *scan, struct bits bits, unsigned block)
@@ -293,20 +295,24 @@ static bool ends_whole(const struct scan *scan, struct bits bits, unsigned block
     return false;
 }
 
-/* Whether some of the last bits may be the last blocks of the scan, wherever and with whichever
- * block of a unit they start: damage shifts both. */
-static bool may_hold_blocks(const struct scan *scan, const uint8_t *data, size_t start, size_t end)
+/* Whether the scan's last blocks may be in what is behind `over`: whether walks that start at some
+ * bit shortly before it, with whichever block of a unit, end with a whole unit at `end`. Codes fall
+ * into step, so that some do if the blocks go on, whatever damage is farther before; if they do
+ * not, all that fell into step have come by `over`. */
+static bool may_go_on(const struct scan *scan, const uint8_t *data, size_t start, size_t over,
+                      size_t end)
 {
-    start = end - start > LAST_BYTES ? end - LAST_BYTES : start;
-    start += data[start] == 0 && data[start - 1] == 0xff;
-    struct bits bits = {.at = data + start, .end = data + end};
+    over = end - over > MOST_WALKED ? end : over;
+    size_t at = over - start > RUN_UP ? over - RUN_UP : start;
+    at += at > start && data[at] == 0 && data[at - 1] == 0xff;
+    struct bits bits = {.at = data + at, .end = data + end};
     do {
         for (unsigned block = 0; block < scan->blocks_len; block++) {
             if (ends_whole(scan, bits, block)) {
                 return true;
             }
         }
-    } while (next_bit(&bits) >= 0);
+    } while (next_bit(&bits) >= 0 && bits.at <= data + over);
     return false;
 }
 
@@ -337,6 +343,5 @@ bool jpegscan_surplus_is_foreign(const uint8_t *data, size_t end, size_t surplus
     if (end - over >= LEAST_PADDING && is_even(data + over, end - over)) {
         return true;
     }
-    const size_t back = over - start < BLOCK_BYTES ? over - start : BLOCK_BYTES;
-    return !may_hold_blocks(&scan, data, over - back, end);
+    return !may_go_on(&scan, data, start, over, end);
 }
