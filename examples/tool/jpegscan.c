@@ -278,10 +278,6 @@ static bool skip_unit(const struct scan *scan, struct bits *b)
     return true;
 }
 
-/* In bytes: the shortest padding, the longest surplus that is walked over from before it, and where
- * walks start: as far as that before what they are to find, to fall into step by then. */
-enum { LEAST_PADDING = 4, MOST_WALKED = 1024, RUN_UP = 256 };
-
 /* Whether what is left are blocks from the given one of a unit on, up to a whole unit. */
 static bool ends_whole(const struct scan *scan, struct bits bits, unsigned block)
 {
@@ -295,25 +291,43 @@ static bool ends_whole(const struct scan *scan, struct bits bits, unsigned block
     return false;
 }
 
-/* Whether the scan's last blocks may be in what is behind `over`: whether walks that start at some
- * bit shortly before it, with whichever block of a unit, end with a whole unit at `end`. Codes fall
- * into step, so that some do if the blocks go on, whatever damage is farther before; if they do
- * not, all that fell into step have come by `over`. */
-static bool may_go_on(const struct scan *scan, const uint8_t *data, size_t start, size_t over,
-                      size_t end)
+/* Of the walks that start at any bit from `at` to behind `to`, with any block of a unit, how many
+ * end with a whole unit at `end`, in thousandths, rounded up. */
+static size_t share_of_whole(const struct scan *scan, const uint8_t *data, size_t at, size_t to,
+                             size_t end)
 {
-    over = end - over > MOST_WALKED ? end : over;
-    size_t at = over - start > RUN_UP ? over - RUN_UP : start;
-    at += at > start && data[at] == 0 && data[at - 1] == 0xff;
+    size_t walks = 0, whole = 0;
     struct bits bits = {.at = data + at, .end = data + end};
     do {
         for (unsigned block = 0; block < scan->blocks_len; block++) {
-            if (ends_whole(scan, bits, block)) {
-                return true;
-            }
+            walks++;
+            whole += ends_whole(scan, bits, block);
         }
-    } while (next_bit(&bits) >= 0 && bits.at <= data + over);
-    return false;
+    } while (next_bit(&bits) >= 0 && bits.at <= data + to);
+    return (1000 * whole + walks - 1) / walks;
+}
+
+/* In bytes: the shortest padding, from how far before something walks start, and the longest
+ * surplus that they go through. In thousandths: how many walks end with a whole unit by chance. */
+enum { LEAST_PADDING = 4, RUN_UP = 256, MOST_WALKED = 1024, CHANCE = 20 };
+
+/* Some bytes before `to`, not behind the 0xff of a byte that is two. */
+static size_t go_back(const uint8_t *data, size_t start, size_t to)
+{
+    const size_t at = to - start > RUN_UP ? to - RUN_UP : start;
+    return at + (at > start && at < to && data[at] == 0 && data[at - 1] == 0xff);
+}
+
+/* Whether the scan's last blocks may be in what is behind `over`. Codes fall into step: if the
+ * blocks go on, then walks that start before it come to their end, whatever damage is farther
+ * before. If they do not, all those that fell into step have ended at `over`. Where the damage is
+ * near, only walks that start behind it tell, and some come to the end by chance. */
+static bool may_go_on(const struct scan *scan, const uint8_t *data, size_t start, size_t over,
+                      size_t end)
+{
+    return (end - over <= MOST_WALKED &&
+            share_of_whole(scan, data, go_back(data, start, over), over, end) > 0) ||
+           share_of_whole(scan, data, go_back(data, over, end), end, end) > CHANCE;
 }
 
 bool jpegscan_surplus_is_foreign(const uint8_t *data, size_t end, size_t surplus)
