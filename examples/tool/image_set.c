@@ -83,6 +83,7 @@ int image_set_list(struct image_set *set, const char *folder, size_t limit)
     set->names = list.names;
     set->len = list.len;
     set->left_out = list.left_out;
+    set->odd = list.odd;
     list = (struct listing){0};
 done:
     listing_free(&list);
@@ -92,21 +93,50 @@ done:
     return result;
 }
 
-/* Flaws are named file by file up to this number, and then counted alone. */
-enum { NAMED_FLAWS = 10 };
+/* Flaws and turns are named file by file up to this number each, and then counted alone. */
+enum { MOST_NAMED = 10 };
+
+struct tally {
+    size_t flawed, turned;
+    unsigned said;
+};
+
+static void count_changes(struct tally *tally, const struct image *image)
+{
+    tally->flawed += image->flaw[0] != '\0';
+    tally->turned += (image->changes & IMAGE_TURNED_UPRIGHT) != 0;
+    tally->said &= ~(unsigned)(IMAGE_FLAWED | IMAGE_TURNED_UPRIGHT);
+    tally->said |= tally->flawed < MOST_NAMED ? 0 : IMAGE_FLAWED;
+    tally->said |= tally->turned < MOST_NAMED ? 0 : IMAGE_TURNED_UPRIGHT;
+}
+
+/* Says the numbers; `wanted` counts what has the name of an image. */
+static void note_tally(const struct image_set *set, const struct tally *tally, size_t wanted)
+{
+    const size_t left_out = wanted - set->len;
+    if (tally->flawed > 0) {
+        note("%s: %zu of %zu images have flaws that cost no pixel", set->folder, tally->flawed,
+             wanted);
+    }
+    if (tally->turned > 0) {
+        note("%s: %zu of %zu images are turned upright", set->folder, tally->turned, wanted);
+    }
+    if (left_out > 0) {
+        note("%s: %zu of %zu images are left out", set->folder, left_out, wanted);
+    }
+}
 
 /* Closes the gaps that files leave which cannot be read. */
 int image_set_read(struct image_set *set, size_t channels, const struct preparation *preparation)
 {
     const size_t wanted = set->len;
-    size_t flawed = 0;
-    unsigned said = 0;
+    struct tally tally = {.said = 0};
     set->len = 0;
     for (size_t i = 0; i < wanted; i++) {
         char *name = set->names[i];
-        said = flawed < NAMED_FLAWS ? said & ~(unsigned)IMAGE_FLAWED : said | IMAGE_FLAWED;
-        if (load_one(set, name, channels, preparation, &set->images[set->len], &said) == DONE) {
-            flawed += set->images[set->len].flaw[0] != '\0';
+        struct image *image = &set->images[set->len];
+        if (load_one(set, name, channels, preparation, image, &tally.said) == DONE) {
+            count_changes(&tally, image);
             set->names[set->len++] = name;
         } else {
             free(name);
@@ -118,14 +148,9 @@ int image_set_read(struct image_set *set, size_t channels, const struct preparat
     progress_end();
     set->left_out += wanted - set->len;
     if (set->len == 0) {
-        return fail("%s: not one of %zu images can be taken", set->folder, wanted);
+        return fail("%s: not one of %zu images can be taken", set->folder, wanted + set->odd);
     }
-    if (flawed > 0) {
-        note("%s: %zu of %zu images have flaws that cost no pixel", set->folder, flawed, wanted);
-    }
-    if (set->len < wanted) {
-        note("%s: %zu of %zu images are left out", set->folder, wanted - set->len, wanted);
-    }
+    note_tally(set, &tally, wanted + set->odd);
     return DONE;
 }
 

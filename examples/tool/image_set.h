@@ -18,7 +18,8 @@ struct image_set {
     char **names; /* below the folder: NAME, or PERSON/NAME; in byte order */
     char *folder;
     size_t len;
-    size_t left_out; /* files, and people's folders, that could not be taken */
+    size_t left_out; /* files, and people's folders, that could not be taken, */
+    size_t odd;      /* and those of them that are no files to be read: pipes, devices */
 };
 
 /* Loads the first `limit` files (0: all) that listing.h finds, in byte order of their names below

@@ -14,7 +14,7 @@
 
 bool jpegio_recognise(const uint8_t *data, size_t size)
 {
-    return size >= 3 && memcmp(data, "\xff\xd8\xff", 3) == 0;
+    return size >= 2 && memcmp(data, "\xff\xd8", 2) == 0; /* bytes before a marker are a flaw */
 }
 
 #ifndef HAVE_LIBJPEG
@@ -56,6 +56,7 @@ struct job {
     char message[JMSG_LENGTH_MAX]; /* empty when the error has been said */
     char flaw[JMSG_LENGTH_MAX];    /* the first that costs no pixel */
     bool disordered;               /* a scan came before the one that it builds on */
+    bool ended;                    /* the data are at their end, an end marker made up */
     struct image *image;
     const uint8_t *data;
     size_t size;
@@ -81,14 +82,26 @@ static _Noreturn void give_up_saying(struct job *job, const char *words)
 }
 
 /* Whether bytes that libjpeg passed over before a marker are no part of the picture. Before the
- * scans they cannot be; in one, before a restart, they must have been. */
+ * scans they cannot be; in one, they must have been before a restart, and may have been before what
+ * is neither the end nor the start of another scan. */
 static bool is_foreign(const struct job *job, int surplus, int marker)
 {
     const struct jpeg_decompress_struct *jpeg = &job->jpeg;
+    if (job->ended) {
+        return false; /* the source is no longer in the data */
+    }
     const size_t end = (size_t)(jpeg->src->next_input_byte - job->data);
     return jpeg->input_scan_number == 0 ||
-           ((marker < 0xd0 || marker > 0xd7) &&
+           ((marker == 0xc4 || marker == 0xd9 || marker == 0xda) &&
             jpegscan_surplus_is_foreign(job->data, end, (size_t)surplus));
+}
+
+/* Whether data that end in or behind this scan hold the whole picture, unless libjpeg says of a
+ * block that it is missing: it does of Huffman codes, but not of scans that would follow. */
+static bool is_only_scan(const struct jpeg_decompress_struct *jpeg)
+{
+    return jpeg->input_scan_number == 1 && !jpeg->progressive_mode && !jpeg->arith_code &&
+           jpeg->comps_in_scan == jpeg->num_components;
 }
 
 /* Whether what libjpeg warns of costs no pixel, so that the image is all there. Everything else is
@@ -102,6 +115,9 @@ static bool costs_nothing(struct job *job)
     case JWRN_JFIF_MAJOR:     /* the number of a version */
     case JWRN_NOT_SEQUENTIAL: /* coefficients that a baseline scan need not name: it has all */
         return true;
+    case JWRN_JPEG_EOF:
+        job->ended = true;
+        return is_only_scan(jpeg);
     case JWRN_EXTRANEOUS_DATA:
         return is_foreign(job, values[0], values[1]);
     case JWRN_BOGUS_PROGRESSION:
@@ -204,7 +220,7 @@ static void read_jpeg(struct job *job)
         jpeg_read_scanlines(jpeg, &row, 1);
     }
     check_order(job);
-    jpeg_finish_decompress(jpeg); /* reads up to the end marker, which must be there */
+    jpeg_finish_decompress(jpeg); /* reads up to the end marker */
 }
 
 bool jpegio_available(void)

@@ -278,15 +278,67 @@ static bool skip_unit(const struct scan *scan, struct bits *b)
     return true;
 }
 
+/* Whether what is left are blocks from the given one of a unit on, up to a whole unit. */
+static bool ends_whole(const struct scan *scan, struct bits bits, unsigned block)
+{
+    while (skip_block(&scan->codes[DC][scan->blocks[block].dc],
+                      &scan->codes[AC][scan->blocks[block].ac], &bits)) {
+        block = (block + 1) % scan->blocks_len;
+        if (block == 0 && bits.at == bits.end && is_filled_up(&bits)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the walks that start at any bit from `at` to behind `to`, with any block of a unit, how many
+ * end with a whole unit at `end`, in thousandths, rounded up. */
+static size_t share_of_whole(const struct scan *scan, const uint8_t *data, size_t at, size_t to,
+                             size_t end)
+{
+    size_t walks = 0, whole = 0;
+    struct bits bits = {.at = data + at, .end = data + end};
+    do {
+        for (unsigned block = 0; block < scan->blocks_len; block++) {
+            walks++;
+            whole += ends_whole(scan, bits, block);
+        }
+    } while (next_bit(&bits) >= 0 && bits.at <= data + to);
+    return (1000 * whole + walks - 1) / walks;
+}
+
+/* In bytes: the shortest padding, from how far before something walks start, and the longest
+ * surplus that they go through. In thousandths: how many walks end with a whole unit by chance. */
+enum { LEAST_PADDING = 4, RUN_UP = 256, MOST_WALKED = 1024, CHANCE = 20 };
+
+/* Some bytes before `to`, not behind the 0xff of a byte that is two. */
+static size_t go_back(const uint8_t *data, size_t start, size_t to)
+{
+    const size_t at = to - start > RUN_UP ? to - RUN_UP : start;
+    return at + (at > start && at < to && data[at] == 0 && data[at - 1] == 0xff);
+}
+
+/* Whether the scan's last blocks may be in what is behind `over`. Codes fall into step: if the
+ * blocks go on, then walks that start before it come to their end, whatever damage is farther
+ * before. If they do not, all those that fell into step have ended at `over`. Where the damage is
+ * near, only walks that start behind it tell, and some come to the end by chance. */
+static bool may_go_on(const struct scan *scan, const uint8_t *data, size_t start, size_t over,
+                      size_t end)
+{
+    return (end - over <= MOST_WALKED &&
+            share_of_whole(scan, data, go_back(data, start, over), over, end) > 0) ||
+           share_of_whole(scan, data, go_back(data, over, end), end, end) > CHANCE;
+}
+
 bool jpegscan_surplus_is_foreign(const uint8_t *data, size_t end, size_t surplus)
 {
     struct scan scan = {.components = 0};
-    if (surplus <= end && is_even(data + end - surplus, surplus)) {
-        return true;
-    }
-    size_t start = find_scan(&scan, data, end), restarts = 0;
-    if (start == 0 || !find_last_restart(data, &start, end, &restarts)) {
-        return false;
+    const bool padding =
+        surplus >= LEAST_PADDING && surplus <= end && is_even(data + end - surplus, surplus);
+    const size_t first = find_scan(&scan, data, end);
+    size_t start = first, restarts = 0;
+    if (first == 0 || !find_last_restart(data, &start, end, &restarts)) {
+        return padding;
     }
     const size_t units = count_units(&scan);
     if (units == 0 || restarts != (scan.interval == 0 ? 0 : (units - 1) / scan.interval)) {
@@ -298,13 +350,12 @@ bool jpegscan_surplus_is_foreign(const uint8_t *data, size_t end, size_t surplus
             return false;
         }
     }
-    if (!is_filled_up(&bits)) {
+    const size_t over = (size_t)(bits.at - data);
+    if (over >= end || !is_filled_up(&bits)) {
         return false;
     }
-    while (skip_unit(&scan, &bits)) {
-        if (bits.at == bits.end && is_filled_up(&bits)) {
-            return false;
-        }
+    if (end - over >= LEAST_PADDING && is_even(data + over, end - over)) {
+        return true;
     }
-    return true;
+    return !may_go_on(&scan, data, start, over, end);
 }

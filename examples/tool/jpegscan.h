@@ -12,11 +12,10 @@
 #include <stdint.h>
 
 /* For a JPEG of which a decoder had `surplus` bytes left before the marker at `end`, behind a scan:
- * whether they are no blocks. They are none if all are equal, as padding is. Of a scan that is the
- * only one and sequential it can be told otherwise: its blocks, from the last restart on, end with
- * ones up to the next byte, and what follows, read as blocks, does not end with a whole block
- * before the marker. Where blocks were damaged and some are left over, one of the two is mostly not
- * so: Huffman codes fall into step again. */
+ * whether they are no blocks. Of a scan that is the only one and sequential it can be told: its
+ * blocks, from the last restart on, end with ones up to the next byte, and what follows is padding,
+ * four equal bytes or more, or no blocks that start somewhat before it, and few in it, go on to the
+ * marker and end there with a whole unit. Of any other scan only padding is foreign. */
 bool jpegscan_surplus_is_foreign(const uint8_t *data, size_t end, size_t surplus);
 
 #endif

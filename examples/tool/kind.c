@@ -13,7 +13,7 @@ static const struct {
     const char *bytes, *words;
 } kinds[] = {
     {0, 4, "\x89PNG", "a PNG image"},
-    {0, 3, "\xff\xd8\xff", "a JPEG image"},
+    {0, 2, "\xff\xd8", "a JPEG image"},
     {0, 4, "GIF8", "a GIF image"},
     {8, 4, "WEBP", "a WebP image"},
     {0, 4, "II*\0", "a TIFF image"},

@@ -409,7 +409,8 @@ static int choose(struct contents *c, struct listing *listing)
     note_rest(c, others);
     *listing = (struct listing){.names = chosen->images.names,
                                 .len = chosen->images.len,
-                                .left_out = c->own.odd + c->people.odd + c->unlisted_len};
+                                .left_out = c->own.odd + c->people.odd + c->unlisted_len,
+                                .odd = c->own.odd + c->people.odd};
     chosen->images = (struct name_list){0};
     return DONE;
 }

@@ -20,7 +20,8 @@ bool is_jpeg_name(const char *name);
 struct listing {
     char **names; /* NAME, or PERSON/NAME; in byte order */
     size_t len;
-    size_t left_out; /* of files and folders that were named */
+    size_t left_out; /* of files and folders that were named, */
+    size_t odd;      /* and those of them that are no files to be read: pipes, devices */
 };
 
 /* Finds all files that end so, follow symbolic links to files and do not begin with a dot.

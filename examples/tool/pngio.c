@@ -40,13 +40,17 @@ static _Noreturn void on_error(png_structp png, png_const_charp message)
     longjmp(job->on_error, 1);
 }
 
-/* What libpng can read in spite of a flaw is read. */
-static void on_warning(png_structp png, png_const_charp message)
+static void keep_flaw(struct job *job, const char *message)
 {
-    struct job *job = png_get_error_ptr(png);
     if (job->flaw[0] == '\0') {
         snprintf(job->flaw, sizeof job->flaw, "%s", message);
     }
+}
+
+/* What libpng can read in spite of a flaw is read. */
+static void on_warning(png_structp png, png_const_charp message)
+{
+    keep_flaw(png_get_error_ptr(png), message);
 }
 
 /* Runs a step of the work; false when libpng jumped out of it. The only setjmp: it has no locals
@@ -154,9 +158,12 @@ static void read_png(struct job *job)
         png_error(png, "rows of an unexpected size");
     }
     point_to_rows(job, image);
-    png_read_image(png, job->rows);
-    png_read_end(png, job->info); /* the last checksums */
-    image->orientation = find_orientation(job);
+    png_read_image(png, job->rows); /* with the checksums of the pixels */
+}
+
+static void read_rest(struct job *job)
+{
+    png_read_end(job->png, job->info);
 }
 
 int pngio_read(struct image *image, const uint8_t *data, size_t size, const char *path)
@@ -170,7 +177,11 @@ int pngio_read(struct image *image, const uint8_t *data, size_t size, const char
     if (!ok && job.message[0] != '\0') {
         fail("%s: damaged PNG: %s", path, job.message);
     }
+    if (ok && !guarded(&job, read_rest)) {
+        keep_flaw(&job, job.message); /* the pixels are all there */
+    }
     if (ok) {
+        image->orientation = find_orientation(&job);
         snprintf(image->flaw, sizeof image->flaw, "%.*s", (int)sizeof image->flaw - 1, job.flaw);
     }
     png_destroy_read_struct(&job.png, &job.info, NULL);

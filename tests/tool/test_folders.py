@@ -102,7 +102,11 @@ class Folders(tool.Case):
                                ("P01/zero.jfif", "a device"), ("P02/s.ppm", "a socket")):
                 self.assertIn(f"cae: lfw/{name}: is {kind}", done.stderr)
             self.assertNotIn("x.png", done.stderr)
-        self.assertEqual(self.count()[0], 6)
+        count, said = self.count()
+        self.assertEqual(count, 6)
+        self.assertIn("lfw: 4 of 10 images are left out", said)
+        tool.write("lfw/P00/bad.png", b"")
+        self.assertIn("lfw: 5 of 11 images are left out", self.count()[1])
 
     def test_a_folder_named_like_an_image_is_a_folder(self):
         os.rename("lfw/P00", "lfw/P00.png")

@@ -89,7 +89,7 @@ class Images(tool.Case):
                b"P5 16777216 16777216 255\n", b"GIF89a", b"\x89PNG", b"\x89PNG\r\n\x1a\n",
                whole.replace(b"IDAT", b"IDAX"), whole[:8] + tool.chunk(b"IHDR", bomb) + whole[33:],
                tool.png(3, 2, 8, 0, [b"abc"]), tool.png(0, 2, 8, 0, [b"", b""])]
-        bad += [whole[:size] for size in range(8, len(whole))]
+        bad += [whole[:size] for size in range(8, len(whole) - 12)]
         bad += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:] for at in range(8, 33)]
         for data in bad:
             with self.subTest(data):
@@ -110,6 +110,11 @@ class Images(tool.Case):
                 image, said = self.copied(data)
                 self.assertEqual(image, (3, 2, 1, b"abcdef"))
                 self.assertRegex(said, "\\Acae: note: in: read in spite of a flaw[^\n]*\n\\Z")
+        for data in (*(whole[:size] for size in range(len(whole) - 12, len(whole))),
+                     whole[:-1] + bytes([whole[-1] ^ 1])):  # the end, or its checksum
+            image, said = self.copied(data)
+            self.assertEqual(image, (3, 2, 1, b"abcdef"))
+            self.assertRegex(said, "\\Acae: note: in: read in spite of a flaw[^\n]*\n\\Z")
         tool.write("in", with_data(pixels[:-1] + bytes([pixels[-1] ^ 1])))  # their checksum
         self.fails("noise", "--sigma", 0, "in", "o.png", naming="in: damaged PNG")
         for name, data in (("film", whole + b"a film behind the end"),

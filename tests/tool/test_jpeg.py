@@ -2,6 +2,7 @@
 """JPEG: every kind is read, every damage is refused in words, and a build without libjpeg says what is
 missing. `noise --sigma 0` copies an image, so what comes out shows what was read."""
 
+import random
 import struct
 import unittest
 
@@ -74,9 +75,25 @@ class Jpeg(tool.Case):
             whole = jpeg(20, 17, kind, waves(20, 17, channels), 30, progressive)
             for size in range(3, len(whole), 1 if tool.LONG else 7):
                 with self.subTest(f"{kind} {size}"):
-                    self.refuses(whole[:size])
-            for size in (len(whole) - 2, len(whole) - 1):
-                self.refuses(whole[:size])
+                    if size < len(whole) - 2 or progressive:
+                        self.refuses(whole[:size])
+            if progressive:
+                self.refuses(whole[:-2])
+                self.refuses(whole[:-1])
+
+    def test_an_end_marker_that_is_missing_costs_no_pixel(self):
+        """In a sequential file of one scan; wherever it is cut, what is read is the whole."""
+        for kind, channels, how in (("grey", 1, None), ("sub", 3, None), ("sub", 3, "restarts")):
+            whole = jpeg(40, 33, kind, waves(40, 33, channels), 75, how)
+            wanted = self.copied(whole, "o.pnm")[0]
+            for size in range(len(whole) - 40, len(whole)):
+                tool.write("cut.jpg", whole[:size])
+                done = tool.run("noise", "--sigma", 0, "cut.jpg", "o.pnm")
+                self.assertTrue(done.returncode == 1 or size >= len(whole) - 3, size)
+                if size >= len(whole) - 2:
+                    self.assertIn("flaw that costs no pixel: Premature end of JPEG", done.stderr)
+                if done.returncode == 0:
+                    self.assertEqual(tool.read_pnm(tool.read("o.pnm")), wanted)
 
     def test_sizes_are_checked_before_memory_is_taken(self):
         whole = jpeg(8, 8, "grey", bytes(64), 90)
@@ -136,6 +153,7 @@ class Flaws(tool.Case):
                 ("Adobe", whole[:2] + segment(0xee, b"Adobe\0d\0\0\0\0\x09") + whole[20:])
                 if kind == "sub" else None,
                 ("extraneous bytes before marker", whole[:20] + b"some words" + whole[20:]),
+                ("extraneous bytes before marker", whole[:2] + b"words" + whole[2:]),
                 ("extraneous bytes before marker", whole[:scan] + b"\0" * 5 + whole[scan:]),
                 ("extraneous bytes before marker", whole[:-2] + b"\0" * 300 + whole[-2:]),
                 ("extraneous bytes before marker", whole[:-2] + b"\x2a" * 30 + whole[-2:]),
@@ -198,7 +216,7 @@ class Flaws(tool.Case):
                 image, said = self.read(whole[:restart] + b"\0" * 20 + whole[restart:])
                 self.assertIsNone(image)
                 self.assertIn("marker 0xd1", said)
-            for data in (whole[:middle] + whole[-2:], whole[:-2], whole[:middle],
+            for data in (whole[:middle] + whole[-2:], whole[:middle],
                          whole[:middle] + b"\xff\xd0" + whole[middle:]):
                 image, said = self.read(data)
                 self.assertIsNone(image)
@@ -221,6 +239,23 @@ class Flaws(tool.Case):
                 self.assertEqual(said == "", image is not None, f"{kind} {at}: {said}")
                 over += "extraneous" in said
             self.assertGreater(over, 0)
+
+    def test_damage_is_no_flaw(self):
+        """Bytes zeroed, cut out, doubled or random: what is read with a note is the picture."""
+        numbers = random.Random(2)
+        for kind, channels in (("grey", 1), ("sub", 3)):
+            pixels = bytes(80 + (x * 5 + y * 3 * (c + 1)) % 97 + numbers.randrange(17)
+                           for y in range(64) for x in range(64) for c in range(channels))
+            whole = jpeg(64, 64, kind, pixels, 75)
+            wanted = self.read(whole)[0]
+            start = whole.index(b"\xff\xda") + 14
+            for n in range(1000 if tool.LONG else 100):
+                size = numbers.randrange(2, 101)
+                at = numbers.randrange(start, len(whole) - 1 - size)
+                middle = (bytes(size), b"", 2 * whole[at:at + size], numbers.randbytes(size))[n % 4]
+                image, said = self.read(whole[:at] + middle + whole[at + size:])
+                if image is not None and said != "":
+                    self.assertEqual(image, wanted, f"{kind} {n}: {said}")
 
     def test_a_folder_of_flaws_is_not_a_flood(self):
         model = self.model("m")

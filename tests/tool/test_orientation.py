@@ -165,7 +165,14 @@ class Orientation(tool.Case):
             self.assertEqual(tool.read_png(tool.read("n.png"))[:2], (HEIGHT, WIDTH))
         self.assertEqual(results["held"], results["upright"])
         said = self.ok("eval", model, "held").stderr
-        self.assertEqual(said, "cae: note: held/2.png: turned upright, as its EXIF data say\n")
+        self.assertEqual(said, "".join(
+            f"cae: note: held/{n}.png: turned upright, as its EXIF data say\n" for n in range(2, 9)) +
+            "cae: note: held: 7 of 8 images are turned upright\n")
+        for n in range(11):
+            tool.write(f"held/{n + 10}.png", in_png(tiff(6)))
+        said = self.ok("eval", model, "held").stderr
+        self.assertEqual(said.count("EXIF"), 10)
+        self.assertIn("held: 18 of 19 images are turned upright", said)
 
 
 if __name__ == "__main__":
