@@ -138,7 +138,7 @@ _HERE = (("CAE_IMPORT_STRIP", "strip=True"), ("CAE_IMPORT_SKIP", "skip=True"),
 
 
 def _message() -> str:
-    text = lib.cae_last_error().decode("utf-8", "replace")
+    text: str = lib.cae_last_error().decode("utf-8", "replace")
     for name, here in _HERE:
         text = text.replace(name, here)
     return text

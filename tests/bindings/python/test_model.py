@@ -228,7 +228,7 @@ class Files(Case):
         other.load_weights(self.path, strip=True, skip=True)
         np.testing.assert_array_equal(model.denoise(pictures()), other.denoise(pictures()))
         picture = np.zeros((16, 16), np.uint8)
-        self.refused(cae.UnsupportedError, "cae_fit_code", other.compress, picture)
+        self.refused(cae.UnsupportedError, "fit_code gathers", other.compress, picture)
         other.fit_code(pictures())
         self.assertEqual(other.decompress(other.compress(picture)).shape, picture.shape)
 
