@@ -1,8 +1,8 @@
 /*
  * `cae train`: the loop, its saves and its resumption. A step depends on the model, the seed and
  * the step's number alone, and a save holds all of it: a run that was interrupted or killed and
- * then resumed ends with the same file as one that was not. Batches are train_data.c's, the log is
- * train_log.c's.
+ * then resumed ends with the same file as one that was not. Options are train_options.c's, batches
+ * train_data.c's, the log is train_log.c's.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -20,26 +20,13 @@
 #include "kind.h"
 #include "message.h"
 #include "model.h"
-#include "options.h"
 #include "output.h"
 #include "people.h"
 #include "score.h"
 #include "train_data.h"
 #include "train_log.h"
 #include "train_notes.h"
-
-/* Of --steps, for 0 is a number of steps. */
-static const size_t not_given = SIZE_MAX;
-
-struct train_options {
-    const char *model, *from, *name; /* name: that of the two which tells the architecture */
-    const char *data, *validation, *crop, *size, *log, *out;
-    struct preparation preparation;
-    size_t limit, epochs, steps, batch, threads, save_every;
-    double learning_rate, sigma, kl_weight, validation_fraction;
-    uint64_t seed;
-    bool split_by_person, reproducible, resume, force;
-};
+#include "train_options.h"
 
 struct training {
     const struct train_options *options;
@@ -58,122 +45,6 @@ struct training {
     double validation_mse; /* the latest; NaN before the first */
     double start;
 };
-
-/* ---- Options --------------------------------------------------------------------------------- */
-
-static const char details[] =
-    "DIR holds images, or a folder of images for each person; files that cannot be read are named\n"
-    "and left out. --crop 83,92,84x84 --size 64x64 makes of the LFW faces those of LFWcrop.\n"
-    "A person is the image's folder or, without one, its name up to a last _ before a number;\n"
-    "which people --split-by-person sets aside depends on the seed.\n"
-    "Larger images are cut at random to the training size, smaller ones are left out. SIGMA is 25\n"
-    "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
-    "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and tells how to\n"
-    "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
-    "arguments but --from, and --model need not be repeated. --lr, --steps, --epochs, --threads, --log and --val may change; another seed,\n"
-    "batch, noise, --reproducible or other images are refused unless --force is given.\n"
-    "--from begins with the weights of a model, whose architecture --model need not repeat, or of\n"
-    "a plain safetensors file such as PyTorch's: F32, F16, BF16 or F64; module. and _orig_mod.\n"
-    "before its names are taken off, and tensors without a dimension are left out. With --steps 0\n"
-    "that is all, and --data, if given, is what the ranges of the code are fitted to.\n"
-    "--val measures as `cae eval` does, at the end and at the ends of epochs, as often as costs at\n"
-    "most one image measured for four trained on. The log has one row per step:\n"
-    "epoch,step,loss,val_mse,seconds. MODEL may be - or a pipe, which gets the file at the end;\n"
-    "a link stays, and the file that it leads to is replaced.\n";
-
-/* A model made of weights that are there, without a step. */
-static bool only_converts(const struct train_options *o)
-{
-    return o->from != NULL && o->steps == 0;
-}
-
-static int check(struct train_options *o)
-{
-    o->name = o->model != NULL ? o->model : o->from != NULL ? o->from : o->resume ? o->out : NULL;
-    if (o->name == NULL) {
-        return usage_error("train", "--model PRESET|FILE is missing");
-    }
-    o->name = file_input_name(o->name);
-    if (o->data == NULL && (!only_converts(o) || o->split_by_person)) {
-        return usage_error("train", "--data DIR is missing");
-    }
-    if ((o->epochs == 0) == (o->steps == not_given)) {
-        return usage_error("train", "give either --epochs or --steps");
-    }
-    if (o->steps == 0 && (o->from == NULL || o->resume)) {
-        return usage_error("train", "--steps 0 goes with --from, without --resume");
-    }
-    if (o->from != NULL && o->resume) {
-        return usage_error("train", "--from and --resume: give one of the two; --resume goes on "
-                                    "with the weights of --out");
-    }
-    if (o->split_by_person && o->validation != NULL) {
-        return usage_error("train", "--split-by-person and --val: give one of the two");
-    }
-    if (o->force && !o->resume) {
-        return usage_error("train", "--force goes with --resume");
-    }
-    if (!o->split_by_person && o->validation_fraction > 0) {
-        return usage_error("train", "--val-fraction goes with --split-by-person");
-    }
-    if (o->validation_fraction <= 0) {
-        o->validation_fraction = 0.1;
-    }
-    if ((o->resume || o->save_every > 0) && output_is_stream(o->out)) {
-        return usage_error("train", "--resume and --save-every want a regular file, not %s",
-                           output_name(o->out));
-    }
-    return preparation_parse(&o->preparation, "train", o->crop, o->size);
-}
-
-static bool parse(struct train_options *o, int argc, char **argv, int *exit_code)
-{
-    const struct operand operands[] = {{NULL, NULL}};
-    const struct option options[] = {
-        TEXT_OPTION("model", &o->model, "PRESET|FILE", "a preset or an architecture text"),
-        TEXT_OPTION("from", &o->from, "FILE",
-                    "begin with the weights of a model or another program"),
-        TEXT_OPTION("data", &o->data, "DIR", "images to train on (PNG, JPEG, PGM, PPM)"),
-        TEXT_OPTION("val", &o->validation, "DIR", "images to measure on"),
-        SWITCH_OPTION("split-by-person", &o->split_by_person,
-                      "measure on images of people who are not trained on"),
-        REAL_OPTION("val-fraction", &o->validation_fraction, 0.001, 0.999, "F",
-                    "about so many of the images; 0.1 unless given"),
-        COUNT_OPTION("limit", &o->limit, 1, 1e9, "N", "only the first N files of --data by name"),
-        TEXT_OPTION("crop", &o->crop, "X,Y,WxH", CROP_HELP),
-        TEXT_OPTION("size", &o->size, "WxH", SIZE_HELP),
-        COUNT_OPTION("epochs", &o->epochs, 1, 1e9, "N", "train until every image was seen N times"),
-        COUNT_OPTION("steps", &o->steps, 0, 1e15, "N",
-                     "train until N steps in all; one of the two"),
-        COUNT_OPTION("batch", &o->batch, 1, 1e6, "N", "images per step"),
-        REAL_OPTION("lr", &o->learning_rate, 0, 1e6, "RATE",
-                    "Adam's learning rate; else 0.001 or, to resume, as before"),
-        REAL_OPTION("kl-weight", &o->kl_weight, 0, 1e6, "W",
-                    "of a sampled code's divergence in the loss; else 0.3"),
-        REAL_OPTION("noise", &o->sigma, 0, 255, "SIGMA", "noise on the input, of 255"),
-        SEED_OPTION("seed", &o->seed, "S", "weights, order, crops and noise"),
-        COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),
-        SWITCH_OPTION("reproducible", &o->reproducible, "the same file on every processor"),
-        COUNT_OPTION("save-every", &o->save_every, 1, 1e9, "EPOCHS", "save during training too"),
-        SWITCH_OPTION("resume", &o->resume, "go on from the file --out; not with --from"),
-        SWITCH_OPTION("force", &o->force, "even if it is not the same run"),
-        TEXT_OPTION("log", &o->log, "FILE.csv", "write the loss of each step"),
-        REQUIRED_TEXT_OPTION("out", &o->out, "MODEL", "the model file (safetensors)"),
-        OPTIONS_END,
-    };
-    const struct command_line line = {
-        .command = "train",
-        .summary = "Trains a model on the images of a folder.",
-        .operands = operands,
-        .options = options,
-        .details = details,
-    };
-    if (!options_parse(&line, argc, argv, exit_code)) {
-        return false;
-    }
-    *exit_code = check(o);
-    return *exit_code == DONE;
-}
 
 /* ---- Before the first step ------------------------------------------------------------------- */
 
@@ -310,7 +181,7 @@ static int prepare(struct training *t)
     if (prepare_model(t, shape) != DONE || check_target(t) != DONE) {
         return FAILED;
     }
-    if (only_converts(t->options)) {
+    if (train_options_only_convert(t->options)) {
         return t->options->data != NULL ? prepare_data(t, shape) : DONE;
     }
     if (prepare_data(t, shape) != DONE || check_and_keep_facts(t) != DONE || plan(t) != DONE) {
@@ -458,25 +329,6 @@ static void say_summary(const struct training *t)
          (double)t->images / seconds);
 }
 
-/* Prints the words of the command, but for --from and its file: what resumes needs it no more. */
-static void print_words(const struct train_options *o, int argc, char **argv)
-{
-    static const char joined[] = "--from=";
-    int first = argc, after = argc; /* of those that are left out */
-    for (int i = 0; i < argc && o->from != NULL; i++) {
-        if (argv[i] == o->from) {
-            first = i - 1;
-            after = i + 1;
-        } else if (strncmp(argv[i], joined, strlen(joined)) == 0 &&
-                   argv[i] + strlen(joined) == o->from) {
-            first = i;
-            after = i + 1;
-        }
-    }
-    interrupt_print_words(stderr, first, argv);
-    interrupt_print_words(stderr, argc - after, argv + after);
-}
-
 static int say_how_to_resume(const struct training *t, int argc, char **argv)
 {
     fail("interrupted: saved %s after step %llu of %llu; to go on:", t->options->out,
@@ -484,7 +336,7 @@ static int say_how_to_resume(const struct training *t, int argc, char **argv)
     /* Behind a last word `--`, which may be the end of the options, --resume would be none. */
     const bool resume = !t->options->resume, first = argc > 0 && strcmp(argv[argc - 1], "--") == 0;
     fputs(resume && first ? "  cae train --resume" : "  cae train", stderr);
-    print_words(t->options, argc, argv);
+    train_options_print_words(t->options, argc, argv);
     fputs(resume && !first ? " --resume\n" : "\n", stderr);
     return FAILED;
 }
@@ -542,21 +394,15 @@ static int train(struct training *t, int argc, char **argv)
 
 int train_main(int argc, char **argv)
 {
-    struct train_options options = {.steps = not_given,
-                                    .batch = 50,
-                                    .learning_rate = -1,
-                                    .sigma = -1,
-                                    .kl_weight = -1,
-                                    .validation_fraction = -1,
-                                    .seed = 1};
+    struct train_options options;
     int exit_code = DONE;
-    if (!parse(&options, argc, argv, &exit_code)) {
+    if (!train_options_parse(&options, argc, argv, &exit_code)) {
         return exit_code;
     }
     struct training t = {.options = &options, .validation_mse = NAN, .stream = -1};
     int result = prepare(&t);
     if (result == DONE) {
-        result = only_converts(&options) ? convert(&t) : train(&t, argc, argv);
+        result = train_options_only_convert(&options) ? convert(&t) : train(&t, argc, argv);
     }
     if (train_log_close(&t.log) != DONE) {
         result = FAILED;
