@@ -277,7 +277,7 @@ INLINE void pool_tap(const cae_pool *p, size_t t, const float *x, size_t n, vec 
     *where = select(greater, v_set_u32(p->id[t]), *where);
 }
 
-INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg, size_t n,
+INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *argmax, size_t n,
                       const bool four)
 {
     vec best = load_some(x + p->tap[0], n);
@@ -291,46 +291,47 @@ INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg
         pool_tap(p, t, x, n, &best, &where);
     }
     store_some(y, best, n);
-    if (arg != NULL) {
-        store_some_u32(arg, where, n);
+    if (argmax != NULL) {
+        store_some_u32(argmax, where, n);
     }
 }
 
-INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *arg, const bool four)
+INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *argmax,
+                        const bool four)
 {
     const size_t channels = p->channels;
     for (size_t i = 0; i < p->pixels; i++, x += p->x_step, y += channels) {
         size_t j = 0;
         for (; channels - j >= LANES; j += LANES) {
-            pool_word(p, x + j, y + j, arg != NULL ? arg + j : NULL, LANES, four);
+            pool_word(p, x + j, y + j, argmax != NULL ? argmax + j : NULL, LANES, four);
         }
         if (j < channels) {
-            pool_word(p, x + j, y + j, arg != NULL ? arg + j : NULL, channels - j, four);
+            pool_word(p, x + j, y + j, argmax != NULL ? argmax + j : NULL, channels - j, four);
         }
-        arg += arg != NULL ? channels : 0;
+        argmax += argmax != NULL ? channels : 0;
     }
 }
 
 /* Windows of 2 x 2 are what networks have most. */
-static void pool(const cae_pool *p, const float *x, float *y, uint32_t *arg)
+static void pool(const cae_pool *p, const float *x, float *y, uint32_t *argmax)
 {
-    if (p->taps == 4 && arg != NULL) {
-        pool_pixels(p, x, y, arg, true);
+    if (p->taps == 4 && argmax != NULL) {
+        pool_pixels(p, x, y, argmax, true);
     } else if (p->taps == 4) {
         pool_pixels(p, x, y, NULL, true);
     } else {
-        pool_pixels(p, x, y, arg, false);
+        pool_pixels(p, x, y, argmax, false);
     }
 }
 
-static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, float *dx)
+static void pool_back(const cae_pool *p, const float *dy, const uint32_t *argmax, float *dx)
 {
     for (size_t i = 0; i < p->pixels; i++) {
         for (size_t j = 0; j < p->channels; j += LANES) {
             const size_t at = i * p->channels + j;
             const size_t n = p->channels - j;
             const vec d = load_some(dy + at, n);
-            const vec where = load_some_u32(arg + at, n);
+            const vec where = load_some_u32(argmax + at, n);
             for (size_t t = 0; t < p->taps; t++) {
                 float *to = dx + (ptrdiff_t)i * p->x_step + p->tap[t] + (ptrdiff_t)j;
                 const vec mask = v_equal_u32(where, v_set_u32(p->id[t]));
@@ -342,7 +343,7 @@ static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, f
 
 /* ---- Picks ----------------------------------------------------------------------------------- */
 
-#include "kernels/vector_picks.h"
+#include "kernels/vector_sparse.h"
 
 /* ---- Adam ------------------------------------------------------------------------------------ */
 
@@ -415,7 +416,7 @@ static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const flo
     {                                                                                           \
         .name = tier_name, .exact = is_exact, .gemm = gemm, .transpose = transpose,             \
         .activate = activate, .activate_back = activate_back, .add = add, .sum_rows = sum_rows, \
-        .pool = pool, .pool_back = pool_back, .pick_bits = pick_bits,                           \
-        .pick_weights = pick_weights, .pick_data = pick_data, .adam = adam,                     \
+        .pool = pool, .pool_back = pool_back, .occupancy_bits = occupancy_bits,                 \
+        .sparse_weights = sparse_weights, .sparse_data = sparse_data, .adam = adam,             \
         .dense_step = dense_step                                                                \
     }

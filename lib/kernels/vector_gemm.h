@@ -51,15 +51,15 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
     const ptrdiff_t a_k = g->a_k;
     const ptrdiff_t b_k = g->b_k;
     const size_t k = g->k;
-    /* A segment begins with another index, not with other pointers: short ones are many. */
+    /* A batch entry begins with another index, not with other pointers: short ones are many. */
     const float *a[ROWS];
     UNROLL for (int r = 0; r < rows; r++)
     {
         a[r] = g->a + at->a[r];
     }
-    for (size_t s = 0; s < g->segments; s++) {
-        const float *b = g->b + g->b_segment[s] + column;
-        ptrdiff_t at_k = g->a_segment[s];
+    for (size_t s = 0; s < g->entries; s++) {
+        const float *b = g->b + g->b_entry[s] + column;
+        ptrdiff_t at_k = g->a_entry[s];
         for (size_t l = k; l > 0; l--) {
             vec bw[WORDS];
             UNROLL for (int w = 0; w < words; w++)
@@ -162,19 +162,19 @@ OUTLINE void copied_last(const struct last_columns *last, const cae_gemm *g,
     const ptrdiff_t zero = 0;
     ptrdiff_t a_at = 0;
     cae_gemm m = last->m;
-    m.segments = 0;
+    m.entries = 0;
     by_rows[rows - 1](&m, at); /* the start */
-    m.segments = 1;
+    m.entries = 1;
     m.start = CAE_START_C;
-    m.a_segment = &a_at;
+    m.a_entry = &a_at;
     m.b = b;
-    m.b_segment = &zero;
+    m.b_entry = &zero;
     m.b_k = LANES;
-    for (size_t s = 0; s < g->segments; s++) {
+    for (size_t s = 0; s < g->entries; s++) {
         for (size_t l = 0; l < g->k; l += m.k) {
-            const float *from = last->m.b + g->b_segment[s] + (ptrdiff_t)l * g->b_k;
+            const float *from = last->m.b + g->b_entry[s] + (ptrdiff_t)l * g->b_k;
             m.k = g->k - l < TERMS ? g->k - l : TERMS;
-            a_at = g->a_segment[s] + (ptrdiff_t)l * g->a_k;
+            a_at = g->a_entry[s] + (ptrdiff_t)l * g->a_k;
             for (size_t i = 0; i < m.k; i++) {
                 v_store(b + i * LANES, v_load_part(from + (ptrdiff_t)i * g->b_k, last->parts));
             }

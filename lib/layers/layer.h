@@ -126,9 +126,9 @@ enum {
 typedef struct cae_layer_type {
     const char *word;
     unsigned takes;
-    bool transposed; /* conv and tconv: see taps.h */
+    bool transposed; /* conv and tconv: see conv_geometry.h */
     bool activates;  /* its forward applies the activation */
-    bool picks;      /* keeps in training which input each output took: cae_pass.arg */
+    bool argmax;     /* stores in training which input each output took: cae_pass.argmax */
     bool whole;      /* needs its training size, all of it at once: no other sizes, no tiles */
     bool samples;    /* draws in training (sample.c); no module in the names of weights */
 
@@ -186,7 +186,7 @@ struct cae_layer {
     size_t kernel, stride, pad;
     cae_shape size; /* conv, tconv: c alone; dense: all three */
     cae_activation activation;
-    size_t picked; /* tensor of the max pool that runs as one with this layer (picks.h), or 0 */
+    size_t pooled; /* tensor of the max pool that runs as one with this layer (conv_pool.h), or 0 */
 };
 
 /* What a sampled code needs in training: where its random numbers are taken from, and how much its
@@ -210,10 +210,10 @@ struct cae_pass {
     const float *weight, *weight_back, *bias; /* weights as packed for each direction */
     float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
     float *kept;                              /* for a later update; NULL: none */
-    uint32_t *arg; /* max pool in training: images x h x w x c of the output */
-    /* A layer that runs as one with the max pool behind it: that pool, whose y, dy and arg these
+    uint32_t *argmax; /* max pool in training: images x h x w x c of the output */
+    /* A layer that runs as one with the max pool behind it: that pool, whose y, dy and argmax these
      * are. */
-    const cae_layer *picker;
+    const cae_layer *pool;
     const cae_sampling *sampling; /* NULL: a sampled code is its means */
     void *scratch;
 };

@@ -183,7 +183,7 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
                   .images = plan->images,
                   .out = plan->shapes[layer + 1],
                   .y = cae_plan_view(plan, makes, base),
-                  .picker = cae_net_picker(net, layer),
+                  .pool = cae_net_pool(net, layer),
                   .sampling = plan->training ? &e->sampling : NULL,
                   .scratch = (char *)base + plan->scratch_at};
     for (size_t k = 0; k < l->input_len; k++) {
@@ -195,8 +195,8 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
                                          : e->weights + net->slots[layer].weight;
         p.bias = e->weights + net->slots[layer].bias;
     }
-    if (made->arg_at != SIZE_MAX) {
-        p.arg = (uint32_t *)(void *)((char *)base + made->arg_at);
+    if (made->argmax_at != SIZE_MAX) {
+        p.argmax = (uint32_t *)(void *)((char *)base + made->argmax_at);
     }
     return p;
 }

@@ -225,10 +225,10 @@ static size_t last_use(const cae_plan *p, size_t t)
     return last;
 }
 
-/* Whether tensor t is in memory: one that is used, and not picked from as it is made. */
+/* Whether tensor t is in memory: one that is used, and not pooled as it is made. */
 static bool stands(const cae_plan *p, size_t t)
 {
-    return p->tensors[t].used && (t == p->from || p->net->layers[t - 1].picked == 0);
+    return p->tensors[t].used && (t == p->from || p->net->layers[t - 1].pooled == 0);
 }
 
 static void place_tensor(cae_plan *p, size_t t)
@@ -248,9 +248,9 @@ static void place_tensor(cae_plan *p, size_t t)
     if (!p->training || t == 0) {
         return;
     }
-    if (maker->type->picks) {
+    if (maker->type->argmax) {
         const cae_region whole = cae_region_whole(&p->shapes[t]);
-        tensor->arg_at = place(p, region_bytes(p, &whole, channels), first, last);
+        tensor->argmax_at = place(p, region_bytes(p, &whole, channels), first, last);
     }
     if (tensor->gradient) {
         /* Begun by the last reader's backward pass, or by the loss. */
@@ -271,7 +271,7 @@ static void place_scratch(cae_plan *p)
                                .in = {p->shapes[l->input[0]], p->shapes[l->input[1]]},
                                .out = p->shapes[i + 1],
                                .y.region = p->tensors[cae_net_makes(p->net, i)].region,
-                               .picker = cae_net_picker(p->net, i)};
+                               .pool = cae_net_pool(p->net, i)};
         if (l->type->scratch != NULL && p->tensors[i + 1].used) {
             most = cae_size_max(most, l->type->scratch(l, &pass, p->training));
         }
@@ -299,7 +299,8 @@ static void begin(cae_plan *p, cae_part part, const cae_shape *shapes, cae_regio
     p->size = 0;
     p->block_len = 0;
     for (size_t t = 0; t <= net->layer_len; t++) {
-        p->tensors[t] = (cae_planned){.at = SIZE_MAX, .gradient_at = SIZE_MAX, .arg_at = SIZE_MAX};
+        p->tensors[t] =
+            (cae_planned){.at = SIZE_MAX, .gradient_at = SIZE_MAX, .argmax_at = SIZE_MAX};
     }
 }
 

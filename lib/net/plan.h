@@ -32,7 +32,7 @@ typedef struct cae_planned {
     /* The gradient: whole tensor, with a margin of its own. */
     cae_region gradient_outer;
     size_t gradient_at;
-    size_t arg_at; /* of the layer that makes this tensor, a max pool in training */
+    size_t argmax_at; /* of the layer that makes this tensor, a max pool in training */
 } cae_planned;
 
 typedef struct cae_plan {

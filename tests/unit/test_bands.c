@@ -58,7 +58,7 @@ static bool makes_rows_once(const cae_plan *plan, void *base, size_t *rows)
     bool once = true;
     for (size_t t = plan->from; t <= plan->to; t++) {
         if (plan->tensors[t].at == SIZE_MAX) {
-            continue; /* picked from as it is made */
+            continue; /* pooled as it is made */
         }
         const cae_view fresh = cae_plan_fresh(plan, t, base);
         rows[t] += cae_region_height(&fresh.region);
