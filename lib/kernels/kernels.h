@@ -3,7 +3,7 @@
  * everything above only moves pointers. They allocate nothing, report nothing and know no network.
  *
  * A *tier* is one table: "c" (portable), "sse2", "avx2" (multiply, then add) and "fma" (AVX2 with
- * fused multiply-add), all compiled from the one source vector.h over a few vector words.
+ * fused multiply-add), all compiled from the one source vector.h over a few simd vectors.
  * reference.c is the plain specification: c, sse2 and avx2 equal it bit for bit, and fma equals
  * the same text with madd(a, b, c) meaning fmaf(a, b, c) instead of a * b + c rounded twice.
  *

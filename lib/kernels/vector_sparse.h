@@ -1,30 +1,30 @@
 /*
  * The kernels over sparse pool gradients; a part of vector.h. A row of the kernel and its input
  * channels are `len` adjacent floats, in the weights as in the image, so both passes are the same
- * move: a stretch of CHUNK words stays in registers while one value after the other is added times
- * `len` floats to it. What is left over at the end uses fewer words, then a part of one.
+ * move: a stretch of CHUNK vectors stays in registers while one value after the other is added
+ * times `len` floats to it. What is left over at the end uses fewer vectors, then a masked one.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 enum { CHUNK = 12 };
 
-/* A statement for each word w < words of a stretch, written out: gcc takes a loop that loads an
+/* A statement for each vector w < vectors of a stretch, written out: gcc takes a loop that loads an
  * array for a copy of memory, and then the array does not stay in registers. */
-#define WORD(i, statement) \
-    if (words > (i)) {     \
-        enum { w = (i) };  \
-        statement;         \
+#define VECTOR(i, statement) \
+    if (vectors > (i)) {     \
+        enum { w = (i) };    \
+        statement;           \
     }
-#define EACH_WORD(statement) \
-    WORD(0, statement)       \
-    WORD(1, statement)       \
-    WORD(2, statement)       \
-    WORD(3, statement)       \
-    WORD(4, statement)       \
-    WORD(5, statement)       \
-    WORD(6, statement)       \
-    WORD(7, statement)       \
-    WORD(8, statement) WORD(9, statement) WORD(10, statement) WORD(11, statement)
+#define EACH_VECTOR(statement) \
+    VECTOR(0, statement)       \
+    VECTOR(1, statement)       \
+    VECTOR(2, statement)       \
+    VECTOR(3, statement)       \
+    VECTOR(4, statement)       \
+    VECTOR(5, statement)       \
+    VECTOR(6, statement)       \
+    VECTOR(7, statement)       \
+    VECTOR(8, statement) VECTOR(9, statement) VECTOR(10, statement) VECTOR(11, statement)
 
 /* Where the next one bit stands; the bits must not be 0. */
 INLINE size_t lowest_bit(uint64_t bits)
@@ -60,18 +60,18 @@ static void occupancy_bits(const cae_sparse_grad *p, uint64_t *bits)
 
 /* ---- The gradient of the weights ------------------------------------------------------------- */
 
-/* Adds a channel's terms to a stretch of `words` words, or to one that is partial. */
+/* Adds a channel's terms to a stretch of `vectors` vectors, or to a masked one. */
 INLINE void weights_stretch(float *grad, const cae_sparse_term *e, size_t len, ptrdiff_t at,
-                            const int words, const v_part *part)
+                            const int vectors, const v_mask *mask)
 {
     vec acc[CHUNK];
-    EACH_WORD(acc[w] = load_word(grad + w * LANES, part))
+    EACH_VECTOR(acc[w] = load_vector(grad + w * LANES, mask))
     for (size_t i = 0; i < len; i++) {
         const float *x = e[i].x + at;
         const vec dz = v_set(e[i].dz);
-        EACH_WORD(acc[w] = v_madd(load_word(x + w * LANES, part), dz, acc[w]))
+        EACH_VECTOR(acc[w] = v_madd(load_vector(x + w * LANES, mask), dz, acc[w]))
     }
-    EACH_WORD(store_word(grad + w * LANES, acc[w], part))
+    EACH_VECTOR(store_vector(grad + w * LANES, acc[w], mask))
 }
 
 /* One row of the kernel for one channel. */
@@ -89,7 +89,7 @@ static void weights_row(float *grad, const cae_sparse_term *e, size_t terms, ptr
         weights_stretch(grad + j, e, terms, at + (ptrdiff_t)j, 1, NULL);
     }
     if (j < len) {
-        const v_part rest = v_part_of(len - j);
+        const v_mask rest = v_mask_of(len - j);
         weights_stretch(grad + j, e, terms, at + (ptrdiff_t)j, 1, &rest);
     }
 }
@@ -122,16 +122,16 @@ static void list_terms(const cae_sparse_grad *p, const cae_sparse_weights *w)
 
 /*
  * For so few floats in a row of the kernel that vectors along it would stand empty: vectors over
- * channels, every pixel of a window a term. `words` vectors of channels and `len` floats of the row
- * at a time, in sums[j][channel].
+ * channels, every pixel of a window a term. `vectors` vectors of channels and `len` floats of the
+ * row at a time, in sums[j][channel].
  */
 INLINE void few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
-                        size_t c, float *sums, const int len, const int words, const v_part *part)
+                        size_t c, float *sums, const int len, const int vectors, const v_mask *mask)
 {
     vec acc[4][4];
     UNROLL for (int j = 0; j < len; j++)
     {
-        UNROLL for (int i = 0; i < words; i++)
+        UNROLL for (int i = 0; i < vectors; i++)
         {
             acc[j][i] = v_load(sums + (j * 4 + i) * LANES);
         }
@@ -147,16 +147,16 @@ INLINE void few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w, c
                 for (size_t px = 0; px < p->side; px++, pixel += w->px_step) {
                     const vec this_id = v_set_u32(id++);
                     vec here[4];
-                    UNROLL for (int i = 0; i < words; i++)
+                    UNROLL for (int i = 0; i < vectors; i++)
                     {
                         here[i] =
-                            v_and(v_equal_u32(load_word_u32(argmax + i * LANES, part), this_id),
-                                  load_word(dz + i * LANES, part));
+                            v_and(v_equal_u32(load_vector_u32(argmax + i * LANES, mask), this_id),
+                                  load_vector(dz + i * LANES, mask));
                     }
                     UNROLL for (int j = 0; j < len; j++)
                     {
                         const vec value = v_set(pixel[j]);
-                        UNROLL for (int i = 0; i < words; i++)
+                        UNROLL for (int i = 0; i < vectors; i++)
                         {
                             acc[j][i] = v_madd(value, here[i], acc[j][i]);
                         }
@@ -168,7 +168,7 @@ INLINE void few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w, c
     }
     UNROLL for (int j = 0; j < len; j++)
     {
-        UNROLL for (int i = 0; i < words; i++)
+        UNROLL for (int i = 0; i < vectors; i++)
         {
             v_store(sums + (j * 4 + i) * LANES, acc[j][i]);
         }
@@ -188,12 +188,12 @@ static void few_1_by_4(const cae_sparse_grad *p, const cae_sparse_weights *w, co
     few_weights(p, w, from, c, sums, 1, 4, NULL);
 }
 
-static void few_1_by_part(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
+static void few_1_by_tail(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
                           size_t c, float *sums)
 {
     const size_t left = p->channels - c;
-    const v_part part = v_part_of(left < LANES ? left : LANES);
-    few_weights(p, w, from, c, sums, 1, 1, &part);
+    const v_mask mask = v_mask_of(left < LANES ? left : LANES);
+    few_weights(p, w, from, c, sums, 1, 1, &mask);
 }
 
 /* Between grad[channel][j] and sums[j][channel]. */
@@ -226,7 +226,7 @@ static void all_few_weights(const cae_sparse_grad *p, const cae_sparse_weights *
                 move_sums(grad + c * w->len + j, w->len, sums, floats, channels, false);
                 (floats == 3 ? few_3_by_4
                  : wide      ? few_1_by_4
-                             : few_1_by_part)(p, w, from + j, c, sums);
+                             : few_1_by_tail)(p, w, from + j, c, sums);
                 move_sums(grad + c * w->len + j, w->len, sums, floats, channels, true);
             }
         }
@@ -250,26 +250,26 @@ static void sparse_weights(const cae_sparse_grad *p, const cae_sparse_weights *w
 
 /* ---- The gradient of the input --------------------------------------------------------------- */
 
-/* Adds one pixel's values to a stretch of `words` words of the row, or to one that is partial. */
+/* Adds one pixel's values to a stretch of `vectors` vectors of the row, or to a masked one. */
 INLINE void data_pixel(float *row, const uint64_t *bits, const float *dz, const float *weight,
-                       size_t len, size_t channels, const int words, const v_part *part)
+                       size_t len, size_t channels, const int vectors, const v_mask *mask)
 {
     vec acc[CHUNK];
-    EACH_WORD(acc[w] = load_word(row + w * LANES, part))
+    EACH_VECTOR(acc[w] = load_vector(row + w * LANES, mask))
     for (size_t first = 0; first < channels; first += 64) {
         for (uint64_t left = *bits++; left != 0; left &= left - 1) {
             const size_t c = first + lowest_bit(left);
             const float *from = weight + c * len;
             const vec value = v_set(dz[c]);
-            EACH_WORD(acc[w] = v_madd(value, load_word(from + w * LANES, part), acc[w]))
+            EACH_VECTOR(acc[w] = v_madd(value, load_vector(from + w * LANES, mask), acc[w]))
         }
     }
-    EACH_WORD(store_word(row + w * LANES, acc[w], part))
+    EACH_VECTOR(store_vector(row + w * LANES, acc[w], mask))
 }
 
 /* A stretch of the kernel's row, from float j, for all pixels from left to right. */
 INLINE void data_stretch(const cae_sparse_grad *p, const cae_sparse_data *d, size_t j,
-                         const int words, const v_part *part)
+                         const int vectors, const v_mask *mask)
 {
     const size_t many = cae_occupancy_words(p->channels);
     const size_t ids = p->side * p->side;
@@ -279,7 +279,7 @@ INLINE void data_stretch(const cae_sparse_grad *p, const cae_sparse_data *d, siz
         for (size_t px = 0; px < p->side; px++) {
             data_pixel(d->row + (ptrdiff_t)x * d->x_step + (ptrdiff_t)px * d->px_step + j,
                        bits + (x * ids + px) * many, dz + x * p->channels, d->weight + j, d->len,
-                       p->channels, words, part);
+                       p->channels, vectors, mask);
         }
     }
 }
@@ -290,7 +290,7 @@ static void sparse_data(const cae_sparse_grad *p, const cae_sparse_data *d)
 {
     size_t j = d->len;
     if (j % LANES != 0) {
-        const v_part rest = v_part_of(j % LANES);
+        const v_mask rest = v_mask_of(j % LANES);
         j -= j % LANES;
         data_stretch(p, d, j, 1, &rest);
     }
