@@ -9,7 +9,7 @@
  *     weights     the gradient of the weights of both
  *
  * The first two add over the pixels that they read, row by row from left to right, and over each
- * pixel's channels; terms on padding are added, as zeros from the view's margin. To the coarse map
+ * pixel's channels; terms on padding are added, as zeros from the view's halo. To the coarse map
  * that means rising taps, to the fine one falling ones. The first two are conv_gemm.c, the third
  * conv_wgrad.c; what changes behind a max pool is conv_pool.c.
  *

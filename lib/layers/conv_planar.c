@@ -60,7 +60,7 @@ struct planar {
 
 static float *buffer_row(const struct planar *p, ptrdiff_t y)
 {
-    /* Rows may be negative: margins. */
+    /* Rows may be negative: the halo. */
     const ptrdiff_t rows = (ptrdiff_t)p->buffer.rows;
     const size_t slot = (size_t)((y % rows + rows) % rows);
     return p->data + slot * p->buffer.phases * p->buffer.cols * p->g->packing.in;

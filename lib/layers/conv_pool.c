@@ -19,7 +19,7 @@ enum { BLOCK_FLOATS = 5120, BLOCK_TERMS = 4096 };
 
 /* How many floats of the convolution's output forward makes at a time, if one row of windows is not
  * more: they should stay in the second level of cache. */
-enum { BAND_FLOATS = 16384 };
+enum { STRIP_FLOATS = 16384 };
 
 bool cae_conv_pool_applies(const cae_layer *l, const cae_layer *pool)
 {
@@ -64,7 +64,7 @@ void cae_conv_pool_unpack(const cae_layer *l, const cae_shape *in, const float *
 
 /* Rows of the pool's output that are made at a time, and the bytes of a worker's scratch: for the
  * convolution, for the pool, and for the rows between them. */
-struct bands {
+struct strips {
     size_t rows;
     size_t conv, pool, between;
     size_t bytes;
@@ -113,7 +113,7 @@ static cae_pass pool_pass(const cae_pass *p, size_t image, const cae_view *betwe
 }
 
 /* False when a product overflows. */
-static bool find_bands(struct bands *b, const cae_pass *p)
+static bool find_strips(struct strips *b, const cae_pass *p)
 {
     const cae_region *out = &p->y.region;
     const cae_region one = between_of(p, 0, 1);
@@ -121,7 +121,7 @@ static bool find_bands(struct bands *b, const cae_pass *p)
     const cae_pass conv = conv_pass(p, 0, &nothing, NULL);
     const cae_pass pool = pool_pass(p, 0, &nothing, one, NULL);
     size_t row = 0;
-    *b = (struct bands){0};
+    *b = (struct strips){0};
     if (out->x1 <= out->x0 || out->y1 <= out->y0) {
         return true;
     }
@@ -130,7 +130,7 @@ static bool find_bands(struct bands *b, const cae_pass *p)
     if (!cae_size_mul4(p->pool->stride, cae_region_width(&one), p->out.c, 1, &row)) {
         return false;
     }
-    b->rows = cae_size_min(cae_size_max(1, BAND_FLOATS / row), cae_region_height(out));
+    b->rows = cae_size_min(cae_size_max(1, STRIP_FLOATS / row), cae_region_height(out));
     if (!cae_size_mul4(row, b->rows, sizeof(float), 1, &b->between) ||
         !cae_size_add(b->conv, CAE_ALIGN - 1, &b->conv) ||
         !cae_size_add(b->pool, CAE_ALIGN - 1, &b->pool) ||
@@ -148,8 +148,8 @@ static void forward_job(void *arg, size_t image, size_t worker)
 {
     const cae_pass *p = arg;
     const cae_region *out = &p->y.region;
-    struct bands b;
-    (void)find_bands(&b, p); /* it has been planned: nothing overflows */
+    struct strips b;
+    (void)find_strips(&b, p); /* it has been planned: nothing overflows */
     char *scratch = (char *)p->scratch + worker * b.bytes;
     const ptrdiff_t rows = (ptrdiff_t)b.rows;
     for (ptrdiff_t y = out->y0; rows > 0 && y < out->y1; y += rows) {
@@ -231,9 +231,9 @@ static bool find_sizes(struct sizes *s, const cae_layer *l, const cae_pass *p)
 size_t cae_conv_pool_scratch(const cae_layer *l, const cae_pass *pass, bool backward)
 {
     struct sizes s;
-    struct bands b;
+    struct strips b;
     size_t bytes = 0;
-    const bool fits = backward ? find_sizes(&s, l, pass) : find_bands(&b, pass);
+    const bool fits = backward ? find_sizes(&s, l, pass) : find_strips(&b, pass);
     return fits && cae_size_mul(backward ? s.bytes : b.bytes, cae_team_size(pass->team), &bytes)
                ? bytes
                : SIZE_MAX;
@@ -329,9 +329,9 @@ static void weights_image(const struct work *w, const cae_sparse_grad *sparse, s
 /* ---- The gradient of the input --------------------------------------------------------------- */
 
 /* The part of a row of the input that a row of coarse pixels meets: `width` pixels of it from
- * column 0, which stands `margin` pixels into the row that the kernel fills. */
+ * column 0, which stands `halo` pixels into the row that the kernel fills. */
 struct meeting {
-    size_t margin, width;
+    size_t halo, width;
 };
 
 static struct meeting meeting_of(const cae_pass *p, const struct sizes *s)
@@ -364,9 +364,9 @@ static void data_row(const struct work *w, const cae_sparse_grad *sparse, size_t
     /* By way of a row with room for what falls on padding. */
     float *to = cae_view_at(&p->dx[0], image, to_y, 0);
     memset(w->row, 0, w->sizes.row * sizeof(float));
-    memcpy(w->row + m.margin * c, to, m.width * c * sizeof(float));
+    memcpy(w->row + m.halo * c, to, m.width * c * sizeof(float));
     p->kernels->sparse_data(sparse, &d);
-    memcpy(to, w->row + m.margin * c, m.width * c * sizeof(float));
+    memcpy(to, w->row + m.halo * c, m.width * c * sizeof(float));
 }
 
 /* One row of the kernel after the other, so that its weights stay in cache for the whole image; the

@@ -1,7 +1,7 @@
 /*
  * A convolution fused with the max pool behind it: the pool alone reads its output, and its windows
  * do not overlap. The two then run as one, and that output never stands whole in memory. Forward
- * makes a band of its rows at a time, which the pool reads while it is in cache. Its gradient has
+ * makes a strip of its rows at a time, which the pool reads while it is in cache. Its gradient has
  * one pixel per window and channel, so it is never spread out, and the backward passes walk this
  * sparse gradient (cae_sparse_grad in kernels.h). For such a layer, marked by cae_layer.pooled, y,
  * dy and argmax of a pass are the pool's.

@@ -1,6 +1,6 @@
 /*
  * A layer: what one line of an architecture text computes. Each kind is one file that says how
- * shapes follow, which pixels of its input a piece of its output needs, what parameters it has,
+ * shapes follow, which pixels of its input a region of its output needs, what parameters it has,
  * and how it runs forward and backward; cae_layer_types is the table of them. Layers own no
  * memory and know nothing of the network around them: a cae_pass brings all they need.
  *
@@ -37,7 +37,7 @@ typedef struct cae_region {
     ptrdiff_t y0, y1, x0, x1;
 } cae_region;
 
-/* A piece of a tensor in memory: `region` holds its pixels, and around it there may be a margin of
+/* A piece of a tensor in memory: `region` holds its pixels, and around it there may be a halo of
  * zeros that belongs to it, as wide as the readers of the tensor asked for. Pixels of a row are
  * adjacent: c floats each. */
 typedef struct cae_view {
@@ -76,7 +76,7 @@ cae_region cae_region_clip(cae_region r, const cae_shape *s);
 /* The smallest region that holds both. */
 cae_region cae_region_join(cae_region a, cae_region b);
 
-/* Sets the region's pixels to 0; the margin is zero already. */
+/* Sets the region's pixels to 0; the halo is zero already. */
 void cae_view_zero(const cae_view *v, size_t images);
 
 /* Copies `channels` channels from `from` (starting at channel from_c) to `to` (at to_c), for every

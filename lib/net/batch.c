@@ -20,7 +20,7 @@
 
 enum { CHUNK = 2 }; /* images */
 
-/* ---- One piece ------------------------------------------------------------------------------- */
+/* ---- One chunk ------------------------------------------------------------------------------- */
 
 /* Of the means: what a sampled code draws is not what a file will hold. */
 static void gather_ranges(const cae_batch_worker *w, const cae_view *means, size_t channels,

@@ -1,6 +1,6 @@
 /*
  * The divergence of a sampled code from the standard normal distribution, the second part of its
- * loss. A code is made in pieces and bands, some of it twice, and yet every pixel must count once
+ * loss. A code is made in tiles and strips, some of it twice, and yet every pixel must count once
  * and in one order. So each pixel of the code has a *home*, a pixel of the image; whoever makes a
  * part of the image counts the codes at home there, into the cells of loss.h.
  *
@@ -18,7 +18,7 @@
  * next below it, neither rows nor columns move up. */
 cae_region cae_divergence_codes(const cae_plan *plan, cae_region wanted);
 
-/* Adds to the cells what the band that has been run counts of image n: for every pixel of
+/* Adds to the cells what the strip that has been run counts of image n: for every pixel of
  * plan->codes in turn, row by row, 1/2 sum(mean^2 + exp(log variance) - log variance - 1) over
  * channels (Kingma & Welling 2014, appendix B), in double. `across`: cells in a row. */
 void cae_divergence_of(const cae_plan *plan, void *base, size_t n, size_t across, double *cells);

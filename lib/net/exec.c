@@ -22,7 +22,7 @@ void cae_pack_weights(const cae_net *net, const float *weights, float *packed, b
     }
 }
 
-/* ---- Margins --------------------------------------------------------------------------------- */
+/* ---- Halos ----------------------------------------------------------------------------------- */
 
 static void zero_floats(float *p, ptrdiff_t len)
 {
@@ -31,30 +31,30 @@ static void zero_floats(float *p, ptrdiff_t len)
     }
 }
 
-/* Zeroes what lies within `outer` but outside the view's region. */
-static void zero_margin(const cae_view *v, const cae_region *outer, size_t images)
+/* Zeroes what lies within `with_halo` but outside the view's region. */
+static void zero_halo(const cae_view *v, const cae_region *with_halo, size_t images)
 {
     const cae_region *r = &v->region;
     const ptrdiff_t c = (ptrdiff_t)v->c;
     for (size_t n = 0; n < images; n++) {
-        for (ptrdiff_t y = outer->y0; y < outer->y1; y++) {
-            float *row = cae_view_at(v, n, y, outer->x0);
+        for (ptrdiff_t y = with_halo->y0; y < with_halo->y1; y++) {
+            float *row = cae_view_at(v, n, y, with_halo->x0);
             if (y < r->y0 || y >= r->y1 || r->x0 >= r->x1) {
                 zero_floats(row, v->row);
             } else {
-                zero_floats(row, (r->x0 - outer->x0) * c);
-                zero_floats(cae_view_at(v, n, y, r->x1), (outer->x1 - r->x1) * c);
+                zero_floats(row, (r->x0 - with_halo->x0) * c);
+                zero_floats(cae_view_at(v, n, y, r->x1), (with_halo->x1 - r->x1) * c);
             }
         }
     }
 }
 
-/* The margin of what this band makes of tensor t, `v`. */
-static void zero_fresh_margin(const cae_plan *plan, size_t t, const cae_view *v)
+/* The halo of what this strip makes of tensor t, `v`. */
+static void zero_fresh_halo(const cae_plan *plan, size_t t, const cae_view *v)
 {
-    cae_region outer = plan->tensors[t].outer;
-    outer.y0 = plan->tensors[t].fresh;
-    zero_margin(v, &outer, plan->images);
+    cae_region with_halo = plan->tensors[t].with_halo;
+    with_halo.y0 = plan->tensors[t].fresh;
+    zero_halo(v, &with_halo, plan->images);
 }
 
 /* ---- The two ends ---------------------------------------------------------------------------- */
@@ -119,7 +119,7 @@ void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, s
 {
     const cae_view v = cae_plan_fresh(plan, plan->from, base);
     const cae_region *r = &v.region;
-    zero_fresh_margin(plan, plan->from, &v);
+    zero_fresh_halo(plan, plan->from, &v);
     if (r->x0 >= r->x1) {
         return;
     }
@@ -225,7 +225,7 @@ void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *bas
     const size_t makes = cae_net_makes(plan->net, layer);
     cae_pass p = make_pass(e, plan, base, layer);
     p.y = cae_plan_fresh(plan, makes, base);
-    zero_fresh_margin(plan, makes, &p.y);
+    zero_fresh_halo(plan, makes, &p.y);
     l->type->forward(&p);
     for (size_t n = 0; !l->type->activates && n < plan->images; n++) {
         cae_view_activate(e->kernels, l->activation, &p.y, n);
@@ -242,7 +242,7 @@ void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base)
 void cae_exec_begin_gradient(cae_plan *plan, void *base, size_t t)
 {
     const cae_view v = cae_plan_gradient(plan, t, base);
-    zero_margin(&v, &plan->tensors[t].gradient_outer, plan->images);
+    zero_halo(&v, &plan->tensors[t].gradient_with_halo, plan->images);
     plan->tensors[t].begun = true;
 }
 

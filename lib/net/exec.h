@@ -1,5 +1,5 @@
 /*
- * Running a planned piece of the network in a block of memory: forward, and backward from the
+ * Running a planned tile of the network in a block of memory: forward, and backward from the
  * gradient of the last tensor. Also the two ends: planar images to views and back.
  *
  * SPDX-License-Identifier: BSD-2-Clause

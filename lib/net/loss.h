@@ -1,5 +1,5 @@
 /*
- * The mean squared error. Its sum has a fixed shape that pieces and bands cannot change: an image
+ * The mean squared error. Its sum has a fixed shape that tiles and strips cannot change: an image
  * is cut into cells of 64 x 64 pixels; within a cell the squares are added in double, channel by
  * channel, row by row; cells are added in row-major order, then images in order.
  *

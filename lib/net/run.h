@@ -1,6 +1,6 @@
 /*
  * Whole calls on a network: images in, images, codes, a loss or a gradient out, spread over threads
- * and made in pieces that stay in the caches and within the memory limit. What comes out does not
+ * and made in tiles that stay in the caches and within the memory limit. What comes out does not
  * depend on either.
  *
  * SPDX-License-Identifier: BSD-2-Clause
