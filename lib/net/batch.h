@@ -15,8 +15,8 @@ enum { CAE_BATCH_SLICE = 64 }; /* images that run at once, at the most */
 typedef struct cae_batch_worker {
     cae_plan *plan;
     void *base;
-    float *sums;   /* a chunk's gradient; with a dense layer: empty */
-    double *cells; /* of one image */
+    float *sums;         /* a chunk's gradient; with a dense layer: empty */
+    double *loss_blocks; /* of one image */
     float *low, *high;
 } cae_batch_worker;
 
@@ -36,7 +36,7 @@ typedef struct cae_batch {
     cae_team *team;
     cae_batch_worker *workers; /* one, with a dense layer */
     size_t worker_len;
-    size_t cell_len;
+    size_t loss_block_len;
     size_t block_size;
     size_t spare; /* bytes of the memory limit that one worker leaves */
 } cae_batch;

@@ -20,10 +20,10 @@
 enum {
     GROUP = 64, /* images whose jobs are spread together, and a slice's at the most */
     /* In rows and columns of the image, whatever the result. Powers of two. */
-    LEAST_WIDTH = CAE_LOSS_CELL, /* of a tile */
-    WIDE = 1024,                 /* computing columns twice costs little from here on */
-    LEAST_HEIGHT = 128,          /* of a tile cut off for a thread */
-    LOW = 8                      /* lower strips take less memory, and more time */
+    LEAST_WIDTH = CAE_LOSS_BLOCK, /* of a tile */
+    WIDE = 1024,                  /* computing columns twice costs little from here on */
+    LEAST_HEIGHT = 128,           /* of a tile cut off for a thread */
+    LOW = 8                       /* lower strips take less memory, and more time */
 };
 
 /* What strips should take at the most, to stay in the caches; half of it where they could be lower.
@@ -46,10 +46,10 @@ struct run {
     cae_region whole;            /* what must be computed of the result */
     size_t height, width, strip; /* of a tile */
     size_t tiles_y, tiles_x;
-    size_t slice;      /* images per job */
-    size_t group_from; /* the first image of the group under way */
-    double *cells;     /* of the squares of every image of a group, then of its divergence */
-    size_t cell_len;   /* of either */
+    size_t slice;          /* images per job */
+    size_t group_from;     /* the first image of the group under way */
+    double *loss_blocks;   /* of the squares of every image of a group, then of its divergence */
+    size_t loss_block_len; /* of either */
     cae_team *team;
     struct worker *workers;
     size_t worker_len;
@@ -58,9 +58,9 @@ struct run {
 
 /* ---- One job --------------------------------------------------------------------------------- */
 
-static size_t cells_each(const struct run *r)
+static size_t loss_blocks_each(const struct run *r)
 {
-    return r->engine->net->sampled ? 2 * r->cell_len : r->cell_len;
+    return r->engine->net->sampled ? 2 * r->loss_block_len : r->loss_block_len;
 }
 
 static cae_region tile_of(const struct run *r, size_t tile)
@@ -80,18 +80,19 @@ static void plan_tile(const struct run *r, cae_plan *plan, size_t tile, size_t i
     if (r->engine->net->whole) {
         cae_plan_make(plan, r->part, r->shapes, region, images, false, r->team);
     } else {
-        const size_t cell = r->out.write == NULL ? CAE_LOSS_CELL : 1;
-        cae_plan_strips(plan, r->part, r->shapes, region, r->strip, cell);
+        const size_t loss_block = r->out.write == NULL ? CAE_LOSS_BLOCK : 1;
+        cae_plan_strips(plan, r->part, r->shapes, region, r->strip, loss_block);
     }
 }
 
-/* The cells of image n of the batch. */
-static double *cells_of(const struct run *r, size_t n)
+/* The loss blocks of image n of the batch. */
+static double *loss_blocks_of(const struct run *r, size_t n)
 {
-    return r->cells + (n - r->group_from) * cells_each(r);
+    return r->loss_blocks + (n - r->group_from) * loss_blocks_each(r);
 }
 
-/* Hands out what a strip made: rows; or the sums of cells that are complete, and the divergence. */
+/* Hands out what a strip made: rows; or the sums of loss blocks that are complete, and the
+ * divergence. */
 static void hand_out(const struct run *r, struct worker *w, size_t first, size_t images)
 {
     if (r->out.write != NULL) {
@@ -99,15 +100,15 @@ static void hand_out(const struct run *r, struct worker *w, size_t first, size_t
         return;
     }
     for (size_t n = 0; r->engine->net->sampled && n < images; n++) {
-        cae_divergence_of(w->plan, w->base, n, cae_div_up(r->out.w, CAE_LOSS_CELL),
-                          cells_of(r, first + n) + r->cell_len);
+        cae_divergence_of(w->plan, w->base, n, cae_div_up(r->out.w, CAE_LOSS_BLOCK),
+                          loss_blocks_of(r, first + n) + r->loss_block_len);
     }
     const cae_view y = cae_plan_view(w->plan, w->plan->to, w->base);
-    if (y.region.y1 % CAE_LOSS_CELL != 0 && y.region.y1 != r->whole.y1) {
+    if (y.region.y1 % CAE_LOSS_BLOCK != 0 && y.region.y1 != r->whole.y1) {
         return;
     }
     for (size_t n = 0; n < images; n++) {
-        cae_loss_of(&y, n, &r->target, first, cells_of(r, first + n), NULL, 0);
+        cae_loss_of(&y, n, &r->target, first, loss_blocks_of(r, first + n), NULL, 0);
     }
 }
 
@@ -156,7 +157,7 @@ static size_t tile_size(const struct run *r, cae_plan *plan, size_t limit)
 static size_t share_of(const struct run *r, size_t workers)
 {
     const size_t overhead =
-        cae_plan_overhead(r->engine->net, workers) + cells_each(r) * GROUP * sizeof(double);
+        cae_plan_overhead(r->engine->net, workers) + loss_blocks_each(r) * GROUP * sizeof(double);
     return overhead < r->engine->memory_limit ? (r->engine->memory_limit - overhead) / workers : 0;
 }
 
@@ -233,14 +234,14 @@ static int too_large(const struct run *r)
 }
 
 /* The height of a tile: all of it, or less where `images` images would leave threads without work;
- * whole cells of the loss. */
+ * whole loss blocks. */
 static size_t height_for(const struct run *r, size_t images, size_t threads)
 {
     const size_t height = cae_region_height(&r->whole);
     const size_t tiles = images % threads == 0 || images >= 4 * threads ? 1 : threads;
     const size_t least = cae_size_max(cae_div_up(height, tiles), in_result(r, LEAST_HEIGHT));
-    const size_t cell = in_result(r, CAE_LOSS_CELL);
-    return cae_div_up(least, cell) * cell;
+    const size_t loss_block = in_result(r, CAE_LOSS_BLOCK);
+    return cae_div_up(least, loss_block) * loss_block;
 }
 
 static int choose_tiles(struct run *r, cae_plan *plan, size_t images)
@@ -298,7 +299,7 @@ static void free_run(struct run *r)
         cae_release(memory, r->workers[i].base);
     }
     cae_release(memory, r->workers);
-    cae_release(memory, r->cells);
+    cae_release(memory, r->loss_blocks);
     cae_release(memory, r->shapes);
     cae_team_stop(r->team);
 }
@@ -323,7 +324,7 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
     r->out.w = out.w;
     r->whole = cae_region_whole(&out); /* what is cropped is not computed */
     r->slice = 1;
-    r->cell_len = r->out.write == NULL ? cae_loss_cells(height, width) : 0;
+    r->loss_block_len = r->out.write == NULL ? cae_loss_blocks(height, width) : 0;
     if (share_of(r, 1) == 0) {
         return too_large(r);
     }
@@ -341,10 +342,10 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
 static int start(struct run *r, size_t count)
 {
     const cae_net *net = r->engine->net;
-    if (r->cell_len > 0) {
-        r->cells =
-            cae_alloc(net->memory, cells_each(r) * cae_size_min(count, GROUP), sizeof(double));
-        if (r->cells == NULL) {
+    if (r->loss_block_len > 0) {
+        r->loss_blocks = cae_alloc(net->memory, loss_blocks_each(r) * cae_size_min(count, GROUP),
+                                   sizeof(double));
+        if (r->loss_blocks == NULL) {
             return CAE_E_NOMEM;
         }
     }
@@ -367,10 +368,11 @@ static void run_group(struct run *r, size_t images)
 
 static double loss_of(const struct run *r, size_t n)
 {
-    const double *cells = cells_of(r, n);
-    const double squares = cae_loss_sum(cells, r->cell_len);
+    const double *loss_blocks = loss_blocks_of(r, n);
+    const double squares = cae_loss_sum(loss_blocks, r->loss_block_len);
     return r->engine->net->sampled
-               ? squares + r->engine->kl_weight * cae_loss_sum(cells + r->cell_len, r->cell_len)
+               ? squares + r->engine->kl_weight *
+                               cae_loss_sum(loss_blocks + r->loss_block_len, r->loss_block_len)
                : squares;
 }
 
@@ -381,7 +383,7 @@ static int infer(struct run *r, size_t count, size_t height, size_t width, doubl
     for (r->group_from = 0; r->group_from < count; r->group_from += GROUP) {
         const size_t images = cae_size_min(GROUP, count - r->group_from);
         if (sum != NULL) {
-            memset(r->cells, 0, images * cells_each(r) * sizeof(double));
+            memset(r->loss_blocks, 0, images * loss_blocks_each(r) * sizeof(double));
         }
         run_group(r, images);
         for (size_t n = 0; sum != NULL && n < images; n++) {

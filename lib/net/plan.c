@@ -294,7 +294,7 @@ static void begin(cae_plan *p, cae_part part, const cae_shape *shapes, cae_regio
     p->shapes = shapes;
     p->tile = tile;
     p->strip = cae_region_height(&tile);
-    p->cell = 1;
+    p->loss_block = 1;
     p->next = tile.y0;
     p->size = 0;
     p->block_len = 0;
@@ -338,16 +338,16 @@ static void find_strip(cae_plan *p)
     r.y1 = cae_region_height(&r) > p->strip ? r.y0 + (ptrdiff_t)p->strip : r.y1;
     find_regions(p, r);
     cae_planned *to = &p->tensors[p->to];
-    to->with_halo.y0 -= r.y0 % (ptrdiff_t)p->cell;
+    to->with_halo.y0 -= r.y0 % (ptrdiff_t)p->loss_block;
     to->region.y0 = to->with_halo.y0;
     p->next = r.y1;
 }
 
 void cae_plan_strips(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region tile,
-                     size_t strip, size_t cell)
+                     size_t strip, size_t loss_block)
 {
     begin(p, part, shapes, tile, 1);
-    p->cell = cell;
+    p->loss_block = loss_block;
     if (strip >= p->strip) {
         find_regions(p, tile);
         place_all(p);

@@ -45,8 +45,8 @@ typedef struct cae_plan {
     cae_region tile;  /* of the run's output, made in strips of `strip` rows */
     cae_region codes; /* pixels of a sampled code whose divergence this strip counts */
     size_t strip;
-    size_t cell;    /* rows of the output are kept until a multiple of this many is complete */
-    ptrdiff_t next; /* the row that the next strip begins with */
+    size_t loss_block; /* rows of the output are kept until a multiple of this many is complete */
+    ptrdiff_t next;    /* the row that the next strip begins with */
     size_t scratch_at;
     size_t size;          /* bytes of the block */
     cae_planned *tensors; /* layer_len + 1 */
@@ -68,9 +68,9 @@ void cae_plan_make(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_r
                    size_t images, bool training, cae_team *team);
 
 /* Plans an inference that makes `tile` of one image in strips of `strip` rows, for a network
- * without a dense layer. Strips divide `cell`, or are multiples of it. */
+ * without a dense layer. Strips divide `loss_block`, or are multiples of it. */
 void cae_plan_strips(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_region tile,
-                     size_t strip, size_t cell);
+                     size_t strip, size_t loss_block);
 
 /* Goes on to the next strip, the first at first, or says that there is none. An inference that
  * cae_plan_make planned is one strip. */

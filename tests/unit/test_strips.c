@@ -195,17 +195,17 @@ START_TEST(strips_give_the_bits_of_the_whole)
 }
 END_TEST
 
-/* Rows that are kept until a cell is complete stand as they were made. */
-START_TEST(a_cell_is_there_when_it_is_complete)
+/* Rows that are kept until a loss block is complete stand as they were made. */
+START_TEST(a_loss_block_is_there_when_it_is_complete)
 {
-    enum { CELL = 16, H = 56, W = 9 };
+    enum { LOSS_BLOCK = 16, H = 56, W = 9 };
     static const char text[] = "input 1 8 8\nconv 3 kernel 3 pad 1 relu\nmaxpool 2\ncode\n"
                                "tconv 1 kernel 4 stride 2 pad 1\n";
     struct trial t;
     open_trial(&t, text, CAE_WHOLE, H, W);
-    for (size_t strip = 1; strip <= 2 * CELL; strip *= 2) {
-        size_t cells = 0;
-        cae_plan_strips(t.plan, CAE_WHOLE, t.shapes, cae_region_whole(&t.out), strip, CELL);
+    for (size_t strip = 1; strip <= 2 * LOSS_BLOCK; strip *= 2) {
+        size_t loss_blocks = 0;
+        cae_plan_strips(t.plan, CAE_WHOLE, t.shapes, cae_region_whole(&t.out), strip, LOSS_BLOCK);
         unsigned char *base = NULL;
         ck_assert_int_eq(posix_memalign((void **)&base, CAE_ALIGN, t.plan->size), 0);
         const cae_planar images = {t.input, 1, H, W};
@@ -214,13 +214,13 @@ START_TEST(a_cell_is_there_when_it_is_complete)
             cae_exec_load(t.plan, base, &source, 0);
             cae_exec_forward(&t.engine, t.plan, base);
             const cae_view y = cae_plan_view(t.plan, t.plan->to, base);
-            ck_assert_int_eq(y.region.y0 % CELL, 0);
+            ck_assert_int_eq(y.region.y0 % LOSS_BLOCK, 0);
             for (ptrdiff_t row = y.region.y0; row < y.region.y1; row++) {
                 ck_assert_mem_eq(cae_view_at(&y, 0, row, 0), t.once + row * W, W * sizeof(float));
             }
-            cells += y.region.y1 % CELL == 0 || y.region.y1 == H;
+            loss_blocks += y.region.y1 % LOSS_BLOCK == 0 || y.region.y1 == H;
         }
-        ck_assert_uint_eq(cells, strip > CELL ? 2 : 4);
+        ck_assert_uint_eq(loss_blocks, strip > LOSS_BLOCK ? 2 : 4);
         free(base);
     }
     close_trial(&t);
@@ -291,7 +291,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        strips_give_the_bits_of_the_whole,     a_cell_is_there_when_it_is_complete,
+        strips_give_the_bits_of_the_whole,     a_loss_block_is_there_when_it_is_complete,
         rows_are_kept_while_they_are_needed,   memory_does_not_grow_with_the_height,
         sixteen_mebibytes_suffice_at_any_size, NULL};
     return unit_run("strips", tests);
