@@ -163,10 +163,10 @@ typedef struct cae_layer_type {
     void (*backward)(const cae_pass *p);
 
     /* Of a layer with large weights, whose gradient need not be stored: floats that a backward pass
-     * with `kept` leaves there instead (SIZE_MAX when that overflows); what no element of the
-     * gradient exceeds in magnitude, by what was kept, infinity included; and the update by that
-     * gradient. NULL: the layer has no such way. */
-    size_t (*keep)(const cae_pass *p);
+     * with `deferred` leaves there instead (SIZE_MAX when that overflows); what no element of the
+     * gradient exceeds in magnitude, by what was deferred, infinity included; and the update by
+     * that gradient. NULL: the layer has no such way. */
+    size_t (*deferred_len)(const cae_pass *p);
     double (*bound)(const cae_pass *p);
     void (*update)(const cae_pass *p, const cae_update *u);
 } cae_layer_type;
@@ -209,7 +209,7 @@ struct cae_pass {
     bool dx_wanted[2], dx_begun[2];
     const float *weight, *weight_back, *bias; /* weights as packed for each direction */
     float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
-    float *kept;                              /* for a later update; NULL: none */
+    float *deferred;                          /* for a later update; NULL: none */
     uint32_t *argmax; /* max pool in training: images x h x w x c of the output */
     /* A layer that runs as one with the max pool behind it: that pool, whose y, dy and argmax these
      * are. */

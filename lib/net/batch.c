@@ -74,7 +74,7 @@ static void train_images(cae_batch *b, cae_batch_worker *w, float *sums, size_t 
         cae_loss_of(&y, n, &b->target, first, w->loss_blocks, &dy, b->scale);
         losses[n] = cae_loss_sum(w->loss_blocks, b->loss_block_len) + weighed_divergence(b, w, n);
     }
-    cae_exec_backward_kept(&engine, plan, w->base, b->packed_back, sums, b->kept);
+    cae_exec_backward_deferred(&engine, plan, w->base, b->packed_back, sums, b->deferred);
 }
 
 /* One image after the other, so that the loss does not depend on chunks and slices. */
@@ -258,8 +258,8 @@ void cae_batch_free(cae_batch *b)
     }
     cae_release(memory, b->workers);
     cae_release(memory, b->packed_back);
-    cae_release(memory, b->kept);
-    cae_release(memory, b->kept_floats);
+    cae_release(memory, b->deferred);
+    cae_release(memory, b->deferred_floats);
     cae_release(memory, b->engine->net->whole ? NULL : b->total);
     cae_release(memory, b->shapes);
     cae_team_stop(b->team);

@@ -26,9 +26,9 @@ typedef struct cae_batch {
     size_t count;
     cae_shape *shapes;
     float *packed_back; /* NULL: no layer packs its weights */
-    float *total; /* as packed; with a dense layer the caller's, zeroed; NULL: all layers keep */
-    float **kept; /* by layer; NULL: every gradient is stored */
-    float *kept_floats;
+    float *total; /* as packed; with a dense layer the caller's, zeroed; NULL: all layers defer */
+    float **deferred; /* by layer; NULL: every gradient is stored */
+    float *deferred_floats;
     double sum;  /* of the losses */
     float scale; /* of the difference in the gradient of the output */
     double pull; /* of a sampled code: see cae_sampling */
@@ -47,7 +47,7 @@ int cae_batch_prepare(cae_batch *b, const cae_engine *e, const float *in, const 
                       size_t count, size_t height, size_t width);
 void cae_batch_free(cae_batch *b);
 
-/* Runs all images, once. What layers with a place in `kept` leave there is not in the total. */
+/* Runs all images, once. What layers with a place in `deferred` leave there is not in the total. */
 void cae_batch_run(cae_batch *b);
 
 /* The total to `weights`, in file order and PyTorch's layouts; with a dense layer that is the total

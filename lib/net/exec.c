@@ -265,7 +265,7 @@ static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
 }
 
 static void backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
-                           const float *packed_back, float *sums, float *kept)
+                           const float *packed_back, float *sums, float *deferred)
 {
     const cae_net *net = plan->net;
     const cae_layer *l = &net->layers[layer];
@@ -273,13 +273,13 @@ static void backward_layer(const cae_engine *e, cae_plan *plan, void *base, size
         return;
     }
     cae_pass p = make_pass(e, plan, base, layer);
-    p.kept = kept;
+    p.deferred = deferred;
     p.dy = cae_plan_gradient(plan, cae_net_makes(net, layer), base);
     if (l->type->parameters != NULL) {
         p.weight_back =
             l->type->pack != NULL ? packed_back + net->slots[layer].packed_weight : NULL;
     }
-    if (l->type->parameters != NULL && sums != NULL && kept == NULL) {
+    if (l->type->parameters != NULL && sums != NULL && deferred == NULL) {
         p.weight_grad = sums + net->slots[layer].packed_weight;
         p.bias_grad = sums + net->slots[layer].packed_bias;
     }
@@ -294,11 +294,11 @@ void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, si
     backward_layer(e, plan, base, layer, packed_back, sums, NULL);
 }
 
-void cae_exec_backward_kept(const cae_engine *e, cae_plan *plan, void *base,
-                            const float *packed_back, float *sums, float *const *kept)
+void cae_exec_backward_deferred(const cae_engine *e, cae_plan *plan, void *base,
+                                const float *packed_back, float *sums, float *const *deferred)
 {
     for (size_t i = plan->to; i-- > 0;) {
-        backward_layer(e, plan, base, i, packed_back, sums, kept != NULL ? kept[i] : NULL);
+        backward_layer(e, plan, base, i, packed_back, sums, deferred != NULL ? deferred[i] : NULL);
     }
     for (size_t t = 0; t <= plan->to; t++) {
         plan->tensors[t].begun = false;
@@ -308,13 +308,14 @@ void cae_exec_backward_kept(const cae_engine *e, cae_plan *plan, void *base,
 void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
                        float *sums)
 {
-    cae_exec_backward_kept(e, plan, base, packed_back, sums, NULL);
+    cae_exec_backward_deferred(e, plan, base, packed_back, sums, NULL);
 }
 
 /* ---- Updates --------------------------------------------------------------------------------- */
 
-/* What a layer needs to know about what it kept. */
-static cae_pass kept_pass(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept)
+/* What a layer needs to know about what it deferred. */
+static cae_pass deferred_pass(const cae_engine *e, const cae_plan *plan, size_t layer,
+                              float *deferred)
 {
     const cae_layer *l = &plan->net->layers[layer];
     cae_pass p = {.layer = l,
@@ -322,30 +323,31 @@ static cae_pass kept_pass(const cae_engine *e, const cae_plan *plan, size_t laye
                   .team = plan->team,
                   .images = plan->images,
                   .out = plan->shapes[layer + 1],
-                  .kept = kept};
+                  .deferred = deferred};
     for (size_t k = 0; k < l->input_len; k++) {
         p.in[k] = plan->shapes[l->input[k]];
     }
     return p;
 }
 
-size_t cae_exec_keep(const cae_plan *plan, size_t layer)
+size_t cae_exec_deferred_len(const cae_plan *plan, size_t layer)
 {
     const cae_layer_type *type = plan->net->layers[layer].type;
     const cae_engine none = {0};
-    const cae_pass p = kept_pass(&none, plan, layer, NULL);
-    return type->keep != NULL && plan->tensors[layer + 1].gradient ? type->keep(&p) : 0;
+    const cae_pass p = deferred_pass(&none, plan, layer, NULL);
+    return type->deferred_len != NULL && plan->tensors[layer + 1].gradient ? type->deferred_len(&p)
+                                                                           : 0;
 }
 
-double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept)
+double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t layer, float *deferred)
 {
-    const cae_pass p = kept_pass(e, plan, layer, kept);
+    const cae_pass p = deferred_pass(e, plan, layer, deferred);
     return p.layer->type->bound(&p);
 }
 
-void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept,
+void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t layer, float *deferred,
                      const cae_update *u)
 {
-    const cae_pass p = kept_pass(e, plan, layer, kept);
+    const cae_pass p = deferred_pass(e, plan, layer, deferred);
     p.layer->type->update(&p, u);
 }

@@ -253,8 +253,8 @@ bool cae_net_keeps(const cae_net *net, bool all)
     bool some = false;
     for (size_t i = 0; i < net->layer_len; i++) {
         const cae_layer_type *type = net->layers[i].type;
-        some = some || type->keep != NULL;
-        if (all && type->parameters != NULL && type->keep == NULL) {
+        some = some || type->deferred_len != NULL;
+        if (all && type->parameters != NULL && type->deferred_len == NULL) {
             return false;
         }
     }
