@@ -150,7 +150,7 @@ stage_cpus() {
     for tier in c avx2 $(have qemu-x86_64 || echo sse2); do
         run_tests release "cpu_$tier" --setup "cpu_$tier" --suite contract --no-suite rules
     done
-    run_tests release cpu_c_bands --setup cpu_c bands
+    run_tests release cpu_c_strips --setup cpu_c strips
 }
 
 # Kernels, the weights after twenty steps and some contracts on processors that this one is not: no

@@ -87,7 +87,7 @@ extern "C" {
 /* Status values. They never change their meaning; new ones may be added below the last. */
 #define CAE_OK            0     /* done */
 #define CAE_E_ARGUMENT    (-1)  /* an argument is wrong; the message says which and why */
-#define CAE_E_NOMEM       (-2)  /* memory could not be had */
+#define CAE_E_NOMEM       (-2)  /* out of memory */
 #define CAE_E_IO          (-3)  /* the system refused to read or write a file */
 #define CAE_E_FORMAT      (-4)  /* a file or a buffer is damaged or is not ours */
 #define CAE_E_VERSION     (-5)  /* made by a newer format than this library reads */

@@ -1,6 +1,6 @@
 /*
  * The team: one mutex, three conditions. Jobs are coarse (an image, a slab of a matrix), so a lock
- * per job costs nothing that can be measured. To be woken does: whoever has to wait looks out for a
+ * per job costs nothing that can be measured. To be woken does: whoever has to wait spins for a
  * moment before it sleeps, since the next run often begins, or the last job ends, just then.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -21,8 +21,8 @@
 /* Kernels and layers keep their frames small; glibc alone would take the size from `ulimit -s`. */
 enum { STACK_SIZE = 256 * 1024 };
 
-/* Turns of looking out: some tens of microseconds, about what it takes to be woken. */
-enum { LOOKS = 2000 };
+/* Turns of spinning: some tens of microseconds, about what it takes to be woken. */
+enum { SPINS = 2000 };
 
 struct cae_team {
     const cae_memory *memory;
@@ -37,7 +37,7 @@ struct cae_team {
     size_t next_turn;
     atomic_size_t unfinished; /* changed under the lock, like all of this */
     atomic_uint begun;        /* counts runs, and the end */
-    unsigned looks;           /* 0 on a single processor, where the others need it */
+    unsigned spins;           /* 0 on a single processor, where the others need it */
     bool ending;
     size_t thread_len; /* without the caller */
     struct worker {
@@ -58,7 +58,7 @@ size_t cae_team_processors(void)
     return n > 0 ? (size_t)n : 1;
 }
 
-static inline void relax(void)
+static inline void cpu_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -84,8 +84,8 @@ static void await_work(cae_team *team)
 {
     const unsigned seen = atomic_load(&team->begun);
     pthread_mutex_unlock(&team->lock);
-    for (unsigned i = 0; i < team->looks && atomic_load(&team->begun) == seen; i++) {
-        relax();
+    for (unsigned i = 0; i < team->spins && atomic_load(&team->begun) == seen; i++) {
+        cpu_relax();
     }
     pthread_mutex_lock(&team->lock);
     while (atomic_load(&team->begun) == seen) {
@@ -98,8 +98,8 @@ static void await_jobs(cae_team *team)
 {
     if (atomic_load(&team->unfinished) > 0) {
         pthread_mutex_unlock(&team->lock);
-        for (unsigned i = 0; i < team->looks && atomic_load(&team->unfinished) > 0; i++) {
-            relax();
+        for (unsigned i = 0; i < team->spins && atomic_load(&team->unfinished) > 0; i++) {
+            cpu_relax();
         }
         pthread_mutex_lock(&team->lock);
     }
@@ -159,7 +159,7 @@ cae_team *cae_team_start(const cae_memory *memory, size_t size)
     if (team == NULL) {
         return NULL;
     }
-    *team = (cae_team){.memory = memory, .looks = cae_team_processors() > 1 ? LOOKS : 0};
+    *team = (cae_team){.memory = memory, .spins = cae_team_processors() > 1 ? SPINS : 0};
     if (pthread_mutex_init(&team->lock, NULL) != 0) {
         goto no_lock;
     }

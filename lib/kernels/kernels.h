@@ -3,7 +3,7 @@
  * everything above only moves pointers. They allocate nothing, report nothing and know no network.
  *
  * A *tier* is one table: "c" (portable), "sse2", "avx2" (multiply, then add) and "fma" (AVX2 with
- * fused multiply-add), all compiled from the one source vector.h over a few vector words.
+ * fused multiply-add), all compiled from the one source vector.h over a few simd vectors.
  * reference.c is the plain specification: c, sse2 and avx2 equal it bit for bit, and fma equals
  * the same text with madd(a, b, c) meaning fmaf(a, b, c) instead of a * b + c rounded twice.
  *
@@ -38,17 +38,18 @@ typedef enum cae_activation {
  *
  *     C[i][j] = start + sum over s, then over l, of  A_s[i][l] * B_s[l][j]
  *
- * for i < m, j < n, with s < segments and l < k in rising order, one chain of acc = madd(A, B,
+ * for i < m, j < n, with s < entries and l < k in rising order, one chain of acc = madd(A, B,
  * acc).
  *
- *     A_s[i][l] = a[a_segment[s] + (i / line) * a_line + (i % line) * a_row + l * a_k]
- *     B_s[l][j] = b[b_segment[s] + l * b_k + (j / 16) * b_panel + j % 16]
+ *     A_s[i][l] = a[a_entry[s] + (i / line) * a_line + (i % line) * a_row + l * a_k]
+ *     B_s[l][j] = b[b_entry[s] + l * b_k + (j / 16) * b_panel + j % 16]
  *     C[i][j]   = c[(i / line) * c_line + (i % line) * c_row + j]
  *
  * Rows come in lines, as pixels do. B stands in panels of 16 columns, so that weights can be packed
  * (b_k = width of the panel) and plain rows can be used as they are (b_panel = 16). The last panel
- * is as wide as what is left of n. The start is 0, C itself, bias[j] or bias[i]. With no segment
- * or k = 0 that is all. A segment is a tap or a row of taps of a convolution, or a row of pixels.
+ * is as wide as what is left of n. The start is 0, C itself, bias[j] or bias[i]. With no entry
+ * or k = 0 that is all. This is a batch-reduce GEMM: one batch entry is a tap or a row of taps of a
+ * convolution, or a row of pixels.
  * With `relu` it is relu(C) that is stored. With `b_over` rows of the last panel may be read up to
  * the next multiple of CAE_OVER columns; what stands there is not used.
  */
@@ -62,13 +63,13 @@ typedef enum cae_gemm_start {
 enum { CAE_PANEL = 16, CAE_OVER = 8 };
 
 typedef struct cae_gemm {
-    size_t m, n, k, segments;
+    size_t m, n, k, entries;
     size_t line; /* rows in a line, the last may be shorter; 0: all are one line */
     const float *a;
-    const ptrdiff_t *a_segment; /* `segments` offsets */
+    const ptrdiff_t *a_entry; /* `entries` offsets */
     ptrdiff_t a_line, a_row, a_k;
     const float *b;
-    const ptrdiff_t *b_segment;
+    const ptrdiff_t *b_entry;
     ptrdiff_t b_k, b_panel;
     bool b_over;
     float *c;
@@ -88,12 +89,12 @@ typedef struct cae_gemm {
  * the border see fewer). For pixel p and channel c:
  *
  *     y[p * channels + c] = the largest x[p * x_step + tap[t] + c],  t < taps
- *     arg[p * channels + c] = id[t] of the first t that has it
+ *     argmax[p * channels + c] = id[t] of the first t that has it
  *
- * taps >= 1; a NaN that comes first stays, a later one is passed over. arg may be NULL.
+ * taps >= 1; a NaN that comes first stays, a later one is passed over. argmax may be NULL.
  * Backward, onto what dx holds already, pixels then taps in rising order:
  *
- *     dx[p * x_step + tap[t] + c] += id[t] == arg[p * channels + c] ? dy[p * channels + c] : +0
+ *     dx[p * x_step + tap[t] + c] += id[t] == argmax[p * channels + c] ? dy[p * channels + c] : +0
  */
 typedef struct cae_pool {
     size_t pixels, channels, taps;
@@ -105,52 +106,54 @@ typedef struct cae_pool {
 /*
  * The gradient that a max pool hands back has one pixel per window and channel; all others are 0.
  * Where windows do not overlap it is kept by windows: the value dz[y * dz_row + x * channels + c],
- * and which pixel of the window has it, arg[(y * cols + x) * channels + c] = py * side + px. The
- * backward passes of a convolution walk these *picks* alone; one whose value is 0 counts as none.
+ * and which pixel of the window has it, argmax[(y * cols + x) * channels + c] = py * side + px. The
+ * backward passes of a convolution walk this *sparse gradient* alone; a value of 0 counts as none.
  *
- * pick_bits writes, for pixel id of the window, rows x cols x side^2 x cae_pick_words(channels)
- * words: bit c % 64 of word c / 64 says whether channel c has its pick there.
+ * occupancy_bits writes, for pixel id of the window, rows x cols x side^2 x
+ * cae_occupancy_words(channels) words: bit c % 64 of word c / 64 says whether channel c has its
+ * value there.
  */
-typedef struct cae_picks {
+typedef struct cae_sparse_grad {
     size_t rows, cols; /* of windows */
     size_t channels;
     size_t side; /* of a window */
     const float *dz;
     ptrdiff_t dz_row;
-    const uint32_t *arg;
-    const uint64_t *bits; /* as pick_bits has written them */
-} cae_picks;
+    const uint32_t *argmax;
+    const uint64_t *bits; /* as occupancy_bits has written them */
+} cae_sparse_grad;
 
-static inline size_t cae_pick_words(size_t channels)
+static inline size_t cae_occupancy_words(size_t channels)
 {
     return channels / 64 + (channels % 64 != 0);
 }
 
 /*
- * The gradient of the weights from picks. For kernel rows r < kernel_rows, channels c and j < len
+ * The gradient of the weights from a sparse one. For kernel rows r < kernel_rows, channels c and j
+ * < len
  *
  *     grad[(r * channels + c) * len + j] += the sum over windows, row by row, of
  *         x[r * x_row + y * y_step + x * x_step + py * py_step + px * px_step + j] * dz
  *
- * in one chain of acc = madd(x, dz, acc). With len <= CAE_PICK_FEW every pixel of a window is a
- * term, in row-major order, those without the pick with dz = +0, and bits may be NULL or unset.
- * list: room for cae_pick_entry[rows * cols * channels]; len_of: size_t[channels].
+ * in one chain of acc = madd(x, dz, acc). With len <= CAE_SPARSE_FEW every pixel of a window is a
+ * term, in row-major order, those that have no value with dz = +0, and bits may be NULL or unset.
+ * list: room for cae_sparse_term[rows * cols * channels]; len_of: size_t[channels].
  */
-enum { CAE_PICK_FEW = 12 };
+enum { CAE_SPARSE_FEW = 12 };
 
-typedef struct cae_pick_entry {
+typedef struct cae_sparse_term {
     const float *x;
     float dz;
-} cae_pick_entry;
+} cae_sparse_term;
 
-typedef struct cae_pick_weights {
+typedef struct cae_sparse_weights {
     size_t kernel_rows, len;
     const float *x;
     ptrdiff_t x_row, y_step, x_step, py_step, px_step;
     float *grad;
-    cae_pick_entry *list;
+    cae_sparse_term *list;
     size_t *len_of;
-} cae_pick_weights;
+} cae_sparse_weights;
 
 /*
  * The gradient of the input from one row of pixels (row y of windows, row py in them), for one row
@@ -160,13 +163,13 @@ typedef struct cae_pick_weights {
  *
  * windows and the pixels in them from left to right, channels rising; acc = madd(dz, weight, acc).
  */
-typedef struct cae_pick_data {
+typedef struct cae_sparse_data {
     size_t y, py;
     size_t len;
     const float *weight;
     ptrdiff_t x_step, px_step;
     float *row;
-} cae_pick_data;
+} cae_sparse_data;
 
 /*
  * One update by Adam with decoupled weight decay (Kingma & Ba 2015, Algorithm 1; Loshchilov &
@@ -224,12 +227,12 @@ typedef struct cae_kernels {
     /* sum[j] += x[i * stride + j] for i < rows in rising order, j < cols. */
     void (*sum_rows)(float *sum, const float *x, size_t rows, size_t cols, ptrdiff_t stride);
 
-    void (*pool)(const cae_pool *p, const float *x, float *y, uint32_t *arg);
-    void (*pool_back)(const cae_pool *p, const float *dy, const uint32_t *arg, float *dx);
+    void (*pool)(const cae_pool *p, const float *x, float *y, uint32_t *argmax);
+    void (*pool_back)(const cae_pool *p, const float *dy, const uint32_t *argmax, float *dx);
 
-    void (*pick_bits)(const cae_picks *p, uint64_t *bits);
-    void (*pick_weights)(const cae_picks *p, const cae_pick_weights *w);
-    void (*pick_data)(const cae_picks *p, const cae_pick_data *d);
+    void (*occupancy_bits)(const cae_sparse_grad *p, uint64_t *bits);
+    void (*sparse_weights)(const cae_sparse_grad *p, const cae_sparse_weights *w);
+    void (*sparse_data)(const cae_sparse_grad *p, const cae_sparse_data *d);
 
     /* Computes w', m', v'; stores them when `write`. Returns whether all of them are finite. */
     bool (*adam)(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t len,

@@ -47,9 +47,9 @@ static void gemm(const cae_gemm *g)
             const ptrdiff_t column =
                 (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
             float acc = start_of(g, i, j);
-            for (size_t s = 0; s < g->segments; s++) {
-                const float *a = g->a + g->a_segment[s] + row_at(g, i, g->a_line, g->a_row);
-                const float *b = g->b + g->b_segment[s] + column;
+            for (size_t s = 0; s < g->entries; s++) {
+                const float *a = g->a + g->a_entry[s] + row_at(g, i, g->a_line, g->a_row);
+                const float *b = g->b + g->b_entry[s] + column;
                 for (size_t l = 0; l < g->k; l++) {
                     acc = madd(a[(ptrdiff_t)l * g->a_k], b[(ptrdiff_t)l * g->b_k], acc);
                 }
@@ -182,7 +182,7 @@ static void sum_rows(float *sum, const float *x, size_t rows, size_t cols, ptrdi
     }
 }
 
-static void pool(const cae_pool *p, const float *x, float *y, uint32_t *arg)
+static void pool(const cae_pool *p, const float *x, float *y, uint32_t *argmax)
 {
     for (size_t i = 0; i < p->pixels; i++) {
         for (size_t c = 0; c < p->channels; c++) {
@@ -194,21 +194,21 @@ static void pool(const cae_pool *p, const float *x, float *y, uint32_t *arg)
                 }
             }
             y[i * p->channels + c] = window[p->tap[best]];
-            if (arg != NULL) {
-                arg[i * p->channels + c] = p->id[best];
+            if (argmax != NULL) {
+                argmax[i * p->channels + c] = p->id[best];
             }
         }
     }
 }
 
-static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, float *dx)
+static void pool_back(const cae_pool *p, const float *dy, const uint32_t *argmax, float *dx)
 {
     for (size_t i = 0; i < p->pixels; i++) {
         for (size_t c = 0; c < p->channels; c++) {
             const size_t at = i * p->channels + c;
             for (size_t t = 0; t < p->taps; t++) {
                 float *to = dx + (ptrdiff_t)i * p->x_step + p->tap[t] + (ptrdiff_t)c;
-                *to = *to + (p->id[t] == arg[at] ? dy[at] : 0.0f);
+                *to = *to + (p->id[t] == argmax[at] ? dy[at] : 0.0f);
             }
         }
     }
@@ -216,28 +216,28 @@ static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, f
 
 /* ---- Picks ----------------------------------------------------------------------------------- */
 
-static float pick_value(const cae_picks *p, size_t y, size_t x, size_t c)
+static float sparse_value(const cae_sparse_grad *p, size_t y, size_t x, size_t c)
 {
     return p->dz[(ptrdiff_t)y * p->dz_row + (ptrdiff_t)(x * p->channels + c)];
 }
 
-/* Whether channel c of a window has its pick at pixel `id`. */
-static bool is_pick(const cae_picks *p, size_t y, size_t x, size_t c, size_t id)
+/* Whether channel c of a window has its value, not 0, at pixel `id`. */
+static bool is_argmax(const cae_sparse_grad *p, size_t y, size_t x, size_t c, size_t id)
 {
-    return p->arg[(y * p->cols + x) * p->channels + c] == id && pick_value(p, y, x, c) != 0.0f;
+    return p->argmax[(y * p->cols + x) * p->channels + c] == id && sparse_value(p, y, x, c) != 0.0f;
 }
 
-static void pick_bits(const cae_picks *p, uint64_t *bits)
+static void occupancy_bits(const cae_sparse_grad *p, uint64_t *bits)
 {
     const size_t ids = p->side * p->side;
-    const size_t words = cae_pick_words(p->channels);
+    const size_t words = cae_occupancy_words(p->channels);
     for (size_t window = 0; window < p->rows * p->cols; window++) {
         for (size_t id = 0; id < ids; id++) {
             for (size_t word = 0; word < words; word++) {
                 uint64_t *to = &bits[(window * ids + id) * words + word];
                 *to = 0;
                 for (size_t c = word * 64; c < word * 64 + 64 && c < p->channels; c++) {
-                    if (is_pick(p, window / p->cols, window % p->cols, c, id)) {
+                    if (is_argmax(p, window / p->cols, window % p->cols, c, id)) {
                         *to |= (uint64_t)1 << (c % 64);
                     }
                 }
@@ -246,8 +246,8 @@ static void pick_bits(const cae_picks *p, uint64_t *bits)
     }
 }
 
-static float pick_weight(const cae_picks *p, const cae_pick_weights *w, const float *from, size_t c,
-                         float acc)
+static float sparse_weight(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
+                           size_t c, float acc)
 {
     const size_t side = p->side;
     for (size_t window = 0; window < p->rows * p->cols; window++) {
@@ -257,38 +257,38 @@ static float pick_weight(const cae_picks *p, const cae_pick_weights *w, const fl
             const ptrdiff_t at = (ptrdiff_t)y * w->y_step + (ptrdiff_t)x * w->x_step +
                                  (ptrdiff_t)(id / side) * w->py_step +
                                  (ptrdiff_t)(id % side) * w->px_step;
-            if (w->len <= CAE_PICK_FEW) {
-                const bool here = p->arg[window * p->channels + c] == id;
-                acc = madd(from[at], here ? pick_value(p, y, x, c) : 0.0f, acc);
-            } else if (is_pick(p, y, x, c, id)) {
-                acc = madd(from[at], pick_value(p, y, x, c), acc);
+            if (w->len <= CAE_SPARSE_FEW) {
+                const bool here = p->argmax[window * p->channels + c] == id;
+                acc = madd(from[at], here ? sparse_value(p, y, x, c) : 0.0f, acc);
+            } else if (is_argmax(p, y, x, c, id)) {
+                acc = madd(from[at], sparse_value(p, y, x, c), acc);
             }
         }
     }
     return acc;
 }
 
-static void pick_weights(const cae_picks *p, const cae_pick_weights *w)
+static void sparse_weights(const cae_sparse_grad *p, const cae_sparse_weights *w)
 {
     for (size_t r = 0; r < w->kernel_rows; r++) {
         for (size_t c = 0; c < p->channels; c++) {
             for (size_t j = 0; j < w->len; j++) {
                 float *grad = &w->grad[(r * p->channels + c) * w->len + j];
-                *grad = pick_weight(p, w, w->x + (ptrdiff_t)r * w->x_row + j, c, *grad);
+                *grad = sparse_weight(p, w, w->x + (ptrdiff_t)r * w->x_row + j, c, *grad);
             }
         }
     }
 }
 
-static void pick_data(const cae_picks *p, const cae_pick_data *d)
+static void sparse_data(const cae_sparse_grad *p, const cae_sparse_data *d)
 {
     for (size_t x = 0; x < p->cols; x++) {
         for (size_t px = 0; px < p->side; px++) {
             float *to = d->row + (ptrdiff_t)x * d->x_step + (ptrdiff_t)px * d->px_step;
             for (size_t c = 0; c < p->channels; c++) {
-                for (size_t j = 0; j < d->len && is_pick(p, d->y, x, c, d->py * p->side + px);
+                for (size_t j = 0; j < d->len && is_argmax(p, d->y, x, c, d->py * p->side + px);
                      j++) {
-                    to[j] = madd(pick_value(p, d->y, x, c), d->weight[c * d->len + j], to[j]);
+                    to[j] = madd(sparse_value(p, d->y, x, c), d->weight[c * d->len + j], to[j]);
                 }
             }
         }
@@ -354,9 +354,9 @@ const cae_kernels
         .sum_rows = sum_rows,
         .pool = pool,
         .pool_back = pool_back,
-        .pick_bits = pick_bits,
-        .pick_weights = pick_weights,
-        .pick_data = pick_data,
+        .occupancy_bits = occupancy_bits,
+        .sparse_weights = sparse_weights,
+        .sparse_data = sparse_data,
         .adam = adam,
         .dense_step = dense_step,
 };

@@ -7,7 +7,7 @@
 #error "this file must be compiled with -mno-fma"
 #endif
 
-#include "kernels/words_avx2.h"
+#include "kernels/simd_avx2.h"
 
 #include "kernels/vector.h"
 

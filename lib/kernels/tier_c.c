@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "kernels/words_c.h"
+#include "kernels/simd_c.h"
 
 #include "kernels/vector.h"
 

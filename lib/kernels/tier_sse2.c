@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "kernels/words_sse2.h"
+#include "kernels/simd_sse2.h"
 
 #include "kernels/vector.h"
 

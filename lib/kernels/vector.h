@@ -1,7 +1,7 @@
 /*
- * All kernels, written once over the vector words of a tier (words_*.h) and compiled once per
+ * All kernels, written once over the simd vectors of a tier (simd_*.h) and compiled once per
  * tier by tier_*.c. kernels.h has the contracts, reference.c the plain text that this file must
- * equal bit for bit. What is left over at the end of a row goes through the same words on a short
+ * equal bit for bit. What is left over at the end of a row goes through the same vectors on a short
  * copy, so there is no second arithmetic to keep equal.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -24,8 +24,8 @@ INLINE vec load_some(const float *p, size_t n)
     if (n >= LANES) {
         return v_load(p);
     }
-    const v_part part = v_part_of(n);
-    return v_load_part(p, &part);
+    const v_mask mask = v_mask_of(n);
+    return v_load_masked(p, &mask);
 }
 
 INLINE void store_some(float *p, vec v, size_t n)
@@ -33,8 +33,8 @@ INLINE void store_some(float *p, vec v, size_t n)
     if (n >= LANES) {
         v_store(p, v);
     } else {
-        const v_part part = v_part_of(n);
-        v_store_part(p, v, &part);
+        const v_mask mask = v_mask_of(n);
+        v_store_masked(p, v, &mask);
     }
 }
 
@@ -43,8 +43,8 @@ INLINE vec load_some_u32(const uint32_t *p, size_t n)
     if (n >= LANES) {
         return v_load_u32(p);
     }
-    const v_part part = v_part_of(n);
-    return v_load_part_u32(p, &part);
+    const v_mask mask = v_mask_of(n);
+    return v_load_masked_u32(p, &mask);
 }
 
 INLINE void store_some_u32(uint32_t *p, vec v, size_t n)
@@ -60,24 +60,24 @@ INLINE void store_some_u32(uint32_t *p, vec v, size_t n)
     }
 }
 
-/* A word, or a part of one. */
-INLINE vec load_word(const float *p, const v_part *part)
+/* A vector, or with a mask the first lanes of one. */
+INLINE vec load_vector(const float *p, const v_mask *mask)
 {
-    return part != NULL ? v_load_part(p, part) : v_load(p);
+    return mask != NULL ? v_load_masked(p, mask) : v_load(p);
 }
 
-INLINE void store_word(float *p, vec x, const v_part *part)
+INLINE void store_vector(float *p, vec x, const v_mask *mask)
 {
-    if (part != NULL) {
-        v_store_part(p, x, part);
+    if (mask != NULL) {
+        v_store_masked(p, x, mask);
     } else {
         v_store(p, x);
     }
 }
 
-INLINE vec load_word_u32(const uint32_t *p, const v_part *part)
+INLINE vec load_vector_u32(const uint32_t *p, const v_mask *mask)
 {
-    return part != NULL ? v_load_part_u32(p, part) : v_load_u32(p);
+    return mask != NULL ? v_load_masked_u32(p, mask) : v_load_u32(p);
 }
 
 /* ---- Products -------------------------------------------------------------------------------- */
@@ -133,7 +133,7 @@ INLINE vec hyperbolic_tangent(vec x)
     return select(v_greater(a, v_set(0.625f)), v_or(large, sign), small);
 }
 
-INLINE vec activate_word(const cae_activation activation, vec x)
+INLINE vec activate_vector(const cae_activation activation, vec x)
 {
     const vec zero = v_set(0.0f);
     const vec one = v_set(1.0f);
@@ -151,7 +151,7 @@ INLINE vec activate_word(const cae_activation activation, vec x)
     }
 }
 
-INLINE vec activate_back_word(const cae_activation activation, vec y, vec dy)
+INLINE vec activate_back_vector(const cae_activation activation, vec y, vec dy)
 {
     const vec zero = v_set(0.0f);
     const vec one = v_set(1.0f);
@@ -172,7 +172,7 @@ INLINE vec activate_back_word(const cae_activation activation, vec y, vec dy)
 INLINE void activate_all(const cae_activation activation, float *y, size_t len)
 {
     for (size_t i = 0; i < len; i += LANES) {
-        store_some(y + i, activate_word(activation, load_some(y + i, len - i)), len - i);
+        store_some(y + i, activate_vector(activation, load_some(y + i, len - i)), len - i);
     }
 }
 
@@ -181,7 +181,7 @@ INLINE void activate_back_all(const cae_activation activation, const float *y, f
 {
     for (size_t i = 0; i < len; i += LANES) {
         const vec d =
-            activate_back_word(activation, load_some(y + i, len - i), load_some(dy + i, len - i));
+            activate_back_vector(activation, load_some(y + i, len - i), load_some(dy + i, len - i));
         store_some(dy + i, d, len - i);
     }
 }
@@ -237,7 +237,7 @@ static void add(float *y, const float *x, size_t len)
     }
 }
 
-/* Four words at a time: an addition takes as long as four begin. */
+/* Four vectors at a time: an addition takes as long as four begin. */
 static void sum_rows(float *sum, const float *x, size_t rows, size_t cols, ptrdiff_t stride)
 {
     size_t j = 0;
@@ -277,8 +277,8 @@ INLINE void pool_tap(const cae_pool *p, size_t t, const float *x, size_t n, vec 
     *where = select(greater, v_set_u32(p->id[t]), *where);
 }
 
-INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg, size_t n,
-                      const bool four)
+INLINE void pool_vector(const cae_pool *p, const float *x, float *y, uint32_t *argmax, size_t n,
+                        const bool four)
 {
     vec best = load_some(x + p->tap[0], n);
     vec where = v_set_u32(p->id[0]);
@@ -291,46 +291,47 @@ INLINE void pool_word(const cae_pool *p, const float *x, float *y, uint32_t *arg
         pool_tap(p, t, x, n, &best, &where);
     }
     store_some(y, best, n);
-    if (arg != NULL) {
-        store_some_u32(arg, where, n);
+    if (argmax != NULL) {
+        store_some_u32(argmax, where, n);
     }
 }
 
-INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *arg, const bool four)
+INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *argmax,
+                        const bool four)
 {
     const size_t channels = p->channels;
     for (size_t i = 0; i < p->pixels; i++, x += p->x_step, y += channels) {
         size_t j = 0;
         for (; channels - j >= LANES; j += LANES) {
-            pool_word(p, x + j, y + j, arg != NULL ? arg + j : NULL, LANES, four);
+            pool_vector(p, x + j, y + j, argmax != NULL ? argmax + j : NULL, LANES, four);
         }
         if (j < channels) {
-            pool_word(p, x + j, y + j, arg != NULL ? arg + j : NULL, channels - j, four);
+            pool_vector(p, x + j, y + j, argmax != NULL ? argmax + j : NULL, channels - j, four);
         }
-        arg += arg != NULL ? channels : 0;
+        argmax += argmax != NULL ? channels : 0;
     }
 }
 
 /* Windows of 2 x 2 are what networks have most. */
-static void pool(const cae_pool *p, const float *x, float *y, uint32_t *arg)
+static void pool(const cae_pool *p, const float *x, float *y, uint32_t *argmax)
 {
-    if (p->taps == 4 && arg != NULL) {
-        pool_pixels(p, x, y, arg, true);
+    if (p->taps == 4 && argmax != NULL) {
+        pool_pixels(p, x, y, argmax, true);
     } else if (p->taps == 4) {
         pool_pixels(p, x, y, NULL, true);
     } else {
-        pool_pixels(p, x, y, arg, false);
+        pool_pixels(p, x, y, argmax, false);
     }
 }
 
-static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, float *dx)
+static void pool_back(const cae_pool *p, const float *dy, const uint32_t *argmax, float *dx)
 {
     for (size_t i = 0; i < p->pixels; i++) {
         for (size_t j = 0; j < p->channels; j += LANES) {
             const size_t at = i * p->channels + j;
             const size_t n = p->channels - j;
             const vec d = load_some(dy + at, n);
-            const vec where = load_some_u32(arg + at, n);
+            const vec where = load_some_u32(argmax + at, n);
             for (size_t t = 0; t < p->taps; t++) {
                 float *to = dx + (ptrdiff_t)i * p->x_step + p->tap[t] + (ptrdiff_t)j;
                 const vec mask = v_equal_u32(where, v_set_u32(p->id[t]));
@@ -342,7 +343,7 @@ static void pool_back(const cae_pool *p, const float *dy, const uint32_t *arg, f
 
 /* ---- Picks ----------------------------------------------------------------------------------- */
 
-#include "kernels/vector_picks.h"
+#include "kernels/vector_sparse.h"
 
 /* ---- Adam ------------------------------------------------------------------------------------ */
 
@@ -352,8 +353,8 @@ INLINE vec flush(vec x)
     return v_andnot(v_greater(v_set(1.17549435e-38f), magnitude(x)), x);
 }
 
-INLINE vec adam_word(const cae_adam_step *s, float *w, float *m, float *v, const float *g, size_t n,
-                     bool write)
+INLINE vec adam_vector(const cae_adam_step *s, float *w, float *m, float *v, const float *g,
+                       size_t n, bool write)
 {
     const vec grad = load_some(g, n);
     const vec m1 =
@@ -380,10 +381,10 @@ INLINE vec adam_row(const cae_adam_step *scalars, float *w, float *m, float *v, 
     vec poison = v_set(0.0f);
     size_t i = 0;
     for (; i + LANES <= len; i += LANES) {
-        poison = v_add(poison, adam_word(&s, w + i, m + i, v + i, g + i, LANES, write));
+        poison = v_add(poison, adam_vector(&s, w + i, m + i, v + i, g + i, LANES, write));
     }
     if (i < len) {
-        poison = v_add(poison, adam_word(&s, w + i, m + i, v + i, g + i, len - i, write));
+        poison = v_add(poison, adam_vector(&s, w + i, m + i, v + i, g + i, len - i, write));
     }
     return poison;
 }
@@ -415,7 +416,7 @@ static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const flo
     {                                                                                           \
         .name = tier_name, .exact = is_exact, .gemm = gemm, .transpose = transpose,             \
         .activate = activate, .activate_back = activate_back, .add = add, .sum_rows = sum_rows, \
-        .pool = pool, .pool_back = pool_back, .pick_bits = pick_bits,                           \
-        .pick_weights = pick_weights, .pick_data = pick_data, .adam = adam,                     \
+        .pool = pool, .pool_back = pool_back, .occupancy_bits = occupancy_bits,                 \
+        .sparse_weights = sparse_weights, .sparse_data = sparse_data, .adam = adam,             \
         .dense_step = dense_step                                                                \
     }

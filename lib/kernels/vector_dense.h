@@ -1,5 +1,5 @@
 /*
- * The dense_step kernel over vector words; a part of vector.h. The gradient of a few rows is summed
+ * The dense_step kernel over simd vectors; a part of vector.h. The gradient of a few rows is summed
  * in registers, a chunk at a time, and handed to Adam's update in the first-level cache, so that
  * it never goes to memory, and weights and moments are read and written once. They come from memory
  * while the sums run: each tile asks for what is to be updated later.
@@ -22,7 +22,7 @@ INLINE void fetch(const cae_dense_step *d, size_t at, size_t len)
 
 /* The gradient of rows o ... and columns i ... . */
 INLINE void gradient_tile(const cae_dense_step *d, size_t o, size_t i, const int rows,
-                          const int words, float *g)
+                          const int vectors, float *g)
 {
     vec acc[STEP_ROWS][STEP_WORDS];
     const size_t images = d->images;
@@ -32,16 +32,16 @@ INLINE void gradient_tile(const cae_dense_step *d, size_t o, size_t i, const int
     UNROLL for (int r = 0; r < rows; r++)
     {
         if (d->cols - i > AHEAD) {
-            fetch(d, (o + (size_t)r) * d->row + i + AHEAD, (size_t)words * LANES);
+            fetch(d, (o + (size_t)r) * d->row + i + AHEAD, (size_t)vectors * LANES);
         }
-        UNROLL for (int w = 0; w < words; w++)
+        UNROLL for (int w = 0; w < vectors; w++)
         {
             acc[r][w] = v_set(0.0f);
         }
     }
     for (size_t n = 0; n < images; n++, dy++, x += CAE_PANEL) {
         vec xw[STEP_WORDS];
-        UNROLL for (int w = 0; w < words; w++)
+        UNROLL for (int w = 0; w < vectors; w++)
         {
             const size_t column = (size_t)w * LANES;
             xw[w] = v_load(x + column / CAE_PANEL * panel + column % CAE_PANEL);
@@ -49,7 +49,7 @@ INLINE void gradient_tile(const cae_dense_step *d, size_t o, size_t i, const int
         UNROLL for (int r = 0; r < rows; r++)
         {
             const vec one = v_set(dy[(size_t)r * images]);
-            UNROLL for (int w = 0; w < words; w++)
+            UNROLL for (int w = 0; w < vectors; w++)
             {
                 acc[r][w] = v_madd(one, xw[w], acc[r][w]);
             }
@@ -57,7 +57,7 @@ INLINE void gradient_tile(const cae_dense_step *d, size_t o, size_t i, const int
     }
     UNROLL for (int r = 0; r < rows; r++)
     {
-        UNROLL for (int w = 0; w < words; w++)
+        UNROLL for (int w = 0; w < vectors; w++)
         {
             v_store(g + r * STEP_CHUNK + w * LANES, acc[r][w]);
         }

@@ -1,16 +1,16 @@
 /*
- * The gemm kernel over vector words; a part of vector.h. All its cost is the innermost loop: one
- * load of B per word, one broadcast of A per row, and a multiply-add for each pair.
+ * The gemm kernel over simd vectors; a part of vector.h. All its cost is the innermost loop: one
+ * load of B per vector, one broadcast of A per row, and a multiply-add for each pair.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 
 /*
- * A block of rows x words of C stays in registers while the whole sum runs. Up to 12 of the 16
+ * A block of rows x vectors of C stays in registers while the whole sum runs. Up to 12 of the 16
  * vector registers accumulate; 8 chains at least keep the adders busy, so that few rows take more
- * words: 6 x 2, 5 x 2, 4 x 2, 3 x 4, 2 x 4, 1 x 8.
+ * vectors: 6 x 2, 5 x 2, 4 x 2, 3 x 4, 2 x 4, 1 x 8.
  */
-enum { ROWS = 6, WORDS = 8, PANEL_WORDS = CAE_PANEL / LANES };
+enum { ROWS = 6, VECTORS = 8, PANEL_VECTORS = CAE_PANEL / LANES };
 
 /* Where the rows of a block begin in A and in C. */
 struct block_rows {
@@ -32,15 +32,15 @@ INLINE vec block_start(const cae_gemm *g, const float *c, size_t row, size_t col
     }
 }
 
-/* Columns j ... of the rows `at`, `words` words of them. */
+/* Columns j ... of the rows `at`, `vectors` vectors of them. */
 INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, const int rows,
-                  const int words)
+                  const int vectors)
 {
-    vec acc[ROWS][WORDS];
+    vec acc[ROWS][VECTORS];
     float *const c = g->c + (ptrdiff_t)j;
     UNROLL for (int r = 0; r < rows; r++)
     {
-        UNROLL for (int w = 0; w < words; w++)
+        UNROLL for (int w = 0; w < vectors; w++)
         {
             acc[r][w] = block_start(g, c + at->c[r] + w * LANES, at->first + (size_t)r,
                                     j + (size_t)(w * LANES));
@@ -51,25 +51,25 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
     const ptrdiff_t a_k = g->a_k;
     const ptrdiff_t b_k = g->b_k;
     const size_t k = g->k;
-    /* A segment begins with another index, not with other pointers: short ones are many. */
+    /* A batch entry begins with another index, not with other pointers: short ones are many. */
     const float *a[ROWS];
     UNROLL for (int r = 0; r < rows; r++)
     {
         a[r] = g->a + at->a[r];
     }
-    for (size_t s = 0; s < g->segments; s++) {
-        const float *b = g->b + g->b_segment[s] + column;
-        ptrdiff_t at_k = g->a_segment[s];
+    for (size_t s = 0; s < g->entries; s++) {
+        const float *b = g->b + g->b_entry[s] + column;
+        ptrdiff_t at_k = g->a_entry[s];
         for (size_t l = k; l > 0; l--) {
-            vec bw[WORDS];
-            UNROLL for (int w = 0; w < words; w++)
+            vec bw[VECTORS];
+            UNROLL for (int w = 0; w < vectors; w++)
             {
-                bw[w] = v_load(b + (w / PANEL_WORDS) * b_panel + (w % PANEL_WORDS) * LANES);
+                bw[w] = v_load(b + (w / PANEL_VECTORS) * b_panel + (w % PANEL_VECTORS) * LANES);
             }
             UNROLL for (int r = 0; r < rows; r++)
             {
                 const vec x = v_set(a[r][at_k]);
-                UNROLL for (int w = 0; w < words; w++)
+                UNROLL for (int w = 0; w < vectors; w++)
                 {
                     acc[r][w] = v_madd(x, bw[w], acc[r][w]);
                 }
@@ -82,7 +82,7 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
     const bool relu = g->relu;
     UNROLL for (int r = 0; r < rows; r++)
     {
-        UNROLL for (int w = 0; w < words; w++)
+        UNROLL for (int w = 0; w < vectors; w++)
         {
             const vec y = relu ? v_andnot(v_greater(zero, acc[r][w]), acc[r][w]) : acc[r][w];
             v_store(c + at->c[r] + w * LANES, y);
@@ -90,27 +90,27 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
     }
 }
 
-/* All whole words of columns for a block of rows: as many words at a time as the rows leave
+/* All whole vectors of columns for a block of rows: as many vectors at a time as the rows leave
  * registers for, then those of a panel, then one. */
 INLINE void block_columns(const cae_gemm *g, const struct block_rows *at, const int rows,
-                          const int words)
+                          const int vectors)
 {
     size_t j = 0;
-    for (; g->n - j >= (size_t)words * LANES; j += (size_t)words * LANES) {
-        block(g, at, j, rows, words);
+    for (; g->n - j >= (size_t)vectors * LANES; j += (size_t)vectors * LANES) {
+        block(g, at, j, rows, vectors);
     }
-    for (; words > PANEL_WORDS && g->n - j >= CAE_PANEL; j += CAE_PANEL) {
-        block(g, at, j, rows, PANEL_WORDS);
+    for (; vectors > PANEL_VECTORS && g->n - j >= CAE_PANEL; j += CAE_PANEL) {
+        block(g, at, j, rows, PANEL_VECTORS);
     }
     for (; g->n - j >= LANES; j += LANES) {
         block(g, at, j, rows, 1);
     }
 }
 
-#define BLOCK_ROWS(name, rows, words)                                \
+#define BLOCK_ROWS(name, rows, vectors)                              \
     static void name(const cae_gemm *g, const struct block_rows *at) \
     {                                                                \
-        block_columns(g, at, rows, words);                           \
+        block_columns(g, at, rows, vectors);                         \
     }
 
 BLOCK_ROWS(rows_1, 1, 8)
@@ -124,26 +124,26 @@ static void (*const by_rows[])(const cae_gemm *, const struct block_rows *) = {
     rows_1, rows_2, rows_3, rows_4, rows_5, rows_6};
 
 /*
- * What is left of n, fewer columns than a panel, is computed in whole words into a copy of C, of
- * which the columns that exist are stored. Biases are copied for whole words too.
+ * What is left of n, fewer columns than a panel, is computed in whole vectors into a copy of C, of
+ * which the columns that exist are stored. Biases are copied for whole vectors too.
  */
 struct last_columns {
     size_t j; /* the first of them */
-    v_part parts[PANEL_WORDS];
-    size_t words;
-    cae_gemm m; /* of `words` whole words */
+    v_mask masks[PANEL_VECTORS];
+    size_t vectors;
+    cae_gemm m; /* of `vectors` whole vectors */
     float c[ROWS * CAE_PANEL], bias[CAE_PANEL];
 };
 
 static void prepare_last(struct last_columns *last, const cae_gemm *g, size_t j)
 {
     last->j = j;
-    last->words = 0;
+    last->vectors = 0;
     for (size_t left = g->n - j; left > 0; left -= left < LANES ? left : LANES) {
-        last->parts[last->words++] = v_part_of(left < LANES ? left : LANES);
+        last->masks[last->vectors++] = v_mask_of(left < LANES ? left : LANES);
     }
     last->m = *g;
-    last->m.n = last->words * LANES;
+    last->m.n = last->vectors * LANES;
     last->m.b += (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
     last->m.c = last->c;
     last->m.relu = false;
@@ -153,7 +153,7 @@ static void prepare_last(struct last_columns *last, const cae_gemm *g, size_t j)
     }
 }
 
-/* B must not be read beyond n: some terms at a time are copied. Fewer columns than a word. */
+/* B must not be read beyond n: some terms at a time are copied. Fewer columns than a vector. */
 OUTLINE void copied_last(const struct last_columns *last, const cae_gemm *g,
                          const struct block_rows *at, size_t rows)
 {
@@ -162,21 +162,21 @@ OUTLINE void copied_last(const struct last_columns *last, const cae_gemm *g,
     const ptrdiff_t zero = 0;
     ptrdiff_t a_at = 0;
     cae_gemm m = last->m;
-    m.segments = 0;
+    m.entries = 0;
     by_rows[rows - 1](&m, at); /* the start */
-    m.segments = 1;
+    m.entries = 1;
     m.start = CAE_START_C;
-    m.a_segment = &a_at;
+    m.a_entry = &a_at;
     m.b = b;
-    m.b_segment = &zero;
+    m.b_entry = &zero;
     m.b_k = LANES;
-    for (size_t s = 0; s < g->segments; s++) {
+    for (size_t s = 0; s < g->entries; s++) {
         for (size_t l = 0; l < g->k; l += m.k) {
-            const float *from = last->m.b + g->b_segment[s] + (ptrdiff_t)l * g->b_k;
+            const float *from = last->m.b + g->b_entry[s] + (ptrdiff_t)l * g->b_k;
             m.k = g->k - l < TERMS ? g->k - l : TERMS;
-            a_at = g->a_segment[s] + (ptrdiff_t)l * g->a_k;
+            a_at = g->a_entry[s] + (ptrdiff_t)l * g->a_k;
             for (size_t i = 0; i < m.k; i++) {
-                v_store(b + i * LANES, v_load_part(from + (ptrdiff_t)i * g->b_k, last->parts));
+                v_store(b + i * LANES, v_load_masked(from + (ptrdiff_t)i * g->b_k, last->masks));
             }
             by_rows[rows - 1](&m, at);
         }
@@ -189,9 +189,9 @@ OUTLINE void last_columns(struct last_columns *last, const cae_gemm *g, const st
     struct block_rows own = *at;
     for (size_t r = 0; r < rows; r++) {
         own.c[r] = (ptrdiff_t)(r * CAE_PANEL);
-        for (size_t w = 0; g->start == CAE_START_C && w < last->words; w++) {
+        for (size_t w = 0; g->start == CAE_START_C && w < last->vectors; w++) {
             v_store(last->c + r * CAE_PANEL + w * LANES,
-                    v_load_part(g->c + at->c[r] + last->j + w * LANES, &last->parts[w]));
+                    v_load_masked(g->c + at->c[r] + last->j + w * LANES, &last->masks[w]));
         }
     }
     if (g->b_over) {
@@ -200,10 +200,10 @@ OUTLINE void last_columns(struct last_columns *last, const cae_gemm *g, const st
         copied_last(last, g, &own, rows);
     }
     for (size_t r = 0; r < rows; r++) {
-        for (size_t w = 0; w < last->words; w++) {
+        for (size_t w = 0; w < last->vectors; w++) {
             const vec sum = v_load(last->c + r * CAE_PANEL + w * LANES);
             const vec y = g->relu ? v_andnot(v_greater(v_set(0.0f), sum), sum) : sum;
-            v_store_part(g->c + at->c[r] + last->j + w * LANES, y, &last->parts[w]);
+            v_store_masked(g->c + at->c[r] + last->j + w * LANES, y, &last->masks[w]);
         }
     }
 }

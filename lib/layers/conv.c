@@ -1,12 +1,12 @@
 /*
  * Convolution: y(o) at (y, x) = bias(o) + the sum over taps (ky, kx) and input channels i of
  * x(i) at (y * stride - pad + ky, x * stride - pad + kx) * weight[o][i][ky][kx]. Everything
- * but the shape it shares with the transposed convolution: see taps.h.
+ * but the shape it shares with the transposed convolution: see conv_geometry.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "base/status.h"
-#include "layers/taps.h"
+#include "layers/conv_geometry.h"
 #include "layers/types.h"
 
 static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
@@ -26,13 +26,13 @@ const cae_layer_type cae_layer_conv = {
     .takes = CAE_TAKES_CHANNELS | CAE_TAKES_KERNEL | CAE_TAKES_STRIDE_PAD | CAE_TAKES_ACTIVATION,
     .activates = true,
     .shape = shape,
-    .needs = cae_taps_needs,
-    .needs_back = cae_taps_needs_back,
-    .parameters = cae_taps_parameters,
-    .pack = cae_taps_pack,
-    .pack_back = cae_taps_pack_back,
-    .unpack = cae_taps_unpack,
-    .scratch = cae_taps_scratch,
-    .forward = cae_taps_forward,
-    .backward = cae_taps_backward,
+    .needs = cae_conv_needs,
+    .needs_back = cae_conv_needs_back,
+    .parameters = cae_conv_parameters,
+    .pack = cae_conv_pack,
+    .pack_back = cae_conv_pack_back,
+    .unpack = cae_conv_unpack,
+    .scratch = cae_conv_scratch,
+    .forward = cae_conv_forward,
+    .backward = cae_conv_backward,
 };

@@ -6,7 +6,7 @@
  * order.
  *
  * The weight is larger than every cache, and each of its passes should cost no more than reading it
- * once: rows are walked along, not across. A backward pass with `kept` leaves what the weight's
+ * once: rows are walked along, not across. A backward pass with `deferred` leaves what the weight's
  * gradient is a product of, and `update` makes the gradient and Adam's step in one go.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -108,7 +108,7 @@ static struct factors factors_at(const cae_pass *p, float *at)
 }
 
 /* Scratch. Forward, x and y as [input][image] and [output][image]; backward, dy and then dx as
- * [image][value], and the factors when they are not kept. */
+ * [image][value], and the factors when they are not deferred. */
 static size_t scratch(const cae_layer *l, const cae_pass *p, bool training)
 {
     size_t values = 0;
@@ -125,7 +125,7 @@ static size_t scratch(const cae_layer *l, const cae_pass *p, bool training)
     return bytes;
 }
 
-static size_t keep(const cae_pass *p)
+static size_t deferred_len(const cae_pass *p)
 {
     return factors_len(p);
 }
@@ -206,11 +206,11 @@ static void forward_job(void *arg, size_t job, size_t worker)
     (void)worker;
     cae_gemm m = {.m = cae_size_min(OUT_BLOCK, outputs_of(p) - first),
                   .n = j->columns,
-                  .segments = 1,
-                  .a_segment = &no_offset,
+                  .entries = 1,
+                  .a_entry = &no_offset,
                   .a_row = (ptrdiff_t)inputs,
                   .a_k = 1,
-                  .b_segment = &no_offset,
+                  .b_entry = &no_offset,
                   .b_k = (ptrdiff_t)j->columns,
                   .b_panel = CAE_PANEL,
                   .c = j->y + first * j->columns,
@@ -288,12 +288,12 @@ static void dx_job(void *arg, size_t job, size_t worker)
     float panel[DX_ROWS * CAE_PANEL];
     (void)worker;
     cae_gemm m = {.m = p->images,
-                  .segments = 1,
-                  .a_segment = &no_offset,
+                  .entries = 1,
+                  .a_entry = &no_offset,
                   .a_row = 1,
                   .a_k = (ptrdiff_t)p->images,
                   .b = panel,
-                  .b_segment = &no_offset,
+                  .b_entry = &no_offset,
                   .b_k = CAE_PANEL,
                   .b_panel = CAE_PANEL,
                   .c_row = (ptrdiff_t)inputs,
@@ -327,13 +327,13 @@ static void dw_job(void *arg, size_t job, size_t worker)
     const cae_gemm m = {.m = outputs_of(p),
                         .n = cae_size_min(DW_COLUMNS, inputs - first),
                         .k = p->images,
-                        .segments = 1,
+                        .entries = 1,
                         .a = j->f.dy,
-                        .a_segment = &no_offset,
+                        .a_entry = &no_offset,
                         .a_row = (ptrdiff_t)p->images,
                         .a_k = 1,
                         .b = j->f.x + first * p->images,
-                        .b_segment = &no_offset,
+                        .b_entry = &no_offset,
                         .b_k = CAE_PANEL,
                         .b_panel = (ptrdiff_t)(p->images * CAE_PANEL),
                         .c = p->weight_grad + first,
@@ -348,7 +348,7 @@ static void backward_to_weights(struct backward *j)
     const size_t inputs = inputs_of(p);
     const size_t outputs = outputs_of(p);
     float *bias_grad = p->bias_grad;
-    if (p->kept != NULL) {
+    if (p->deferred != NULL) {
         bias_grad = j->f.bias_grad;
         memset(bias_grad, 0, outputs * sizeof(float));
     }
@@ -356,7 +356,7 @@ static void backward_to_weights(struct backward *j)
     p->kernels->sum_rows(bias_grad, j->rows, p->images, outputs, (ptrdiff_t)outputs);
     gather(p, &p->x[0], (struct planar){j->rows, inputs, 1});
     pack_panels(j->f.x, j->rows, p->images, inputs, inputs);
-    if (p->kept == NULL) {
+    if (p->deferred == NULL) {
         cae_team_run(p->team, cae_div_up(inputs, DW_COLUMNS), dw_job, j);
     }
 }
@@ -367,9 +367,9 @@ static void backward(const cae_pass *p)
     const size_t outputs = outputs_of(p);
     struct backward j = {.pass = p, .rows = p->scratch};
     float *behind = j.rows + cae_size_max(inputs, outputs) * p->images;
-    j.f = factors_at(p, p->kept != NULL ? p->kept : behind);
+    j.f = factors_at(p, p->deferred != NULL ? p->deferred : behind);
     gather(p, &p->dy, (struct planar){j.f.dy, 1, p->images});
-    if (p->kept != NULL || p->weight_grad != NULL) {
+    if (p->deferred != NULL || p->weight_grad != NULL) {
         gather(p, &p->dy, (struct planar){j.rows, outputs, 1});
         backward_to_weights(&j);
     }
@@ -394,7 +394,7 @@ struct update {
  * and infinity go through. */
 static double bound(const cae_pass *p)
 {
-    const struct factors f = factors_at(p, p->kept);
+    const struct factors f = factors_at(p, p->deferred);
     const double x = (double)cae_largest(f.x, panels_of(inputs_of(p)) * p->images);
     const double dy = (double)cae_largest(f.dy, outputs_of(p) * p->images);
     return 2 * (double)p->images * dy * (x + 1);
@@ -421,7 +421,7 @@ static void update_job(void *arg, size_t job, size_t worker)
 
 static void update(const cae_pass *p, const cae_update *u)
 {
-    struct update j = {p, u, factors_at(p, p->kept)};
+    struct update j = {p, u, factors_at(p, p->deferred)};
     cae_team_run(p->team, cae_div_up(outputs_of(p), STEP_OUT), update_job, &j);
     (void)p->kernels->adam(u->step, u->bias, u->bias_m, u->bias_v, j.f.bias_grad, outputs_of(p),
                            true);
@@ -437,7 +437,7 @@ const cae_layer_type cae_layer_dense = {
     .scratch = scratch,
     .forward = forward,
     .backward = backward,
-    .keep = keep,
+    .deferred_len = deferred_len,
     .bound = bound,
     .update = update,
 };

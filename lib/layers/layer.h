@@ -1,6 +1,6 @@
 /*
  * A layer: what one line of an architecture text computes. Each kind is one file that says how
- * shapes follow, which pixels of its input a piece of its output needs, what parameters it has,
+ * shapes follow, which pixels of its input a region of its output needs, what parameters it has,
  * and how it runs forward and backward; cae_layer_types is the table of them. Layers own no
  * memory and know nothing of the network around them: a cae_pass brings all they need.
  *
@@ -37,7 +37,7 @@ typedef struct cae_region {
     ptrdiff_t y0, y1, x0, x1;
 } cae_region;
 
-/* A piece of a tensor in memory: `region` holds its pixels, and around it there may be a margin of
+/* A piece of a tensor in memory: `region` holds its pixels, and around it there may be a halo of
  * zeros that belongs to it, as wide as the readers of the tensor asked for. Pixels of a row are
  * adjacent: c floats each. */
 typedef struct cae_view {
@@ -76,7 +76,7 @@ cae_region cae_region_clip(cae_region r, const cae_shape *s);
 /* The smallest region that holds both. */
 cae_region cae_region_join(cae_region a, cae_region b);
 
-/* Sets the region's pixels to 0; the margin is zero already. */
+/* Sets the region's pixels to 0; the halo is zero already. */
 void cae_view_zero(const cae_view *v, size_t images);
 
 /* Copies `channels` channels from `from` (starting at channel from_c) to `to` (at to_c), for every
@@ -126,9 +126,9 @@ enum {
 typedef struct cae_layer_type {
     const char *word;
     unsigned takes;
-    bool transposed; /* conv and tconv: see taps.h */
+    bool transposed; /* conv and tconv: see conv_geometry.h */
     bool activates;  /* its forward applies the activation */
-    bool picks;      /* keeps in training which input each output took: cae_pass.arg */
+    bool argmax;     /* stores in training which input each output took: cae_pass.argmax */
     bool whole;      /* needs its training size, all of it at once: no other sizes, no tiles */
     bool samples;    /* draws in training (sample.c); no module in the names of weights */
 
@@ -163,10 +163,10 @@ typedef struct cae_layer_type {
     void (*backward)(const cae_pass *p);
 
     /* Of a layer with large weights, whose gradient need not be stored: floats that a backward pass
-     * with `kept` leaves there instead (SIZE_MAX when that overflows); what no element of the
-     * gradient exceeds in magnitude, by what was kept, infinity included; and the update by that
-     * gradient. NULL: the layer has no such way. */
-    size_t (*keep)(const cae_pass *p);
+     * with `deferred` leaves there instead (SIZE_MAX when that overflows); what no element of the
+     * gradient exceeds in magnitude, by what was deferred, infinity included; and the update by
+     * that gradient. NULL: the layer has no such way. */
+    size_t (*deferred_len)(const cae_pass *p);
     double (*bound)(const cae_pass *p);
     void (*update)(const cae_pass *p, const cae_update *u);
 } cae_layer_type;
@@ -186,7 +186,7 @@ struct cae_layer {
     size_t kernel, stride, pad;
     cae_shape size; /* conv, tconv: c alone; dense: all three */
     cae_activation activation;
-    size_t picked; /* tensor of the max pool that runs as one with this layer (picks.h), or 0 */
+    size_t pooled; /* tensor of the max pool that runs as one with this layer (conv_pool.h), or 0 */
 };
 
 /* What a sampled code needs in training: where its random numbers are taken from, and how much its
@@ -209,11 +209,11 @@ struct cae_pass {
     bool dx_wanted[2], dx_begun[2];
     const float *weight, *weight_back, *bias; /* weights as packed for each direction */
     float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
-    float *kept;                              /* for a later update; NULL: none */
-    uint32_t *arg; /* max pool in training: images x h x w x c of the output */
-    /* A layer that runs as one with the max pool behind it: that pool, whose y, dy and arg these
+    float *deferred;                          /* for a later update; NULL: none */
+    uint32_t *argmax; /* max pool in training: images x h x w x c of the output */
+    /* A layer that runs as one with the max pool behind it: that pool, whose y, dy and argmax these
      * are. */
-    const cae_layer *picker;
+    const cae_layer *pool;
     const cae_sampling *sampling; /* NULL: a sampled code is its means */
     void *scratch;
 };

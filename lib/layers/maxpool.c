@@ -108,9 +108,9 @@ static void pool_job(void *arg, size_t image, size_t worker)
     }
 }
 
-static uint32_t *arg_at(const cae_pass *p, size_t image, ptrdiff_t y, ptrdiff_t x)
+static uint32_t *argmax_at(const cae_pass *p, size_t image, ptrdiff_t y, ptrdiff_t x)
 {
-    return p->arg + ((image * p->out.h + (size_t)y) * p->out.w + (size_t)x) * p->out.c;
+    return p->argmax + ((image * p->out.h + (size_t)y) * p->out.w + (size_t)x) * p->out.c;
 }
 
 static void forward_run(const cae_pass *p, const cae_pool *pool, size_t image, ptrdiff_t y,
@@ -118,13 +118,13 @@ static void forward_run(const cae_pass *p, const cae_pool *pool, size_t image, p
 {
     p->kernels->pool(pool, cae_view_at(&p->x[0], image, seen->y0, seen->x0),
                      cae_view_at(&p->y, image, y, x),
-                     p->arg != NULL ? arg_at(p, image, y, x) : NULL);
+                     p->argmax != NULL ? argmax_at(p, image, y, x) : NULL);
 }
 
 static void backward_run(const cae_pass *p, const cae_pool *pool, size_t image, ptrdiff_t y,
                          ptrdiff_t x, const cae_region *seen)
 {
-    p->kernels->pool_back(pool, cae_view_at(&p->dy, image, y, x), arg_at(p, image, y, x),
+    p->kernels->pool_back(pool, cae_view_at(&p->dy, image, y, x), argmax_at(p, image, y, x),
                           cae_view_at(&p->dx[0], image, seen->y0, seen->x0));
 }
 
@@ -149,7 +149,7 @@ static void backward(const cae_pass *p)
 const cae_layer_type cae_layer_maxpool = {
     .word = "maxpool",
     .takes = CAE_TAKES_WINDOW | CAE_TAKES_STRIDE_PAD,
-    .picks = true,
+    .argmax = true,
     .shape = shape,
     .needs = needs,
     .scratch = scratch,

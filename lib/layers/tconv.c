@@ -1,12 +1,12 @@
 /*
- * Transposed convolution, the gradient of a convolution with respect to its input: input pixel
- * (y, x) adds x(i) * weight[i][o][ky][kx] to output pixel (y * stride - pad + ky, x * stride -
- * pad + kx). Computed by gathering, so that each output element is one sum: see taps.h.
+ * Transposed convolution, the gradient of a convolution with respect to its input: input pixel (y,
+ * x) adds x(i) * weight[i][o][ky][kx] to output pixel (y * stride - pad + ky, x * stride - pad +
+ * kx). Computed as an implicit GEMM, so that each output element is one sum: see conv_geometry.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "base/status.h"
-#include "layers/taps.h"
+#include "layers/conv_geometry.h"
 #include "layers/types.h"
 
 static int side(const cae_layer *l, size_t in, size_t *out)
@@ -38,13 +38,13 @@ const cae_layer_type cae_layer_tconv = {
     .transposed = true,
     .activates = true,
     .shape = shape,
-    .needs = cae_taps_needs,
-    .needs_back = cae_taps_needs_back,
-    .parameters = cae_taps_parameters,
-    .pack = cae_taps_pack,
-    .pack_back = cae_taps_pack_back,
-    .unpack = cae_taps_unpack,
-    .scratch = cae_taps_scratch,
-    .forward = cae_taps_forward,
-    .backward = cae_taps_backward,
+    .needs = cae_conv_needs,
+    .needs_back = cae_conv_needs_back,
+    .parameters = cae_conv_parameters,
+    .pack = cae_conv_pack,
+    .pack_back = cae_conv_pack_back,
+    .unpack = cae_conv_unpack,
+    .scratch = cae_conv_scratch,
+    .forward = cae_conv_forward,
+    .backward = cae_conv_backward,
 };

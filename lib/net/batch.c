@@ -20,7 +20,7 @@
 
 enum { CHUNK = 2 }; /* images */
 
-/* ---- One piece ------------------------------------------------------------------------------- */
+/* ---- One chunk ------------------------------------------------------------------------------- */
 
 /* Of the means: what a sampled code draws is not what a file will hold. */
 static void gather_ranges(const cae_batch_worker *w, const cae_view *means, size_t channels,
@@ -48,9 +48,9 @@ static double weighed_divergence(const cae_batch *b, const cae_batch_worker *w, 
     if (!b->engine->net->sampled) {
         return 0;
     }
-    memset(w->cells, 0, b->cell_len * sizeof(double));
-    cae_divergence_of(w->plan, w->base, n, cae_div_up(b->target.w, CAE_LOSS_CELL), w->cells);
-    return b->engine->kl_weight * cae_loss_sum(w->cells, b->cell_len);
+    memset(w->loss_blocks, 0, b->loss_block_len * sizeof(double));
+    cae_divergence_of(w->plan, w->base, n, cae_div_up(b->target.w, CAE_LOSS_BLOCK), w->loss_blocks);
+    return b->engine->kl_weight * cae_loss_sum(w->loss_blocks, b->loss_block_len);
 }
 
 /* Forward, loss and backward of plan->images images; losses[n] receives the sum of image n. */
@@ -71,10 +71,10 @@ static void train_images(cae_batch *b, cae_batch_worker *w, float *sums, size_t 
     const cae_view y = cae_plan_view(plan, plan->to, w->base);
     const cae_view dy = cae_plan_gradient(plan, plan->to, w->base);
     for (size_t n = 0; n < plan->images; n++) {
-        cae_loss_of(&y, n, &b->target, first, w->cells, &dy, b->scale);
-        losses[n] = cae_loss_sum(w->cells, b->cell_len) + weighed_divergence(b, w, n);
+        cae_loss_of(&y, n, &b->target, first, w->loss_blocks, &dy, b->scale);
+        losses[n] = cae_loss_sum(w->loss_blocks, b->loss_block_len) + weighed_divergence(b, w, n);
     }
-    cae_exec_backward_kept(&engine, plan, w->base, b->packed_back, sums, b->kept);
+    cae_exec_backward_deferred(&engine, plan, w->base, b->packed_back, sums, b->deferred);
 }
 
 /* One image after the other, so that the loss does not depend on chunks and slices. */
@@ -143,9 +143,9 @@ static int fit(cae_batch *b, cae_plan *plan)
     const size_t limit = b->engine->memory_limit;
     const size_t sums = net->packed_len * sizeof(float);
     /* The packing for the way back and the total; and for every worker, beside its block, a plan,
-     * cells, ranges and the sums of its chunk. */
+     * loss blocks, ranges and the sums of its chunk. */
     const size_t packed = (b->engine->packed != NULL ? sums : 0) + (net->whole ? 0 : sums);
-    const size_t extra = cae_plan_overhead(net, 1) + b->cell_len * sizeof(double) +
+    const size_t extra = cae_plan_overhead(net, 1) + b->loss_block_len * sizeof(double) +
                          b->shapes[net->code].c * 2 * sizeof(float) + (net->whole ? 0 : sums);
     if (packed > limit || extra > limit - packed) {
         return too_large(b);
@@ -177,10 +177,10 @@ static int make_worker(cae_batch *b, cae_batch_worker *w)
     cae_plan_make(w->plan, CAE_WHOLE, b->shapes, whole, b->slice, true, b->team);
     w->base = cae_alloc(net->memory, b->block_size, 1);
     w->sums = cae_alloc(net->memory, net->whole ? 0 : net->packed_len, sizeof(float));
-    w->cells = cae_alloc(net->memory, b->cell_len, sizeof(double));
+    w->loss_blocks = cae_alloc(net->memory, b->loss_block_len, sizeof(double));
     w->low = cae_alloc(net->memory, channels, sizeof(float));
     w->high = cae_alloc(net->memory, channels, sizeof(float));
-    if (w->base == NULL || w->sums == NULL || w->cells == NULL || w->low == NULL ||
+    if (w->base == NULL || w->sums == NULL || w->loss_blocks == NULL || w->low == NULL ||
         w->high == NULL) {
         return CAE_E_NOMEM;
     }
@@ -200,7 +200,7 @@ static int prepare(cae_batch *b)
         return CAE_E_NOMEM;
     }
     CAE_TRY(cae_net_shapes(net, b->images.h, b->images.w, b->shapes));
-    b->cell_len = cae_loss_cells(b->images.h, b->images.w);
+    b->loss_block_len = cae_loss_blocks(b->images.h, b->images.w);
     b->team = net->whole ? cae_team_start(net->memory, b->engine->threads) : NULL;
     CAE_TRY(cae_plan_new(&plan, net));
     const int status = fit(b, plan);
@@ -252,14 +252,14 @@ void cae_batch_free(cae_batch *b)
         cae_plan_free(w->plan);
         cae_release(memory, w->base);
         cae_release(memory, w->sums);
-        cae_release(memory, w->cells);
+        cae_release(memory, w->loss_blocks);
         cae_release(memory, w->low);
         cae_release(memory, w->high);
     }
     cae_release(memory, b->workers);
     cae_release(memory, b->packed_back);
-    cae_release(memory, b->kept);
-    cae_release(memory, b->kept_floats);
+    cae_release(memory, b->deferred);
+    cae_release(memory, b->deferred_floats);
     cae_release(memory, b->engine->net->whole ? NULL : b->total);
     cae_release(memory, b->shapes);
     cae_team_stop(b->team);

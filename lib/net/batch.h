@@ -15,8 +15,8 @@ enum { CAE_BATCH_SLICE = 64 }; /* images that run at once, at the most */
 typedef struct cae_batch_worker {
     cae_plan *plan;
     void *base;
-    float *sums;   /* a chunk's gradient; with a dense layer: empty */
-    double *cells; /* of one image */
+    float *sums;         /* a chunk's gradient; with a dense layer: empty */
+    double *loss_blocks; /* of one image */
     float *low, *high;
 } cae_batch_worker;
 
@@ -26,9 +26,9 @@ typedef struct cae_batch {
     size_t count;
     cae_shape *shapes;
     float *packed_back; /* NULL: no layer packs its weights */
-    float *total; /* as packed; with a dense layer the caller's, zeroed; NULL: all layers keep */
-    float **kept; /* by layer; NULL: every gradient is stored */
-    float *kept_floats;
+    float *total; /* as packed; with a dense layer the caller's, zeroed; NULL: all layers defer */
+    float **deferred; /* by layer; NULL: every gradient is stored */
+    float *deferred_floats;
     double sum;  /* of the losses */
     float scale; /* of the difference in the gradient of the output */
     double pull; /* of a sampled code: see cae_sampling */
@@ -36,7 +36,7 @@ typedef struct cae_batch {
     cae_team *team;
     cae_batch_worker *workers; /* one, with a dense layer */
     size_t worker_len;
-    size_t cell_len;
+    size_t loss_block_len;
     size_t block_size;
     size_t spare; /* bytes of the memory limit that one worker leaves */
 } cae_batch;
@@ -47,7 +47,7 @@ int cae_batch_prepare(cae_batch *b, const cae_engine *e, const float *in, const 
                       size_t count, size_t height, size_t width);
 void cae_batch_free(cae_batch *b);
 
-/* Runs all images, once. What layers with a place in `kept` leave there is not in the total. */
+/* Runs all images, once. What layers with a place in `deferred` leave there is not in the total. */
 void cae_batch_run(cae_batch *b);
 
 /* The total to `weights`, in file order and PyTorch's layouts; with a dense layer that is the total

@@ -22,7 +22,7 @@ void cae_pack_weights(const cae_net *net, const float *weights, float *packed, b
     }
 }
 
-/* ---- Margins --------------------------------------------------------------------------------- */
+/* ---- Halos ----------------------------------------------------------------------------------- */
 
 static void zero_floats(float *p, ptrdiff_t len)
 {
@@ -31,30 +31,30 @@ static void zero_floats(float *p, ptrdiff_t len)
     }
 }
 
-/* Zeroes what lies within `outer` but outside the view's region. */
-static void zero_margin(const cae_view *v, const cae_region *outer, size_t images)
+/* Zeroes what lies within `with_halo` but outside the view's region. */
+static void zero_halo(const cae_view *v, const cae_region *with_halo, size_t images)
 {
     const cae_region *r = &v->region;
     const ptrdiff_t c = (ptrdiff_t)v->c;
     for (size_t n = 0; n < images; n++) {
-        for (ptrdiff_t y = outer->y0; y < outer->y1; y++) {
-            float *row = cae_view_at(v, n, y, outer->x0);
+        for (ptrdiff_t y = with_halo->y0; y < with_halo->y1; y++) {
+            float *row = cae_view_at(v, n, y, with_halo->x0);
             if (y < r->y0 || y >= r->y1 || r->x0 >= r->x1) {
                 zero_floats(row, v->row);
             } else {
-                zero_floats(row, (r->x0 - outer->x0) * c);
-                zero_floats(cae_view_at(v, n, y, r->x1), (outer->x1 - r->x1) * c);
+                zero_floats(row, (r->x0 - with_halo->x0) * c);
+                zero_floats(cae_view_at(v, n, y, r->x1), (with_halo->x1 - r->x1) * c);
             }
         }
     }
 }
 
-/* The margin of what this band makes of tensor t, `v`. */
-static void zero_fresh_margin(const cae_plan *plan, size_t t, const cae_view *v)
+/* The halo of what this strip makes of tensor t, `v`. */
+static void zero_fresh_halo(const cae_plan *plan, size_t t, const cae_view *v)
 {
-    cae_region outer = plan->tensors[t].outer;
-    outer.y0 = plan->tensors[t].fresh;
-    zero_margin(v, &outer, plan->images);
+    cae_region with_halo = plan->tensors[t].with_halo;
+    with_halo.y0 = plan->tensors[t].fresh;
+    zero_halo(v, &with_halo, plan->images);
 }
 
 /* ---- The two ends ---------------------------------------------------------------------------- */
@@ -119,7 +119,7 @@ void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, s
 {
     const cae_view v = cae_plan_fresh(plan, plan->from, base);
     const cae_region *r = &v.region;
-    zero_fresh_margin(plan, plan->from, &v);
+    zero_fresh_halo(plan, plan->from, &v);
     if (r->x0 >= r->x1) {
         return;
     }
@@ -183,7 +183,7 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
                   .images = plan->images,
                   .out = plan->shapes[layer + 1],
                   .y = cae_plan_view(plan, makes, base),
-                  .picker = cae_net_picker(net, layer),
+                  .pool = cae_net_pool(net, layer),
                   .sampling = plan->training ? &e->sampling : NULL,
                   .scratch = (char *)base + plan->scratch_at};
     for (size_t k = 0; k < l->input_len; k++) {
@@ -195,8 +195,8 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
                                          : e->weights + net->slots[layer].weight;
         p.bias = e->weights + net->slots[layer].bias;
     }
-    if (made->arg_at != SIZE_MAX) {
-        p.arg = (uint32_t *)(void *)((char *)base + made->arg_at);
+    if (made->argmax_at != SIZE_MAX) {
+        p.argmax = (uint32_t *)(void *)((char *)base + made->argmax_at);
     }
     return p;
 }
@@ -225,7 +225,7 @@ void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *bas
     const size_t makes = cae_net_makes(plan->net, layer);
     cae_pass p = make_pass(e, plan, base, layer);
     p.y = cae_plan_fresh(plan, makes, base);
-    zero_fresh_margin(plan, makes, &p.y);
+    zero_fresh_halo(plan, makes, &p.y);
     l->type->forward(&p);
     for (size_t n = 0; !l->type->activates && n < plan->images; n++) {
         cae_view_activate(e->kernels, l->activation, &p.y, n);
@@ -242,7 +242,7 @@ void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base)
 void cae_exec_begin_gradient(cae_plan *plan, void *base, size_t t)
 {
     const cae_view v = cae_plan_gradient(plan, t, base);
-    zero_margin(&v, &plan->tensors[t].gradient_outer, plan->images);
+    zero_halo(&v, &plan->tensors[t].gradient_with_halo, plan->images);
     plan->tensors[t].begun = true;
 }
 
@@ -265,7 +265,7 @@ static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
 }
 
 static void backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
-                           const float *packed_back, float *sums, float *kept)
+                           const float *packed_back, float *sums, float *deferred)
 {
     const cae_net *net = plan->net;
     const cae_layer *l = &net->layers[layer];
@@ -273,13 +273,13 @@ static void backward_layer(const cae_engine *e, cae_plan *plan, void *base, size
         return;
     }
     cae_pass p = make_pass(e, plan, base, layer);
-    p.kept = kept;
+    p.deferred = deferred;
     p.dy = cae_plan_gradient(plan, cae_net_makes(net, layer), base);
     if (l->type->parameters != NULL) {
         p.weight_back =
             l->type->pack != NULL ? packed_back + net->slots[layer].packed_weight : NULL;
     }
-    if (l->type->parameters != NULL && sums != NULL && kept == NULL) {
+    if (l->type->parameters != NULL && sums != NULL && deferred == NULL) {
         p.weight_grad = sums + net->slots[layer].packed_weight;
         p.bias_grad = sums + net->slots[layer].packed_bias;
     }
@@ -294,11 +294,11 @@ void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, si
     backward_layer(e, plan, base, layer, packed_back, sums, NULL);
 }
 
-void cae_exec_backward_kept(const cae_engine *e, cae_plan *plan, void *base,
-                            const float *packed_back, float *sums, float *const *kept)
+void cae_exec_backward_deferred(const cae_engine *e, cae_plan *plan, void *base,
+                                const float *packed_back, float *sums, float *const *deferred)
 {
     for (size_t i = plan->to; i-- > 0;) {
-        backward_layer(e, plan, base, i, packed_back, sums, kept != NULL ? kept[i] : NULL);
+        backward_layer(e, plan, base, i, packed_back, sums, deferred != NULL ? deferred[i] : NULL);
     }
     for (size_t t = 0; t <= plan->to; t++) {
         plan->tensors[t].begun = false;
@@ -308,13 +308,14 @@ void cae_exec_backward_kept(const cae_engine *e, cae_plan *plan, void *base,
 void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
                        float *sums)
 {
-    cae_exec_backward_kept(e, plan, base, packed_back, sums, NULL);
+    cae_exec_backward_deferred(e, plan, base, packed_back, sums, NULL);
 }
 
 /* ---- Updates --------------------------------------------------------------------------------- */
 
-/* What a layer needs to know about what it kept. */
-static cae_pass kept_pass(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept)
+/* What a layer needs to know about what it deferred. */
+static cae_pass deferred_pass(const cae_engine *e, const cae_plan *plan, size_t layer,
+                              float *deferred)
 {
     const cae_layer *l = &plan->net->layers[layer];
     cae_pass p = {.layer = l,
@@ -322,30 +323,31 @@ static cae_pass kept_pass(const cae_engine *e, const cae_plan *plan, size_t laye
                   .team = plan->team,
                   .images = plan->images,
                   .out = plan->shapes[layer + 1],
-                  .kept = kept};
+                  .deferred = deferred};
     for (size_t k = 0; k < l->input_len; k++) {
         p.in[k] = plan->shapes[l->input[k]];
     }
     return p;
 }
 
-size_t cae_exec_keep(const cae_plan *plan, size_t layer)
+size_t cae_exec_deferred_len(const cae_plan *plan, size_t layer)
 {
     const cae_layer_type *type = plan->net->layers[layer].type;
     const cae_engine none = {0};
-    const cae_pass p = kept_pass(&none, plan, layer, NULL);
-    return type->keep != NULL && plan->tensors[layer + 1].gradient ? type->keep(&p) : 0;
+    const cae_pass p = deferred_pass(&none, plan, layer, NULL);
+    return type->deferred_len != NULL && plan->tensors[layer + 1].gradient ? type->deferred_len(&p)
+                                                                           : 0;
 }
 
-double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept)
+double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t layer, float *deferred)
 {
-    const cae_pass p = kept_pass(e, plan, layer, kept);
+    const cae_pass p = deferred_pass(e, plan, layer, deferred);
     return p.layer->type->bound(&p);
 }
 
-void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept,
+void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t layer, float *deferred,
                      const cae_update *u)
 {
-    const cae_pass p = kept_pass(e, plan, layer, kept);
+    const cae_pass p = deferred_pass(e, plan, layer, deferred);
     p.layer->type->update(&p, u);
 }

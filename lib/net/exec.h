@@ -1,5 +1,5 @@
 /*
- * Running a planned piece of the network in a block of memory: forward, and backward from the
+ * Running a planned tile of the network in a block of memory: forward, and backward from the
  * gradient of the last tensor. Also the two ends: planar images to views and back.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -77,16 +77,17 @@ void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const fl
 void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
                              const float *packed_back, float *sums);
 
-/* The same for a training step whose largest gradients are never stored: a layer with kept[layer]
- * leaves there what its update needs, and nothing in `sums`; NULL when all layers do. */
-void cae_exec_backward_kept(const cae_engine *e, cae_plan *plan, void *base,
-                            const float *packed_back, float *sums, float *const *kept);
+/* The same for a training step whose largest gradients are never stored: a layer with
+ * deferred[layer] leaves there what its update needs, and nothing in `sums`; NULL when all layers
+ * do. */
+void cae_exec_backward_deferred(const cae_engine *e, cae_plan *plan, void *base,
+                                const float *packed_back, float *sums, float *const *deferred);
 
-/* The floats that a layer wants to keep (SIZE_MAX: more than there are), 0 when it has no such way;
- * what its gradient does not exceed, by what was kept; and its update. */
-size_t cae_exec_keep(const cae_plan *plan, size_t layer);
-double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept);
-void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t layer, float *kept,
+/* The floats that a layer wants for its deferred gradient (SIZE_MAX: more than there are), 0 when
+ * it has no such way; what its gradient does not exceed, by what was deferred; and its update. */
+size_t cae_exec_deferred_len(const cae_plan *plan, size_t layer);
+double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t layer, float *deferred);
+void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t layer, float *deferred,
                      const cae_update *u);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * Inference and evaluation. The work is a list of jobs, each a piece of one image's result, spread
- * over the workers of a team, each with a plan and a block of memory of its own. A piece is all of
- * the result where threads and memory allow, and is made in bands of rows that stay in the caches
- * (plan.h). What pieces need of each other's pixels is computed twice, so they are few: an image
- * is cut into rows of pieces for threads that would idle, into columns where bands of its width
+ * Inference and evaluation. The work is a list of jobs, each a tile of one image's result, spread
+ * over the workers of a team, each with a plan and a block of memory of its own. A tile is all of
+ * the result where threads and memory allow, and is made in strips of rows that stay in the caches
+ * (plan.h). What tiles need of each other's pixels is computed twice, so they are few: an image
+ * is cut into rows of tiles for threads that would idle, into columns where strips of its width
  * are too large. A network with a dense layer is run on slices of the batch instead, one after
  * the other, with the team inside the layers, so that its matrices are read once per slice.
  *
@@ -20,14 +20,14 @@
 enum {
     GROUP = 64, /* images whose jobs are spread together, and a slice's at the most */
     /* In rows and columns of the image, whatever the result. Powers of two. */
-    LEAST_WIDTH = CAE_LOSS_CELL, /* of a piece */
-    WIDE = 1024,                 /* computing columns twice costs little from here on */
-    LEAST_HEIGHT = 128,          /* of a piece cut off for a thread */
-    LOW = 8                      /* lower bands take less memory, and more time */
+    LEAST_WIDTH = CAE_LOSS_BLOCK, /* of a tile */
+    WIDE = 1024,                  /* computing columns twice costs little from here on */
+    LEAST_HEIGHT = 128,           /* of a tile cut off for a thread */
+    LOW = 8                       /* lower strips take less memory, and more time */
 };
 
-/* What bands should take at the most, to stay in the caches; half of it where they could be lower.
- * Room for LOW bands of WIDE pieces of the CAE presets. */
+/* What strips should take at the most, to stay in the caches; half of it where they could be lower.
+ * Room for LOW strips of WIDE tiles of the CAE presets. */
 static const size_t comfortable = (size_t)8 << 20;
 
 struct worker {
@@ -43,13 +43,13 @@ struct run {
     cae_sink out;  /* write NULL: a loss is wanted, against the target */
     cae_planar target;
     cae_shape *shapes;
-    cae_region whole;           /* what must be computed of the result */
-    size_t height, width, band; /* of a piece */
-    size_t pieces_y, pieces_x;
-    size_t slice;      /* images per job */
-    size_t group_from; /* the first image of the group under way */
-    double *cells;     /* of the squares of every image of a group, then of its divergence */
-    size_t cell_len;   /* of either */
+    cae_region whole;            /* what must be computed of the result */
+    size_t height, width, strip; /* of a tile */
+    size_t tiles_y, tiles_x;
+    size_t slice;          /* images per job */
+    size_t group_from;     /* the first image of the group under way */
+    double *loss_blocks;   /* of the squares of every image of a group, then of its divergence */
+    size_t loss_block_len; /* of either */
     cae_team *team;
     struct worker *workers;
     size_t worker_len;
@@ -58,40 +58,41 @@ struct run {
 
 /* ---- One job --------------------------------------------------------------------------------- */
 
-static size_t cells_each(const struct run *r)
+static size_t loss_blocks_each(const struct run *r)
 {
-    return r->engine->net->sampled ? 2 * r->cell_len : r->cell_len;
+    return r->engine->net->sampled ? 2 * r->loss_block_len : r->loss_block_len;
 }
 
-static cae_region piece_of(const struct run *r, size_t piece)
+static cae_region tile_of(const struct run *r, size_t tile)
 {
     const ptrdiff_t height = (ptrdiff_t)r->height;
     const ptrdiff_t width = (ptrdiff_t)r->width;
-    const ptrdiff_t y = (ptrdiff_t)(piece / r->pieces_x) * height;
-    const ptrdiff_t x = (ptrdiff_t)(piece % r->pieces_x) * width;
+    const ptrdiff_t y = (ptrdiff_t)(tile / r->tiles_x) * height;
+    const ptrdiff_t x = (ptrdiff_t)(tile % r->tiles_x) * width;
     const ptrdiff_t y1 = r->whole.y1 - y < height ? r->whole.y1 : y + height;
     const ptrdiff_t x1 = r->whole.x1 - x < width ? r->whole.x1 : x + width;
     return (cae_region){y, y1, x, x1};
 }
 
-static void plan_piece(const struct run *r, cae_plan *plan, size_t piece, size_t images)
+static void plan_tile(const struct run *r, cae_plan *plan, size_t tile, size_t images)
 {
-    const cae_region region = piece_of(r, piece);
+    const cae_region region = tile_of(r, tile);
     if (r->engine->net->whole) {
         cae_plan_make(plan, r->part, r->shapes, region, images, false, r->team);
     } else {
-        const size_t cell = r->out.write == NULL ? CAE_LOSS_CELL : 1;
-        cae_plan_bands(plan, r->part, r->shapes, region, r->band, cell);
+        const size_t loss_block = r->out.write == NULL ? CAE_LOSS_BLOCK : 1;
+        cae_plan_strips(plan, r->part, r->shapes, region, r->strip, loss_block);
     }
 }
 
-/* The cells of image n of the batch. */
-static double *cells_of(const struct run *r, size_t n)
+/* The loss blocks of image n of the batch. */
+static double *loss_blocks_of(const struct run *r, size_t n)
 {
-    return r->cells + (n - r->group_from) * cells_each(r);
+    return r->loss_blocks + (n - r->group_from) * loss_blocks_each(r);
 }
 
-/* Hands out what a band made: rows; or the sums of cells that are complete, and the divergence. */
+/* Hands out what a strip made: rows; or the sums of loss blocks that are complete, and the
+ * divergence. */
 static void hand_out(const struct run *r, struct worker *w, size_t first, size_t images)
 {
     if (r->out.write != NULL) {
@@ -99,21 +100,21 @@ static void hand_out(const struct run *r, struct worker *w, size_t first, size_t
         return;
     }
     for (size_t n = 0; r->engine->net->sampled && n < images; n++) {
-        cae_divergence_of(w->plan, w->base, n, cae_div_up(r->out.w, CAE_LOSS_CELL),
-                          cells_of(r, first + n) + r->cell_len);
+        cae_divergence_of(w->plan, w->base, n, cae_div_up(r->out.w, CAE_LOSS_BLOCK),
+                          loss_blocks_of(r, first + n) + r->loss_block_len);
     }
     const cae_view y = cae_plan_view(w->plan, w->plan->to, w->base);
-    if (y.region.y1 % CAE_LOSS_CELL != 0 && y.region.y1 != r->whole.y1) {
+    if (y.region.y1 % CAE_LOSS_BLOCK != 0 && y.region.y1 != r->whole.y1) {
         return;
     }
     for (size_t n = 0; n < images; n++) {
-        cae_loss_of(&y, n, &r->target, first, cells_of(r, first + n), NULL, 0);
+        cae_loss_of(&y, n, &r->target, first, loss_blocks_of(r, first + n), NULL, 0);
     }
 }
 
-static void run_piece(struct run *r, struct worker *w, size_t first, size_t images, size_t piece)
+static void run_tile(struct run *r, struct worker *w, size_t first, size_t images, size_t tile)
 {
-    plan_piece(r, w->plan, piece, images);
+    plan_tile(r, w->plan, tile, images);
     while (cae_plan_next(w->plan, w->base)) {
         cae_exec_load(w->plan, w->base, &r->in, first);
         cae_exec_forward(r->engine, w->plan, w->base);
@@ -124,29 +125,29 @@ static void run_piece(struct run *r, struct worker *w, size_t first, size_t imag
 static void job(void *arg, size_t number, size_t worker)
 {
     struct run *r = arg;
-    const size_t pieces = r->pieces_y * r->pieces_x;
-    run_piece(r, &r->workers[worker], r->group_from + number / pieces, 1, number % pieces);
+    const size_t tiles = r->tiles_y * r->tiles_x;
+    run_tile(r, &r->workers[worker], r->group_from + number / tiles, 1, number % tiles);
 }
 
-/* ---- How large a piece, how many workers ----------------------------------------------------- */
+/* ---- How large a tile, how many workers ------------------------------------------------------ */
 
-static void set_size(struct run *r, size_t height, size_t width, size_t band)
+static void set_size(struct run *r, size_t height, size_t width, size_t strip)
 {
     r->height = height;
     r->width = width;
-    r->band = band;
-    r->pieces_y = cae_div_up(cae_region_height(&r->whole), height);
-    r->pieces_x = cae_div_up(cae_region_width(&r->whole), width);
+    r->strip = strip;
+    r->tiles_y = cae_div_up(cae_region_height(&r->whole), height);
+    r->tiles_x = cae_div_up(cae_region_width(&r->whole), width);
 }
 
-/* The memory that the hungriest piece needs; stops early when that is over `limit`. Every band of
- * every piece is looked at: a cost that grows with the number of bands and not with their width,
+/* The memory that the hungriest tile needs; stops early when that is over `limit`. Every strip of
+ * every tile is looked at: a cost that grows with the number of strips and not with their width,
  * well under a hundredth of the time to compute them unless they are some ten pixels wide. */
-static size_t piece_size(const struct run *r, cae_plan *plan, size_t limit)
+static size_t tile_size(const struct run *r, cae_plan *plan, size_t limit)
 {
     size_t size = 0;
-    for (size_t piece = 0; piece < r->pieces_y * r->pieces_x && size <= limit; piece++) {
-        plan_piece(r, plan, piece, r->slice);
+    for (size_t tile = 0; tile < r->tiles_y * r->tiles_x && size <= limit; tile++) {
+        plan_tile(r, plan, tile, r->slice);
         size = cae_size_max(size, plan->size);
     }
     return size;
@@ -156,14 +157,14 @@ static size_t piece_size(const struct run *r, cae_plan *plan, size_t limit)
 static size_t share_of(const struct run *r, size_t workers)
 {
     const size_t overhead =
-        cae_plan_overhead(r->engine->net, workers) + cells_each(r) * GROUP * sizeof(double);
+        cae_plan_overhead(r->engine->net, workers) + loss_blocks_each(r) * GROUP * sizeof(double);
     return overhead < r->engine->memory_limit ? (r->engine->memory_limit - overhead) / workers : 0;
 }
 
-static bool fits(struct run *r, cae_plan *plan, size_t width, size_t band, size_t limit)
+static bool fits(struct run *r, cae_plan *plan, size_t width, size_t strip, size_t limit)
 {
-    set_size(r, r->height, width, band);
-    r->block_size = piece_size(r, plan, limit);
+    set_size(r, r->height, width, strip);
+    r->block_size = tile_size(r, plan, limit);
     return r->block_size <= limit;
 }
 
@@ -183,15 +184,15 @@ static size_t next_lower(size_t len)
     return power;
 }
 
-/* Wide pieces in bands as high as stay in the caches. */
+/* Wide tiles in strips as high as stay in the caches. */
 static bool find_fast(struct run *r, cae_plan *plan, size_t limit)
 {
     const size_t least = in_result(r, WIDE);
     const size_t low = in_result(r, LOW);
     size_t width = cae_region_width(&r->whole);
     for (;;) {
-        for (size_t band = r->height; band > low; band = cae_size_max(low, next_lower(band))) {
-            if (fits(r, plan, width, band, limit / 2)) {
+        for (size_t strip = r->height; strip > low; strip = cae_size_max(low, next_lower(strip))) {
+            if (fits(r, plan, width, strip, limit / 2)) {
                 return true;
             }
         }
@@ -205,17 +206,17 @@ static bool find_fast(struct run *r, cae_plan *plan, size_t limit)
     }
 }
 
-/* Pieces as wide as memory allows, in low bands. */
+/* Tiles as wide as memory allows, in low strips. */
 static bool find_small(struct run *r, cae_plan *plan, size_t limit)
 {
     const size_t least = in_result(r, LEAST_WIDTH);
     size_t width = cae_region_width(&r->whole);
-    size_t band = in_result(r, LOW);
-    while (!fits(r, plan, width, band, limit)) {
+    size_t strip = in_result(r, LOW);
+    while (!fits(r, plan, width, strip, limit)) {
         if (width > least) {
             width = cae_size_max(least, next_lower(width));
-        } else if (band > 1) {
-            band /= 2;
+        } else if (strip > 1) {
+            strip /= 2;
         } else {
             return false;
         }
@@ -227,23 +228,23 @@ static int too_large(const struct run *r)
 {
     return cae_fail(CAE_E_LIMIT,
                     "an image of %zu x %zu (height x width) needs more than the memory_limit of "
-                    "%zu bytes, even in the smallest pieces",
+                    "%zu bytes, even in the smallest tiles",
                     r->part == CAE_ENCODE ? r->in.h : r->out.h,
                     r->part == CAE_ENCODE ? r->in.w : r->out.w, r->engine->memory_limit);
 }
 
-/* The height of a piece: all of it, or less where `images` images would leave threads without work;
- * whole cells of the loss. */
+/* The height of a tile: all of it, or less where `images` images would leave threads without work;
+ * whole loss blocks. */
 static size_t height_for(const struct run *r, size_t images, size_t threads)
 {
     const size_t height = cae_region_height(&r->whole);
-    const size_t pieces = images % threads == 0 || images >= 4 * threads ? 1 : threads;
-    const size_t least = cae_size_max(cae_div_up(height, pieces), in_result(r, LEAST_HEIGHT));
-    const size_t cell = in_result(r, CAE_LOSS_CELL);
-    return cae_div_up(least, cell) * cell;
+    const size_t tiles = images % threads == 0 || images >= 4 * threads ? 1 : threads;
+    const size_t least = cae_size_max(cae_div_up(height, tiles), in_result(r, LEAST_HEIGHT));
+    const size_t loss_block = in_result(r, CAE_LOSS_BLOCK);
+    return cae_div_up(least, loss_block) * loss_block;
 }
 
-static int choose_pieces(struct run *r, cae_plan *plan, size_t images)
+static int choose_tiles(struct run *r, cae_plan *plan, size_t images)
 {
     bool found = false;
     for (size_t n = r->engine->threads; n >= 1 && !found; n /= 2) {
@@ -252,7 +253,7 @@ static int choose_pieces(struct run *r, cae_plan *plan, size_t images)
         r->height = height_for(r, images, n);
         found = find_fast(r, plan, cae_size_min(share, comfortable)) || find_small(r, plan, share);
     }
-    r->worker_len = cae_size_min(r->worker_len, images * r->pieces_y * r->pieces_x);
+    r->worker_len = cae_size_min(r->worker_len, images * r->tiles_y * r->tiles_x);
     return found ? CAE_OK : too_large(r);
 }
 
@@ -263,7 +264,7 @@ static int choose_slice(struct run *r, cae_plan *plan, size_t count)
     set_size(r, height, cae_region_width(&r->whole), height);
     r->worker_len = 1;
     for (r->slice = cae_size_min(count, GROUP); r->slice >= 1; r->slice /= 2) {
-        r->block_size = piece_size(r, plan, SIZE_MAX);
+        r->block_size = tile_size(r, plan, SIZE_MAX);
         if (r->block_size <= share_of(r, 1)) {
             return CAE_OK;
         }
@@ -298,7 +299,7 @@ static void free_run(struct run *r)
         cae_release(memory, r->workers[i].base);
     }
     cae_release(memory, r->workers);
-    cae_release(memory, r->cells);
+    cae_release(memory, r->loss_blocks);
     cae_release(memory, r->shapes);
     cae_team_stop(r->team);
 }
@@ -323,7 +324,7 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
     r->out.w = out.w;
     r->whole = cae_region_whole(&out); /* what is cropped is not computed */
     r->slice = 1;
-    r->cell_len = r->out.write == NULL ? cae_loss_cells(height, width) : 0;
+    r->loss_block_len = r->out.write == NULL ? cae_loss_blocks(height, width) : 0;
     if (share_of(r, 1) == 0) {
         return too_large(r);
     }
@@ -332,7 +333,7 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
     /* Layers' scratch depends on the team's size: start it first. */
     r->team = net->whole ? cae_team_start(net->memory, r->engine->threads) : NULL;
     const int status = net->whole ? choose_slice(r, plan, count)
-                                  : choose_pieces(r, plan, cae_size_min(count, GROUP));
+                                  : choose_tiles(r, plan, cae_size_min(count, GROUP));
     cae_plan_free(plan);
     return status;
 }
@@ -341,10 +342,10 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
 static int start(struct run *r, size_t count)
 {
     const cae_net *net = r->engine->net;
-    if (r->cell_len > 0) {
-        r->cells =
-            cae_alloc(net->memory, cells_each(r) * cae_size_min(count, GROUP), sizeof(double));
-        if (r->cells == NULL) {
+    if (r->loss_block_len > 0) {
+        r->loss_blocks = cae_alloc(net->memory, loss_blocks_each(r) * cae_size_min(count, GROUP),
+                                   sizeof(double));
+        if (r->loss_blocks == NULL) {
             return CAE_E_NOMEM;
         }
     }
@@ -357,20 +358,21 @@ static int start(struct run *r, size_t count)
 static void run_group(struct run *r, size_t images)
 {
     if (!r->engine->net->whole) {
-        cae_team_run(r->team, images * r->pieces_y * r->pieces_x, job, r);
+        cae_team_run(r->team, images * r->tiles_y * r->tiles_x, job, r);
         return;
     }
     for (size_t n = 0; n < images; n += r->slice) {
-        run_piece(r, &r->workers[0], r->group_from + n, cae_size_min(r->slice, images - n), 0);
+        run_tile(r, &r->workers[0], r->group_from + n, cae_size_min(r->slice, images - n), 0);
     }
 }
 
 static double loss_of(const struct run *r, size_t n)
 {
-    const double *cells = cells_of(r, n);
-    const double squares = cae_loss_sum(cells, r->cell_len);
+    const double *loss_blocks = loss_blocks_of(r, n);
+    const double squares = cae_loss_sum(loss_blocks, r->loss_block_len);
     return r->engine->net->sampled
-               ? squares + r->engine->kl_weight * cae_loss_sum(cells + r->cell_len, r->cell_len)
+               ? squares + r->engine->kl_weight *
+                               cae_loss_sum(loss_blocks + r->loss_block_len, r->loss_block_len)
                : squares;
 }
 
@@ -381,7 +383,7 @@ static int infer(struct run *r, size_t count, size_t height, size_t width, doubl
     for (r->group_from = 0; r->group_from < count; r->group_from += GROUP) {
         const size_t images = cae_size_min(GROUP, count - r->group_from);
         if (sum != NULL) {
-            memset(r->cells, 0, images * cells_each(r) * sizeof(double));
+            memset(r->loss_blocks, 0, images * loss_blocks_each(r) * sizeof(double));
         }
         run_group(r, images);
         for (size_t n = 0; sum != NULL && n < images; n++) {

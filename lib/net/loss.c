@@ -1,5 +1,5 @@
 /*
- * Sums of squares by cells; see loss.h.
+ * Sums of squares by loss blocks; see loss.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -9,9 +9,9 @@
 #include "base/size.h"
 #include "base/status.h"
 
-size_t cae_loss_cells(size_t h, size_t w)
+size_t cae_loss_blocks(size_t h, size_t w)
 {
-    return cae_div_up(h, CAE_LOSS_CELL) * cae_div_up(w, CAE_LOSS_CELL);
+    return cae_div_up(h, CAE_LOSS_BLOCK) * cae_div_up(w, CAE_LOSS_BLOCK);
 }
 
 struct row {
@@ -33,21 +33,21 @@ static double add_row(double sum, const struct row *r, float scale)
     return sum;
 }
 
-void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t first, double *cells,
-                 const cae_view *dy, float scale)
+void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t first,
+                 double *loss_blocks, const cae_view *dy, float scale)
 {
     const cae_shape own = {y->c, target->h, target->w};
     const cae_region r = cae_region_clip(y->region, &own);
-    const size_t across = cae_div_up(target->w, CAE_LOSS_CELL);
+    const size_t across = cae_div_up(target->w, CAE_LOSS_BLOCK);
     if (dy != NULL && (r.y1 < dy->region.y1 || r.x1 < dy->region.x1)) {
         const cae_view one = {cae_view_at(dy, n, dy->region.y0, dy->region.x0), dy->region, dy->c,
                               dy->row, dy->image};
         cae_view_zero(&one, 1);
     }
-    for (ptrdiff_t y0 = r.y0; y0 < r.y1; y0 += CAE_LOSS_CELL) {
-        for (ptrdiff_t x0 = r.x0; x0 < r.x1; x0 += CAE_LOSS_CELL) {
-            const ptrdiff_t y1 = r.y1 - y0 < CAE_LOSS_CELL ? r.y1 : y0 + CAE_LOSS_CELL;
-            const ptrdiff_t x1 = r.x1 - x0 < CAE_LOSS_CELL ? r.x1 : x0 + CAE_LOSS_CELL;
+    for (ptrdiff_t y0 = r.y0; y0 < r.y1; y0 += CAE_LOSS_BLOCK) {
+        for (ptrdiff_t x0 = r.x0; x0 < r.x1; x0 += CAE_LOSS_BLOCK) {
+            const ptrdiff_t y1 = r.y1 - y0 < CAE_LOSS_BLOCK ? r.y1 : y0 + CAE_LOSS_BLOCK;
+            const ptrdiff_t x1 = r.x1 - x0 < CAE_LOSS_BLOCK ? r.x1 : x0 + CAE_LOSS_BLOCK;
             double sum = 0;
             for (size_t c = 0; c < y->c; c++) {
                 const float *plane =
@@ -62,16 +62,17 @@ void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t f
                     sum = add_row(sum, &part, scale);
                 }
             }
-            cells[(size_t)(y0 / CAE_LOSS_CELL) * across + (size_t)(x0 / CAE_LOSS_CELL)] = sum;
+            loss_blocks[(size_t)(y0 / CAE_LOSS_BLOCK) * across + (size_t)(x0 / CAE_LOSS_BLOCK)] =
+                sum;
         }
     }
 }
 
-double cae_loss_sum(const double *cells, size_t len)
+double cae_loss_sum(const double *loss_blocks, size_t len)
 {
     double sum = 0;
     for (size_t i = 0; i < len; i++) {
-        sum += cells[i];
+        sum += loss_blocks[i];
     }
     return sum;
 }

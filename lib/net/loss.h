@@ -1,7 +1,7 @@
 /*
- * The mean squared error. Its sum has a fixed shape that pieces and bands cannot change: an image
- * is cut into cells of 64 x 64 pixels; within a cell the squares are added in double, channel by
- * channel, row by row; cells are added in row-major order, then images in order.
+ * The mean squared error. Its sum has a fixed shape that tiles and strips cannot change: an image
+ * is cut into loss blocks of 64 x 64 pixels; within a loss block the squares are added in double,
+ * channel by channel, row by row; loss blocks are added in row-major order, then images in order.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -10,19 +10,19 @@
 
 #include "net/exec.h"
 
-enum { CAE_LOSS_CELL = 64 };
+enum { CAE_LOSS_BLOCK = 64 };
 
-/* The number of cells of an h x w image. */
-size_t cae_loss_cells(size_t h, size_t w);
+/* The number of loss blocks of an h x w image. */
+size_t cae_loss_blocks(size_t h, size_t w);
 
-/* Writes the sums of the cells that lie within the region of y (whole cells, or cut by the image's
- * edge) for image n of y against image `first + n` of the target. With dy, also sets
- * dy = (y - target) * scale, and 0 beyond the image. */
-void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t first, double *cells,
-                 const cae_view *dy, float scale);
+/* Writes the sums of the loss blocks that lie within the region of y (whole loss blocks, or cut by
+ * the image's edge) for image n of y against image `first + n` of the target. With dy, also sets dy
+ * = (y - target) * scale, and 0 beyond the image. */
+void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t first,
+                 double *loss_blocks, const cae_view *dy, float scale);
 
-/* The sum of cells in order. */
-double cae_loss_sum(const double *cells, size_t len);
+/* The sum of loss blocks in order. */
+double cae_loss_sum(const double *loss_blocks, size_t len);
 
 /* The mean over count images of such a size; CAE_E_NONFINITE when a float cannot hold it. */
 int cae_loss_mean(double sum, size_t count, const cae_planar *image, float *mean);

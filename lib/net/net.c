@@ -9,7 +9,7 @@
 
 #include "base/size.h"
 #include "base/status.h"
-#include "layers/picks.h"
+#include "layers/conv_pool.h"
 
 /* ---- Shapes ---------------------------------------------------------------------------------- */
 
@@ -101,7 +101,7 @@ static int find_traits(cae_net *net)
 
 /* Marks the layers that run as one with the max pool that alone reads them; the code is read by
  * others too. */
-static void find_picked(cae_net *net)
+static void find_pooled(cae_net *net)
 {
     for (size_t i = 0; i < net->layer_len; i++) {
         size_t readers = 0;
@@ -114,8 +114,8 @@ static void find_picked(cae_net *net)
             }
         }
         if (readers == 1 && i + 1 != net->code &&
-            cae_picks_apply(&net->layers[i], &net->layers[last])) {
-            net->layers[i].picked = last + 1;
+            cae_conv_pool_applies(&net->layers[i], &net->layers[last])) {
+            net->layers[i].pooled = last + 1;
         }
     }
 }
@@ -204,7 +204,7 @@ static int build(cae_net *net, const char *text)
 {
     CAE_TRY(cae_net_parse(net, text));
     CAE_TRY(find_traits(net));
-    find_picked(net);
+    find_pooled(net);
     net->shapes = cae_alloc(net->memory, net->layer_len + 1, sizeof(net->shapes[0]));
     net->weights = cae_alloc(net->memory, 2 * net->layer_len, sizeof(net->weights[0]));
     net->slots = cae_alloc(net->memory, net->layer_len, sizeof(net->slots[0]));
@@ -253,8 +253,8 @@ bool cae_net_keeps(const cae_net *net, bool all)
     bool some = false;
     for (size_t i = 0; i < net->layer_len; i++) {
         const cae_layer_type *type = net->layers[i].type;
-        some = some || type->keep != NULL;
-        if (all && type->parameters != NULL && type->keep == NULL) {
+        some = some || type->deferred_len != NULL;
+        if (all && type->parameters != NULL && type->deferred_len == NULL) {
             return false;
         }
     }

@@ -76,15 +76,15 @@ int cae_net_parse(cae_net *net, const char *text);
  * with it. */
 static inline size_t cae_net_makes(const cae_net *net, size_t layer)
 {
-    const size_t picked = net->layers[layer].picked;
-    return picked != 0 ? picked : layer + 1;
+    const size_t pooled = net->layers[layer].pooled;
+    return pooled != 0 ? pooled : layer + 1;
 }
 
 /* The max pool that runs as one with layer `layer`, or NULL. */
-static inline const cae_layer *cae_net_picker(const cae_net *net, size_t layer)
+static inline const cae_layer *cae_net_pool(const cae_net *net, size_t layer)
 {
-    const size_t picked = net->layers[layer].picked;
-    return picked != 0 ? &net->layers[picked - 1] : NULL;
+    const size_t pooled = net->layers[layer].pooled;
+    return pooled != 0 ? &net->layers[pooled - 1] : NULL;
 }
 
 /* Whether `layer`, in a run that begins with tensor `from`, is a max pool that runs as one with the
@@ -92,7 +92,7 @@ static inline const cae_layer *cae_net_picker(const cae_net *net, size_t layer)
 static inline bool cae_net_runs_before(const cae_net *net, size_t layer, size_t from)
 {
     const size_t in = net->layers[layer].input[0];
-    return in > from && net->layers[in - 1].picked == layer + 1;
+    return in > from && net->layers[in - 1].pooled == layer + 1;
 }
 
 /* The tensor whose first channels are the means of the code: in inference the code itself. */

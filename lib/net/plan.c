@@ -63,22 +63,22 @@ void cae_plan_free(cae_plan *plan)
 /* ---- Regions --------------------------------------------------------------------------------- */
 
 /* A need that is empty keeps its place. So a region's first and last rows never move up from one
- * band to the next: what a layer needs rises with what it makes, and so does the join of needs. */
+ * strip to the next: what a layer needs rises with what it makes, and so does the join of needs. */
 static void need(cae_planned *t, cae_region r)
 {
     r.y1 = r.y1 > r.y0 ? r.y1 : r.y0;
     r.x1 = r.x1 > r.x0 ? r.x1 : r.x0;
-    t->outer = t->used ? cae_region_join(t->outer, r) : r;
+    t->with_halo = t->used ? cae_region_join(t->with_halo, r) : r;
     t->used = true;
 }
 
 /* With the needs of all readers known. From row before.y1 on nothing is made yet. */
 static void settle(const cae_plan *p, cae_planned *t, const cae_shape *shape)
 {
-    t->region = cae_region_clip(t->outer, shape);
-    t->outer = cae_region_join(t->outer, t->region);
-    t->fresh = t->outer.y0;
-    if (p->next != p->piece.y0 && t->fresh < t->before.y1) {
+    t->region = cae_region_clip(t->with_halo, shape);
+    t->with_halo = cae_region_join(t->with_halo, t->region);
+    t->fresh = t->with_halo.y0;
+    if (p->next != p->tile.y0 && t->fresh < t->before.y1) {
         t->fresh = t->before.y1;
     }
 }
@@ -100,7 +100,7 @@ static bool measures(const cae_plan *p)
 static void find_regions(cae_plan *p, cae_region wanted)
 {
     for (size_t t = p->from; t <= p->to; t++) {
-        p->tensors[t].before = p->tensors[t].outer;
+        p->tensors[t].before = p->tensors[t].with_halo;
         p->tensors[t].used = false;
     }
     need(&p->tensors[p->to], wanted);
@@ -146,9 +146,9 @@ static void find_gradients(cae_plan *p)
             out->gradient = out->gradient || p->tensors[l->input[k]].gradient;
         }
         out->gradient = out->gradient && out->used;
-        out->gradient_outer = whole;
+        out->gradient_with_halo = whole;
         if (l->type->needs_back != NULL) {
-            out->gradient_outer =
+            out->gradient_with_halo =
                 cae_region_join(whole, l->type->needs_back(l, &p->shapes[l->input[0]]));
         }
     }
@@ -225,10 +225,10 @@ static size_t last_use(const cae_plan *p, size_t t)
     return last;
 }
 
-/* Whether tensor t is in memory: one that is used, and not picked from as it is made. */
+/* Whether tensor t is in memory: one that is used, and not pooled as it is made. */
 static bool stands(const cae_plan *p, size_t t)
 {
-    return p->tensors[t].used && (t == p->from || p->net->layers[t - 1].picked == 0);
+    return p->tensors[t].used && (t == p->from || p->net->layers[t - 1].pooled == 0);
 }
 
 static void place_tensor(cae_plan *p, size_t t)
@@ -244,19 +244,19 @@ static void place_tensor(cae_plan *p, size_t t)
         first = t - 1;
         last += p->training ? 1 : 0;
     }
-    tensor->at = place(p, region_bytes(p, &tensor->outer, channels), first, last);
+    tensor->at = place(p, region_bytes(p, &tensor->with_halo, channels), first, last);
     if (!p->training || t == 0) {
         return;
     }
-    if (maker->type->picks) {
+    if (maker->type->argmax) {
         const cae_region whole = cae_region_whole(&p->shapes[t]);
-        tensor->arg_at = place(p, region_bytes(p, &whole, channels), first, last);
+        tensor->argmax_at = place(p, region_bytes(p, &whole, channels), first, last);
     }
     if (tensor->gradient) {
         /* Begun by the last reader's backward pass, or by the loss. */
         const size_t begin = backward - last_use(p, t);
         tensor->gradient_at =
-            place(p, region_bytes(p, &tensor->gradient_outer, channels), begin, last);
+            place(p, region_bytes(p, &tensor->gradient_with_halo, channels), begin, last);
     }
 }
 
@@ -271,7 +271,7 @@ static void place_scratch(cae_plan *p)
                                .in = {p->shapes[l->input[0]], p->shapes[l->input[1]]},
                                .out = p->shapes[i + 1],
                                .y.region = p->tensors[cae_net_makes(p->net, i)].region,
-                               .picker = cae_net_picker(p->net, i)};
+                               .pool = cae_net_pool(p->net, i)};
         if (l->type->scratch != NULL && p->tensors[i + 1].used) {
             most = cae_size_max(most, l->type->scratch(l, &pass, p->training));
         }
@@ -282,7 +282,7 @@ static void place_scratch(cae_plan *p)
     }
 }
 
-static void begin(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region piece,
+static void begin(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region tile,
                   size_t images)
 {
     const cae_net *net = p->net;
@@ -292,18 +292,19 @@ static void begin(cae_plan *p, cae_part part, const cae_shape *shapes, cae_regio
     p->images = images;
     p->team = NULL;
     p->shapes = shapes;
-    p->piece = piece;
-    p->band = cae_region_height(&piece);
-    p->cell = 1;
-    p->next = piece.y0;
+    p->tile = tile;
+    p->strip = cae_region_height(&tile);
+    p->loss_block = 1;
+    p->next = tile.y0;
     p->size = 0;
     p->block_len = 0;
     for (size_t t = 0; t <= net->layer_len; t++) {
-        p->tensors[t] = (cae_planned){.at = SIZE_MAX, .gradient_at = SIZE_MAX, .arg_at = SIZE_MAX};
+        p->tensors[t] =
+            (cae_planned){.at = SIZE_MAX, .gradient_at = SIZE_MAX, .argmax_at = SIZE_MAX};
     }
 }
 
-/* One band, whose tensors share places where their lives allow. */
+/* One strip, whose tensors share places where their lives allow. */
 static void place_all(cae_plan *p)
 {
     for (size_t t = p->from; t <= p->to; t++) {
@@ -327,48 +328,48 @@ void cae_plan_make(cae_plan *p, cae_part part, const cae_shape *shapes, cae_regi
     place_all(p);
 }
 
-/* ---- Bands ----------------------------------------------------------------------------------- */
+/* ---- Strips ---------------------------------------------------------------------------------- */
 
-/* The regions of the band that begins with row p->next. */
-static void find_band(cae_plan *p)
+/* The regions of the strip that begins with row p->next. */
+static void find_strip(cae_plan *p)
 {
-    cae_region r = p->piece;
+    cae_region r = p->tile;
     r.y0 = p->next;
-    r.y1 = cae_region_height(&r) > p->band ? r.y0 + (ptrdiff_t)p->band : r.y1;
+    r.y1 = cae_region_height(&r) > p->strip ? r.y0 + (ptrdiff_t)p->strip : r.y1;
     find_regions(p, r);
     cae_planned *to = &p->tensors[p->to];
-    to->outer.y0 -= r.y0 % (ptrdiff_t)p->cell;
-    to->region.y0 = to->outer.y0;
+    to->with_halo.y0 -= r.y0 % (ptrdiff_t)p->loss_block;
+    to->region.y0 = to->with_halo.y0;
     p->next = r.y1;
 }
 
-void cae_plan_bands(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region piece,
-                    size_t band, size_t cell)
+void cae_plan_strips(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region tile,
+                     size_t strip, size_t loss_block)
 {
-    begin(p, part, shapes, piece, 1);
-    p->cell = cell;
-    if (band >= p->band) {
-        find_regions(p, piece);
+    begin(p, part, shapes, tile, 1);
+    p->loss_block = loss_block;
+    if (strip >= p->strip) {
+        find_regions(p, tile);
         place_all(p);
         return;
     }
-    p->band = band;
-    while (p->next < piece.y1) {
-        find_band(p);
+    p->strip = strip;
+    while (p->next < tile.y1) {
+        find_strip(p);
         for (size_t t = p->from; t <= p->to; t++) {
             cae_planned *tensor = &p->tensors[t];
-            tensor->rows = cae_size_max(tensor->rows, cae_region_height(&tensor->outer));
+            tensor->rows = cae_size_max(tensor->rows, cae_region_height(&tensor->with_halo));
         }
     }
-    p->next = piece.y0;
+    p->next = tile.y0;
     for (size_t t = p->from; t <= p->to; t++) {
         cae_planned *tensor = &p->tensors[t];
-        /* As the largest band has it, for the layers' scratch. */
+        /* As the largest strip has it, for the layers' scratch. */
         tensor->region.y1 = tensor->region.y0 + (ptrdiff_t)tensor->rows;
         if (stands(p, t)) {
-            /* Rows are kept from band to band: no place is shared. */
-            tensor->at =
-                place(p, rows_bytes(p, tensor->rows, &tensor->outer, p->shapes[t].c), 0, SIZE_MAX);
+            /* Rows are kept from strip to strip: no place is shared. */
+            tensor->at = place(p, rows_bytes(p, tensor->rows, &tensor->with_halo, p->shapes[t].c),
+                               0, SIZE_MAX);
         }
     }
     place_scratch(p);
@@ -379,7 +380,7 @@ static void keep_rows(const cae_plan *p, size_t t, void *base)
 {
     const cae_planned *tensor = &p->tensors[t];
     const cae_region *before = &tensor->before;
-    const cae_region *now = &tensor->outer;
+    const cae_region *now = &tensor->with_halo;
     const size_t row = cae_region_width(now) * p->shapes[t].c * sizeof(float);
     char *rows = (char *)base + tensor->at;
     if (now->y0 < before->y1) {
@@ -390,11 +391,11 @@ static void keep_rows(const cae_plan *p, size_t t, void *base)
 
 bool cae_plan_next(cae_plan *p, void *base)
 {
-    const bool first = p->next == p->piece.y0;
-    if (p->next >= p->piece.y1) {
+    const bool first = p->next == p->tile.y0;
+    if (p->next >= p->tile.y1) {
         return false;
     }
-    find_band(p);
+    find_strip(p);
     for (size_t t = p->from; t <= p->to && !first; t++) {
         if (stands(p, t)) {
             keep_rows(p, t, base);
@@ -403,32 +404,32 @@ bool cae_plan_next(cae_plan *p, void *base)
     return true;
 }
 
-static cae_view view_of(cae_region region, cae_region outer, size_t c, float *data)
+static cae_view view_of(cae_region region, cae_region with_halo, size_t c, float *data)
 {
     cae_view v = {.region = region, .c = c};
-    v.row = (ptrdiff_t)(cae_region_width(&outer) * c);
-    v.image = (ptrdiff_t)cae_region_height(&outer) * v.row;
-    v.data = data + (region.y0 - outer.y0) * v.row + (region.x0 - outer.x0) * (ptrdiff_t)c;
+    v.row = (ptrdiff_t)(cae_region_width(&with_halo) * c);
+    v.image = (ptrdiff_t)cae_region_height(&with_halo) * v.row;
+    v.data = data + (region.y0 - with_halo.y0) * v.row + (region.x0 - with_halo.x0) * (ptrdiff_t)c;
     return v;
 }
 
 cae_view cae_plan_view(const cae_plan *p, size_t t, void *base)
 {
     const cae_planned *tensor = &p->tensors[t];
-    return view_of(tensor->region, tensor->outer, p->shapes[t].c,
+    return view_of(tensor->region, tensor->with_halo, p->shapes[t].c,
                    (float *)(void *)((char *)base + tensor->at));
 }
 
 cae_view cae_plan_fresh(const cae_plan *p, size_t t, void *base)
 {
     const cae_planned *tensor = &p->tensors[t];
-    return view_of(fresh_region(tensor), tensor->outer, p->shapes[t].c,
+    return view_of(fresh_region(tensor), tensor->with_halo, p->shapes[t].c,
                    (float *)(void *)((char *)base + tensor->at));
 }
 
 cae_view cae_plan_gradient(const cae_plan *p, size_t t, void *base)
 {
     const cae_planned *tensor = &p->tensors[t];
-    return view_of(cae_region_whole(&p->shapes[t]), tensor->gradient_outer, p->shapes[t].c,
+    return view_of(cae_region_whole(&p->shapes[t]), tensor->gradient_with_halo, p->shapes[t].c,
                    (float *)(void *)((char *)base + tensor->gradient_at));
 }

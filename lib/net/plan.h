@@ -1,13 +1,13 @@
 /*
  * The memory plan of one run through the network: which pixels of every tensor are computed so
- * that a wanted piece of the result comes out, with what margins of zeros, and where in one block
+ * that a wanted tile of the result comes out, with what halos of zeros, and where in one block
  * of memory tensors, gradients and scratch stand while they live. Everything is decided, and its
  * size known, before anything is allocated.
  *
- * A piece that would leave the caches is made from top to bottom, in bands of rows. A band needs
- * some rows of every tensor; those that the band before has made too are kept, moved to the front
+ * A tile that would leave the caches is made from top to bottom, in strips of rows. A strip needs
+ * some rows of every tensor; those that the strip before has made too are kept, moved to the front
  * of the tensor's place, and only the rows below them are computed. So no row is computed twice,
- * and a tensor takes as many rows as one band needs of it, however high the piece is.
+ * and a tensor takes as many rows as one strip needs of it, however high the tile is.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -20,19 +20,19 @@
 typedef enum cae_part { CAE_WHOLE, CAE_ENCODE, CAE_DECODE } cae_part;
 
 typedef struct cae_planned {
-    bool used;         /* lives in this run */
-    bool gradient;     /* its gradient too */
-    bool begun;        /* the gradient has its first terms; kept by the run */
-    cae_region region; /* pixels held */
-    cae_region outer;  /* with the margin; never smaller */
-    cae_region before; /* outer in the band before */
-    ptrdiff_t fresh;   /* the first row of outer that this band makes; those above it are kept */
-    size_t rows;       /* of outer, in the band that needs most */
-    size_t at;         /* bytes into the block; SIZE_MAX: none */
-    /* The gradient: whole tensor, with a margin of its own. */
-    cae_region gradient_outer;
+    bool used;            /* lives in this run */
+    bool gradient;        /* its gradient too */
+    bool begun;           /* the gradient has its first terms; kept by the run */
+    cae_region region;    /* pixels held */
+    cae_region with_halo; /* region and halo; never smaller */
+    cae_region before;    /* with_halo in the strip before */
+    ptrdiff_t fresh; /* the first row of with_halo that this strip makes; those above it are kept */
+    size_t rows;     /* of with_halo, in the strip that needs most */
+    size_t at;       /* bytes into the block; SIZE_MAX: none */
+    /* The gradient: whole tensor, with a halo of its own. */
+    cae_region gradient_with_halo;
     size_t gradient_at;
-    size_t arg_at; /* of the layer that makes this tensor, a max pool in training */
+    size_t argmax_at; /* of the layer that makes this tensor, a max pool in training */
 } cae_planned;
 
 typedef struct cae_plan {
@@ -42,11 +42,11 @@ typedef struct cae_plan {
     size_t images;
     cae_team *team; /* that layers may use */
     const cae_shape *shapes;
-    cae_region piece; /* of the run's output, made in bands of `band` rows */
-    cae_region codes; /* pixels of a sampled code whose divergence this band counts */
-    size_t band;
-    size_t cell;    /* rows of the output are kept until a multiple of this many is complete */
-    ptrdiff_t next; /* the row that the next band begins with */
+    cae_region tile;  /* of the run's output, made in strips of `strip` rows */
+    cae_region codes; /* pixels of a sampled code whose divergence this strip counts */
+    size_t strip;
+    size_t loss_block; /* rows of the output are kept until a multiple of this many is complete */
+    ptrdiff_t next;    /* the row that the next strip begins with */
     size_t scratch_at;
     size_t size;          /* bytes of the block */
     cae_planned *tensors; /* layer_len + 1 */
@@ -67,17 +67,17 @@ void cae_plan_free(cae_plan *plan);
 void cae_plan_make(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_region region,
                    size_t images, bool training, cae_team *team);
 
-/* Plans an inference that makes `piece` of one image in bands of `band` rows, for a network without
- * a dense layer. Bands divide `cell`, or are multiples of it. */
-void cae_plan_bands(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_region piece,
-                    size_t band, size_t cell);
+/* Plans an inference that makes `tile` of one image in strips of `strip` rows, for a network
+ * without a dense layer. Strips divide `loss_block`, or are multiples of it. */
+void cae_plan_strips(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_region tile,
+                     size_t strip, size_t loss_block);
 
-/* Goes on to the next band, the first at first, or says that there is none. An inference that
- * cae_plan_make planned is one band. */
+/* Goes on to the next strip, the first at first, or says that there is none. An inference that
+ * cae_plan_make planned is one strip. */
 bool cae_plan_next(cae_plan *plan, void *base);
 
 /* Views of a planned tensor in a block of memory at `base`: all that is held of it; the rows that
- * this band makes; its gradient. */
+ * this strip makes; its gradient. */
 cae_view cae_plan_view(const cae_plan *plan, size_t tensor, void *base);
 cae_view cae_plan_fresh(const cae_plan *plan, size_t tensor, void *base);
 cae_view cae_plan_gradient(const cae_plan *plan, size_t tensor, void *base);

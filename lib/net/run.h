@@ -1,6 +1,6 @@
 /*
  * Whole calls on a network: images in, images, codes, a loss or a gradient out, spread over threads
- * and made in pieces that stay in the caches and within the memory limit. What comes out does not
+ * and made in tiles that stay in the caches and within the memory limit. What comes out does not
  * depend on either.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -48,9 +48,10 @@ typedef struct cae_step {
     void *arg;
 } cae_step;
 
-/* A whole training step of a network with layers that keep, if it can be made without storing their
- * gradients: *done says so. If not, nothing has changed and nothing is known: cae_net_gradient will
- * tell. out->weights is scratch for the other gradients; it may be NULL when there are none. */
+/* A whole training step of a network with layers that defer their gradients, if it can be made
+ * without storing their gradients: *done says so. If not, nothing has changed and nothing is known:
+ * cae_net_gradient will tell. out->weights is scratch for the other gradients; it may be NULL when
+ * there are none. */
 int cae_net_step(const cae_engine *e, const float *in, const float *target, size_t count,
                  size_t height, size_t width, const cae_step *step, cae_gradient *out, bool *done);
 

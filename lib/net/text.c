@@ -1,5 +1,5 @@
 /*
- * The architecture text: words to layers, line by line, with line and column in every complaint,
+ * The architecture text: words to layers, line by line, with line and column in every message,
  * and the canonical text written along the way (one layer a line, defaults and comments left
  * out). Caps are checked on each number before anything is computed from it.
  *
@@ -55,7 +55,7 @@ static const char *spell(const struct word *w, char buffer[MAX_NAME])
     return buffer;
 }
 
-static int complain(const struct parser *p, const struct word *w, const char *what)
+static int syntax_error(const struct parser *p, const struct word *w, const char *what)
 {
     char spelt[MAX_NAME];
     if (w == NULL) {
@@ -124,7 +124,8 @@ static int number(struct parser *p, const char *what, size_t min, size_t max, si
     const struct word *w = next(p);
     char text[LINE_SIZE];
     if (w == NULL || !is_number(w)) {
-        return complain(p, w, cae_format(text, sizeof(text), "a number is needed for %s", what));
+        return syntax_error(p, w,
+                            cae_format(text, sizeof(text), "a number is needed for %s", what));
     }
     size_t value = 0;
     for (size_t i = 0; i < w->len; i++) {
@@ -151,7 +152,7 @@ static int name(struct parser *p, const struct word **out)
         good = letter || (i > 0 && ((c >= '0' && c <= '9') || c == '-' || c == '_'));
     }
     if (!good) {
-        return complain(p, w, "a name of at most 63 letters, digits, '-', '_' is needed");
+        return syntax_error(p, w, "a name of at most 63 letters, digits, '-', '_' is needed");
     }
     *out = w;
     return CAE_OK;
@@ -160,7 +161,7 @@ static int name(struct parser *p, const struct word **out)
 static int no_more(struct parser *p)
 {
     const struct word *w = next(p);
-    return w == NULL ? CAE_OK : complain(p, w, "the end of the line is expected");
+    return w == NULL ? CAE_OK : syntax_error(p, w, "the end of the line is expected");
 }
 
 /* ---- Canonical text -------------------------------------------------------------------------- */
@@ -242,14 +243,15 @@ static int parse_code(struct parser *p)
 {
     const struct word *how = next(p);
     if (how != NULL && !word_is(how, "sampled")) {
-        return complain(p, how, "'sampled' or the end of the line is expected");
+        return syntax_error(p, how, "'sampled' or the end of the line is expected");
     }
     CAE_TRY(no_more(p));
     if (p->has_code) {
-        return complain(p, &p->words[0], "there is one 'code' line already: a layer is expected");
+        return syntax_error(p, &p->words[0],
+                            "there is one 'code' line already: a layer is expected");
     }
     if (p->net->layer_len == 0) {
-        return complain(p, &p->words[0], "'code' needs a layer before it: a layer is expected");
+        return syntax_error(p, &p->words[0], "'code' needs a layer before it: a layer is expected");
     }
     if (how != NULL) {
         begin_layer(p)->type = &cae_layer_sample;
@@ -279,7 +281,7 @@ static int parse_mark(struct parser *p)
     CAE_TRY(name(p, &w));
     CAE_TRY(no_more(p));
     if (find_mark(p, w) != NULL) {
-        return complain(p, w, "a new name is needed");
+        return syntax_error(p, w, "a new name is needed");
     }
     p->marks[p->mark_len++] = (struct mark){w->text, w->len, p->net->layer_len};
     emit(p, "mark ");
@@ -296,7 +298,7 @@ static int parse_operands(struct parser *p, cae_layer *l, const struct word **ma
         CAE_TRY(name(p, marked));
         const struct mark *m = find_mark(p, *marked);
         if (m == NULL) {
-            return complain(p, *marked, "the name of an earlier 'mark' is needed");
+            return syntax_error(p, *marked, "the name of an earlier 'mark' is needed");
         }
         l->input[1] = m->tensor;
         l->input_len = 2;
@@ -339,10 +341,10 @@ static int parse_option(struct parser *p, cae_layer *l, unsigned *seen)
         CAE_TRY(number(p, "the padding", 0, CAE_MAX_KERNEL, &l->pad));
     }
     if (which == 0) {
-        return complain(p, w, "an option of this layer is expected");
+        return syntax_error(p, w, "an option of this layer is expected");
     }
     if (*seen & which) {
-        return complain(p, w, "each option may be given once: the end of the line is expected");
+        return syntax_error(p, w, "each option may be given once: the end of the line is expected");
     }
     *seen |= which;
     return CAE_OK;
@@ -359,14 +361,14 @@ static int parse_layer(struct parser *p)
         }
     }
     if (l->type == NULL) {
-        return complain(p, &p->words[0], "a layer, 'mark' or 'code' is expected");
+        return syntax_error(p, &p->words[0], "a layer, 'mark' or 'code' is expected");
     }
     CAE_TRY(parse_operands(p, l, &marked));
     while (p->at < p->word_len) {
         CAE_TRY(parse_option(p, l, &seen));
     }
     if ((l->type->takes & CAE_TAKES_KERNEL) && l->kernel == 0) {
-        return complain(p, NULL, "'kernel K' is missing");
+        return syntax_error(p, NULL, "'kernel K' is missing");
     }
     emit_layer(p, l, marked);
     p->net->layer_len++;
@@ -382,7 +384,8 @@ static int parse_line(struct parser *p)
     if (!p->has_input) {
         return word_is(w, "input")
                    ? parse_input(p)
-                   : complain(p, w, "the name of a preset, or 'input C H W' first, is expected");
+                   : syntax_error(p, w,
+                                  "the name of a preset, or 'input C H W' first, is expected");
     }
     if (word_is(w, "code")) {
         return parse_code(p);

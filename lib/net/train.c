@@ -50,31 +50,31 @@ int cae_net_gradient(const cae_engine *e, const float *in, const float *target, 
 
 /* ---- A whole step ---------------------------------------------------------------------------- */
 
-/* Room for what layers keep; `*fits` says whether there is. Without, b->kept stays NULL. */
-static int make_kept(cae_batch *b, bool *fits)
+/* Room for what layers defer; `*fits` says whether there is. Without, b->deferred stays NULL. */
+static int make_deferred(cae_batch *b, bool *fits)
 {
     const cae_net *net = b->engine->net;
-    const size_t pointers = net->layer_len * sizeof(b->kept[0]);
+    const size_t pointers = net->layer_len * sizeof(b->deferred[0]);
     size_t len = 0;
     size_t size = 0;
     bool counted = true;
     for (size_t i = 0; i < net->layer_len; i++) {
-        counted = counted && cae_size_add(len, cae_exec_keep(b->workers[0].plan, i), &len);
+        counted = counted && cae_size_add(len, cae_exec_deferred_len(b->workers[0].plan, i), &len);
     }
     *fits = counted && cae_size_mul(len, sizeof(float), &size) &&
             cae_size_add(size, pointers, &size) && size <= b->spare;
     if (!*fits) {
         return CAE_OK;
     }
-    b->kept = cae_alloc_zeroed(net->memory, net->layer_len, sizeof(b->kept[0]));
-    b->kept_floats = cae_alloc(net->memory, len, sizeof(float));
-    if (b->kept == NULL || b->kept_floats == NULL) {
+    b->deferred = cae_alloc_zeroed(net->memory, net->layer_len, sizeof(b->deferred[0]));
+    b->deferred_floats = cae_alloc(net->memory, len, sizeof(float));
+    if (b->deferred == NULL || b->deferred_floats == NULL) {
         return CAE_E_NOMEM;
     }
-    float *at = b->kept_floats;
+    float *at = b->deferred_floats;
     for (size_t i = 0; i < net->layer_len; i++) {
-        const size_t wanted = cae_exec_keep(b->workers[0].plan, i);
-        b->kept[i] = wanted > 0 ? at : NULL;
+        const size_t wanted = cae_exec_deferred_len(b->workers[0].plan, i);
+        b->deferred[i] = wanted > 0 ? at : NULL;
         at += wanted;
     }
     return CAE_OK;
@@ -86,13 +86,13 @@ static double bound_of(const cae_batch *b)
     const cae_net *net = b->engine->net;
     double sum = 0;
     for (size_t i = 0; i < net->layer_len; i++) {
-        if (b->kept[i] != NULL) {
-            sum += cae_exec_bound(b->engine, b->workers[0].plan, i, b->kept[i]);
+        if (b->deferred[i] != NULL) {
+            sum += cae_exec_bound(b->engine, b->workers[0].plan, i, b->deferred[i]);
         }
     }
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
-        if (b->kept[w->layer] == NULL) {
+        if (b->deferred[w->layer] == NULL) {
             sum += (double)cae_largest(b->total + w->offset, w->len);
         }
     }
@@ -105,16 +105,16 @@ static void update_all(const cae_batch *b, const cae_step *s, const cae_adam_ste
     for (size_t i = 0; i < net->layer_len; i++) {
         const size_t weight = net->slots[i].weight;
         const size_t bias = net->slots[i].bias;
-        if (b->kept[i] != NULL) {
+        if (b->deferred[i] != NULL) {
             const cae_update u = {scalars,       s->weights + weight, s->m + weight,
                                   s->v + weight, s->weights + bias,   s->m + bias,
                                   s->v + bias};
-            cae_exec_update(b->engine, b->workers[0].plan, i, b->kept[i], &u);
+            cae_exec_update(b->engine, b->workers[0].plan, i, b->deferred[i], &u);
         }
     }
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
-        if (b->kept[w->layer] == NULL) {
+        if (b->deferred[w->layer] == NULL) {
             (void)b->engine->kernels->adam(scalars, s->weights + w->offset, s->m + w->offset,
                                            s->v + w->offset, b->total + w->offset, w->len, true);
         }
@@ -128,7 +128,7 @@ static int step_of(cae_batch *b, const cae_step *s, cae_gradient *out, bool *don
     cae_adam_step scalars;
     bool fits = false;
     if (b->slice == b->count) {
-        CAE_TRY(make_kept(b, &fits));
+        CAE_TRY(make_deferred(b, &fits));
     }
     if (!fits) {
         return CAE_OK;
@@ -136,7 +136,7 @@ static int step_of(cae_batch *b, const cae_step *s, cae_gradient *out, bool *don
     b->total = out->weights;
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
-        if (b->kept[w->layer] == NULL) {
+        if (b->deferred[w->layer] == NULL) {
             memset(b->total + w->offset, 0, w->len * sizeof(float));
         }
     }

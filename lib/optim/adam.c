@@ -70,7 +70,7 @@ int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gra
     struct update u = {.scalars = &s, .state = state, .gradient = gradient, .kernels = kernels};
     const size_t blocks = cae_div_up(state->len, BLOCK);
     atomic_init(&u.overflowed, false);
-    /* A pass that only looks, then one that writes. */
+    /* A dry run, then the pass that writes. */
     cae_team_run(team, blocks, update_block, &u);
     if (atomic_load(&u.overflowed)) {
         return cae_fail(CAE_E_NONFINITE, "step %llu would make a weight or a moment overflow",
@@ -83,7 +83,7 @@ int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gra
     return CAE_OK;
 }
 
-/* ---- Updates that need no look --------------------------------------------------------------- */
+/* ---- Updates that need no dry run ------------------------------------------------------------ */
 
 static cae_adam_bounds scan(const cae_adam_state *a)
 {

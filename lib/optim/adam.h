@@ -38,7 +38,7 @@ typedef struct cae_adam_state {
 int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gradient,
                    const cae_kernels *kernels, cae_team *team);
 
-/* Begins an update whose gradient is never stored, so that nobody can look before writing. True
+/* Begins an update whose gradient is never stored, so that there can be no dry run. True
  * when the next step by any gradient that nowhere exceeds `largest` in magnitude ends in finite
  * numbers: then the caller makes it, with these scalars, and the state counts it as made. False
  * says nothing about the step, and leaves it to cae_adam_apply. */

@@ -48,7 +48,7 @@ bool cae_file_name_valid(const char *name, size_t size)
     return size >= 1 && size <= CAE_FILE_NAME;
 }
 
-/* ---- Names that end with the quote behind them ---- */
+/* ---- Names that end with the quote behind them ----------------------------------------------- */
 
 static size_t name_size(const char *name)
 {
@@ -78,7 +78,7 @@ static int fail_tensor(int status, const cae_file_entry *e, const char *problem)
     return cae_fail(status, "model file, tensor '%s': %s", name, problem);
 }
 
-/* ---- Metadata ---- */
+/* ---- Metadata -------------------------------------------------------------------------------- */
 
 struct metadata {
     cae_json_string version, architecture, crc; /* raw NULL: not there */
@@ -153,7 +153,7 @@ static int read_metadata(cae_json *j, struct metadata *m)
     return cae_json_expect(j, '}');
 }
 
-static int judge_version(const cae_json_string *version)
+static int validate_version(const cae_json_string *version)
 {
     if (version->raw == NULL) {
         return cae_fail(CAE_E_FORMAT, "not a model file of libcae: no %s in its metadata",
@@ -178,7 +178,7 @@ static int judge_version(const cae_json_string *version)
                     spelt, (int)CAE_FILE_VERSION);
 }
 
-static int judge_crc(cae_model_header *h, const cae_json_string *crc, const char *text)
+static int validate_crc(cae_model_header *h, const cae_json_string *crc, const char *text)
 {
     bool good = crc->raw != NULL && crc->raw_size == CAE_FILE_CRC_DIGITS;
     h->crc = 0;
@@ -195,9 +195,9 @@ static int judge_crc(cae_model_header *h, const cae_json_string *crc, const char
     return CAE_OK;
 }
 
-static int judge_metadata(cae_model_header *h, const struct metadata *m, const char *text)
+static int validate_metadata(cae_model_header *h, const struct metadata *m, const char *text)
 {
-    CAE_TRY(judge_version(&m->version));
+    CAE_TRY(validate_version(&m->version));
     if (m->architecture.raw == NULL || m->architecture.size == 0) {
         return cae_fail(CAE_E_FORMAT, "model file: no %s in its metadata",
                         CAE_FILE_KEY_ARCHITECTURE);
@@ -206,7 +206,7 @@ static int judge_metadata(cae_model_header *h, const struct metadata *m, const c
         return cae_fail(CAE_E_LIMIT, "model file: an architecture of %zu bytes, more than %d",
                         m->architecture.size, (int)CAE_FILE_ARCHITECTURE);
     }
-    CAE_TRY(judge_crc(h, &m->crc, text));
+    CAE_TRY(validate_crc(h, &m->crc, text));
     h->architecture = cae_alloc(h->memory, m->architecture.size + 1, 1);
     if (h->architecture == NULL) {
         return CAE_E_NOMEM;
@@ -215,7 +215,7 @@ static int judge_metadata(cae_model_header *h, const struct metadata *m, const c
     return CAE_OK;
 }
 
-/* ---- Tensors ---- */
+/* ---- Tensors --------------------------------------------------------------------------------- */
 
 static int read_dtype(cae_json *j, cae_file_entry *e, cae_file_profile profile)
 {
@@ -333,7 +333,7 @@ static int add_tensor(cae_model_header *h, cae_json *j, const cae_json_string *n
     return CAE_OK;
 }
 
-/* ---- The whole ---- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 static int compare_begins(const void *a, const void *b)
 {
@@ -343,7 +343,7 @@ static int compare_begins(const void *a, const void *b)
 }
 
 /* In `order` each tensor's data must begin where the data of the one before ends, up to the end. */
-static int judge_cover(const void *const *order, size_t len, uint64_t data_size)
+static int validate_cover(const void *const *order, size_t len, uint64_t data_size)
 {
     uint64_t at = 0;
     for (size_t i = 0; i < len; i++) {
@@ -359,13 +359,13 @@ static int judge_cover(const void *const *order, size_t len, uint64_t data_size)
                           (unsigned long long)(data_size - at));
 }
 
-static int judge_tensors(cae_model_header *h, uint64_t data_size, cae_file_profile profile)
+static int validate_tensors(cae_model_header *h, uint64_t data_size, cae_file_profile profile)
 {
     if (profile == CAE_FILE_MODEL) {
-        return judge_cover(h->by_name, h->len, data_size);
+        return validate_cover(h->by_name, h->len, data_size);
     }
     cae_sort(h->by_name, h->len, compare_begins);
-    CAE_TRY(judge_cover(h->by_name, h->len, data_size));
+    CAE_TRY(validate_cover(h->by_name, h->len, data_size));
     cae_sort(h->by_name, h->len, compare_names);
     for (size_t i = 1; i < h->len; i++) {
         if (compare_names(h->by_name[i - 1], h->by_name[i]) == 0) {
@@ -394,7 +394,7 @@ static int read_pair(cae_model_header *h, cae_json *j, uint64_t data_size, cae_f
     struct metadata m = {.header = profile == CAE_FILE_MODEL ? h : NULL};
     CAE_TRY(read_metadata(j, &m));
     h->ours = m.ours;
-    return profile == CAE_FILE_MODEL ? judge_metadata(h, &m, j->text) : CAE_OK;
+    return profile == CAE_FILE_MODEL ? validate_metadata(h, &m, j->text) : CAE_OK;
 }
 
 static int read_outer(cae_model_header *h, cae_json *j, uint64_t data_size,
@@ -431,7 +431,7 @@ int cae_model_header_parse(cae_model_header *h, const cae_memory *memory, const 
         return CAE_E_NOMEM;
     }
     CAE_TRY(read_outer(h, &j, data_size, profile));
-    return judge_tensors(h, data_size, profile);
+    return validate_tensors(h, data_size, profile);
 }
 
 void cae_model_header_end_names(const cae_model_header *h, char *text)

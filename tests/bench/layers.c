@@ -27,7 +27,7 @@ struct layers {
     cae_plan *plan;
     void *base;
     float *packed_back, *sums, *images;
-    double *cells;
+    double *loss_blocks;
     size_t count;
     size_t round;
     bool halves;         /* in every round */
@@ -73,7 +73,7 @@ static void run_loss(struct layers *l)
     const cae_view y = cae_plan_view(l->plan, l->plan->to, l->base);
     const cae_view dy = cae_plan_gradient(l->plan, l->plan->to, l->base);
     for (size_t n = 0; n < l->count; n++) {
-        cae_loss_of(&y, n, &target, 0, l->cells, &dy, 1e-3f);
+        cae_loss_of(&y, n, &target, 0, l->loss_blocks, &dy, 1e-3f);
     }
 }
 
@@ -151,7 +151,7 @@ static bool prepare(struct layers *l, const char *text, size_t count)
     l->base = cae_alloc_zeroed(net->memory, l->plan->size, 1);
     l->packed_back = cae_alloc_zeroed(net->memory, net->packed_len, sizeof(float));
     l->sums = cae_alloc_zeroed(net->memory, net->packed_len, sizeof(float));
-    l->cells = bench_need(cae_loss_cells(net->input.h, net->input.w), sizeof(double));
+    l->loss_blocks = bench_need(cae_loss_blocks(net->input.h, net->input.w), sizeof(double));
     l->times = bench_need(net->layer_len, sizeof(l->times[0]));
     l->images = bench_noise(count * net->input.c * net->input.h * net->input.w, 3);
     if (l->base == NULL || l->packed_back == NULL || l->sums == NULL) {
@@ -171,7 +171,7 @@ static void release(struct layers *l)
     cae_release(memory, l->packed_back);
     cae_release(memory, l->sums);
     free(l->shapes);
-    free(l->cells);
+    free(l->loss_blocks);
     free(l->times);
     free(l->images);
     cae_model_free(l->model);

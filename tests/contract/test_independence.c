@@ -1,7 +1,7 @@
 /*
  * The result for an image depends on the image and the model alone, bit for bit: not on the images
- * around it, the number of threads, the pieces and bands it is made in or the memory limit. From
- * one pixel to a size that 16 MiB force into pieces; decoding what was encoded equals the whole
+ * around it, the number of threads, the tiles and strips it is made in or the memory limit. From
+ * one pixel to a size that 16 MiB force into tiles; decoding what was encoded equals the whole
  * network.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -117,7 +117,7 @@ static void neither_batch_nor_threads_nor_limit_matter(void)
     }
 }
 
-static void small_limits_make_pieces_and_low_bands(void)
+static void small_limits_make_tiles_and_low_strips(void)
 {
     static const double limits[] = {3 << 17, 1 << 19, 1 << 20, 1 << 21, 1 << 22};
     static const size_t sizes[][2] = {{301, 203}, {3000, 1}, {2, 4001}, {129, 640}};
@@ -147,7 +147,7 @@ static void a_large_image_in_16_mebibytes(void)
     cae_model_free(m);
 }
 
-/* A pixel's surroundings matter, a pixel far away does not: so pieces could go wrong, and are seen.
+/* A pixel's surroundings matter, a pixel far away does not: so tiles could go wrong, and are seen.
  */
 static void a_changed_pixel_is_seen_nearby_alone(void)
 {
@@ -238,7 +238,7 @@ int main(int argc, char **argv)
 {
     static const struct contract_test tests[] = {
         TEST(neither_batch_nor_threads_nor_limit_matter),
-        TEST(small_limits_make_pieces_and_low_bands),
+        TEST(small_limits_make_tiles_and_low_strips),
         TEST(a_large_image_in_16_mebibytes),
         TEST(a_changed_pixel_is_seen_nearby_alone),
         TEST(compressing_too),

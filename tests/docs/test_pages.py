@@ -30,7 +30,7 @@ BAD = [
      "", "cae_model_free"),
     ("a parameter forgotten", " *   seed          any value;", " * any value;", "'seed'"),
     ("a parameter by another name", " *   seed          any", " *   sead          any", "sead"),
-    ("a constant without words", " /* memory could not be had */", "", "CAE_E_NOMEM"),
+    ("a constant without words", " /* out of memory */", "", "CAE_E_NOMEM"),
     ("a page that is not there", "docs/numerics.md", "docs/nowhere.md", "nowhere.md"),
 ]
 

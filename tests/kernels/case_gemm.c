@@ -9,7 +9,7 @@
 #include "trial.h"
 
 enum { SLOT_A, SLOT_A_AT, SLOT_B, SLOT_B_AT, SLOT_BIAS, SLOT_C, SLOT_C_REFERENCE, SLOT_C_BEFORE };
-enum { MAX_SEGMENTS = 30 };
+enum { MAX_ENTRIES = 30 };
 
 /* First and last index that a matrix touches. */
 struct span {
@@ -37,26 +37,26 @@ static ptrdiff_t row_at(const cae_gemm *g, size_t i, ptrdiff_t line_step, ptrdif
     return (ptrdiff_t)(i / line) * line_step + (ptrdiff_t)(i % line) * row_step;
 }
 
-static struct span span_of_a(const cae_gemm *g, const ptrdiff_t *segment)
+static struct span span_of_a(const cae_gemm *g, const ptrdiff_t *entry)
 {
     struct span span = {0, -1, false};
-    for (size_t s = 0; s < g->segments && g->k > 0; s++) {
+    for (size_t s = 0; s < g->entries && g->k > 0; s++) {
         for (size_t i = 0; i < g->m && g->n > 0; i++) {
-            widen_line(&span, segment[s] + row_at(g, i, g->a_line, g->a_row), g->k, g->a_k);
+            widen_line(&span, entry[s] + row_at(g, i, g->a_line, g->a_row), g->k, g->a_k);
         }
     }
     return span;
 }
 
-static struct span span_of_b(const cae_gemm *g, const ptrdiff_t *segment)
+static struct span span_of_b(const cae_gemm *g, const ptrdiff_t *entry)
 {
     struct span span = {0, -1, false};
-    for (size_t s = 0; s < g->segments && g->k > 0; s++) {
+    for (size_t s = 0; s < g->entries && g->k > 0; s++) {
         const size_t over = g->b_over ? (g->n + CAE_OVER - 1) / CAE_OVER * CAE_OVER : g->n;
         for (size_t j = 0; j < over && g->m > 0; j++) {
             const ptrdiff_t column =
                 (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
-            widen_line(&span, segment[s] + column, g->k, g->b_k);
+            widen_line(&span, entry[s] + column, g->k, g->b_k);
         }
     }
     return span;
@@ -84,7 +84,7 @@ static void draw_sizes(trial *t, cae_gemm *g)
     if (draw_chance(t, 100)) {
         *(draw_chance(t, 2) ? &g->m : &g->n) = 0;
     }
-    g->segments = draw_chance(t, 20) ? draw_from(t, 0, MAX_SEGMENTS) : draw_from(t, 0, 5);
+    g->entries = draw_chance(t, 20) ? draw_from(t, 0, MAX_ENTRIES) : draw_from(t, 0, 5);
     g->k = draw_chance(t, 20) ? draw_from(t, 0, 300) : draw_from(t, 0, 20);
     g->start = (cae_gemm_start)draw_below(t, 4);
     g->line = draw_below(t, g->m + 1);
@@ -137,10 +137,10 @@ void case_gemm(trial *t)
     cae_gemm g = {0};
     draw_sizes(t, &g);
     draw_strides(t, &g);
-    g.a_segment = place_offsets(t, SLOT_A_AT, g.segments);
-    g.b_segment = place_offsets(t, SLOT_B_AT, g.segments);
-    g.a = place_span(t, SLOT_A, span_of_a(&g, g.a_segment));
-    g.b = place_span(t, SLOT_B, span_of_b(&g, g.b_segment));
+    g.a_entry = place_offsets(t, SLOT_A_AT, g.entries);
+    g.b_entry = place_offsets(t, SLOT_B_AT, g.entries);
+    g.a = place_span(t, SLOT_A, span_of_a(&g, g.a_entry));
+    g.b = place_span(t, SLOT_B, span_of_b(&g, g.b_entry));
     if (g.start == CAE_START_COLUMN_BIAS || g.start == CAE_START_ROW_BIAS) {
         g.bias = place_floats(t, SLOT_BIAS, g.start == CAE_START_ROW_BIAS ? g.m : g.n);
         lock_slot(SLOT_BIAS);
@@ -161,8 +161,8 @@ void case_gemm(trial *t)
     char what[200];
     snprintf(
         what, sizeof(what),
-        "m %zu (lines of %zu) n %zu k %zu segments %zu start %d b_panel %td b_k %td relu %d over %d: c",
-        g.m, g.line, g.n, g.k, g.segments, (int)g.start, g.b_panel, g.b_k, g.relu, g.b_over);
+        "m %zu (lines of %zu) n %zu k %zu entries %zu start %d b_panel %td b_k %td relu %d over %d: c",
+        g.m, g.line, g.n, g.k, g.entries, (int)g.start, g.b_panel, g.b_k, g.relu, g.b_over);
     floats_equal(t, "gemm", what, expected, got, len);
 }
 

@@ -8,7 +8,7 @@
 
 #include "trial.h"
 
-enum { SLOT_X, SLOT_TAP, SLOT_ID, SLOT_Y, SLOT_Y_REFERENCE, SLOT_ARG, SLOT_ARG_REFERENCE };
+enum { SLOT_X, SLOT_TAP, SLOT_ID, SLOT_Y, SLOT_Y_REFERENCE, SLOT_ARGMAX, SLOT_ARG_REFERENCE };
 enum { MAX_TAPS = 9 };
 
 typedef struct pool_case {
@@ -49,11 +49,11 @@ static pool_case draw_pool(trial *t)
     return c;
 }
 
-static uint32_t *place_args(trial *t, int slot, size_t len)
+static uint32_t *place_argmax(trial *t, int slot, size_t len)
 {
-    uint32_t *arg = place(t, slot, len * sizeof(*arg));
-    memset(arg, 0xa5, len * sizeof(*arg));
-    return arg;
+    uint32_t *argmax = place(t, slot, len * sizeof(*argmax));
+    memset(argmax, 0xa5, len * sizeof(*argmax));
+    return argmax;
 }
 
 void case_pool(trial *t)
@@ -63,8 +63,8 @@ void case_pool(trial *t)
     const float *x = place_floats(t, SLOT_X, c.x_len) - c.first;
     float *expected = place_floats(t, SLOT_Y_REFERENCE, len);
     float *got = place_copy(t, SLOT_Y, expected, len);
-    uint32_t *arg_expected = place_args(t, SLOT_ARG_REFERENCE, len);
-    uint32_t *arg_got = place_args(t, SLOT_ARG, len);
+    uint32_t *arg_expected = place_argmax(t, SLOT_ARG_REFERENCE, len);
+    uint32_t *arg_got = place_argmax(t, SLOT_ARGMAX, len);
     const bool with_arg = !draw_chance(t, 4);
     lock_slot(SLOT_X);
     t->reference->pool(&c.p, x, expected, with_arg ? arg_expected : NULL);
@@ -80,15 +80,15 @@ void case_pool_back(trial *t)
     const pool_case c = draw_pool(t);
     const size_t len = c.p.pixels * c.p.channels;
     const float *dy = place_floats(t, SLOT_Y, len);
-    uint32_t *arg = place_args(t, SLOT_ARG, len);
+    uint32_t *argmax = place_argmax(t, SLOT_ARGMAX, len);
     for (size_t i = 0; i < len; i++) { /* now and then no tap of the window */
-        arg[i] = draw_chance(t, 10) ? 12345u : c.p.id[draw_below(t, c.p.taps)];
+        argmax[i] = draw_chance(t, 10) ? 12345u : c.p.id[draw_below(t, c.p.taps)];
     }
     float *expected = place_floats(t, SLOT_X, c.x_len);
     float *got = place_copy(t, SLOT_Y_REFERENCE, expected, c.x_len);
     lock_slot(SLOT_Y);
-    lock_slot(SLOT_ARG);
-    t->reference->pool_back(&c.p, dy, arg, expected - c.first);
-    t->tier->pool_back(&c.p, dy, arg, got - c.first);
+    lock_slot(SLOT_ARGMAX);
+    t->reference->pool_back(&c.p, dy, argmax, expected - c.first);
+    t->tier->pool_back(&c.p, dy, argmax, got - c.first);
     floats_equal(t, "pool_back", "dx", expected, got, c.x_len);
 }

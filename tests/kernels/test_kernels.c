@@ -37,9 +37,9 @@ static const struct kernel {
     {"sum_rows", case_sum_rows, 67 * 60},
     {"pool", case_pool, 67 * 60},
     {"pool_back", case_pool_back, 67 * 60},
-    {"pick_bits", case_pick_bits, 67 * 20},
-    {"pick_weights", case_pick_weights, 67 * 60},
-    {"pick_data", case_pick_data, 67 * 60},
+    {"occupancy_bits", case_occupancy_bits, 67 * 20},
+    {"sparse_weights", case_sparse_weights, 67 * 60},
+    {"sparse_data", case_sparse_data, 67 * 60},
     {"adam", case_adam, 67 * 80},
     {"dense_step", case_dense_step, 67 * 80},
 };
@@ -138,24 +138,24 @@ static void sum_backwards(float *sum, const float *x, size_t rows, size_t cols, 
     honest->sum_rows(sum, x + (rows > 0 ? (ptrdiff_t)(rows - 1) * stride : 0), rows, cols, -stride);
 }
 
-static void pool_last_maximum(const cae_pool *p, const float *x, float *y, uint32_t *arg)
+static void pool_last_maximum(const cae_pool *p, const float *x, float *y, uint32_t *argmax)
 {
-    honest->pool(p, x, y, arg);
-    for (size_t i = 0; arg != NULL && p->pixels > 0 && i < p->channels; i++) {
+    honest->pool(p, x, y, argmax);
+    for (size_t i = 0; argmax != NULL && p->pixels > 0 && i < p->channels; i++) {
         for (size_t tap = 0; tap < p->taps; tap++) {
             if (x[p->tap[tap] + (ptrdiff_t)i] == y[i]) {
-                arg[i] = p->id[tap];
+                argmax[i] = p->id[tap];
             }
         }
     }
 }
 
-static void pool_back_without_zeros(const cae_pool *p, const float *dy, const uint32_t *arg,
+static void pool_back_without_zeros(const cae_pool *p, const float *dy, const uint32_t *argmax,
                                     float *dx)
 {
     for (size_t i = 0; i < p->pixels * p->channels; i++) {
         for (size_t tap = 0; tap < p->taps; tap++) {
-            if (p->id[tap] == arg[i]) {
+            if (p->id[tap] == argmax[i]) {
                 dx[(ptrdiff_t)(i / p->channels) * p->x_step + p->tap[tap] +
                    (ptrdiff_t)(i % p->channels)] += dy[i];
             }
@@ -212,24 +212,24 @@ static void dense_step_sums_backwards(const cae_adam_step *s, const cae_dense_st
 }
 
 /* Windows from right to left. */
-static void pick_data_in_wrong_order(const cae_picks *p, const cae_pick_data *d)
+static void sparse_data_in_wrong_order(const cae_sparse_grad *p, const cae_sparse_data *d)
 {
     for (size_t x = p->cols; x-- > 0;) {
-        cae_picks one = *p;
-        cae_pick_data to = *d;
+        cae_sparse_grad one = *p;
+        cae_sparse_data to = *d;
         const size_t ids = p->side * p->side;
         one.cols = 1;
         one.dz += (ptrdiff_t)d->y * p->dz_row + (ptrdiff_t)(x * p->channels);
-        one.bits += (d->y * p->cols + x) * ids * cae_pick_words(p->channels);
+        one.bits += (d->y * p->cols + x) * ids * cae_occupancy_words(p->channels);
         to.y = 0;
         to.row += (ptrdiff_t)x * d->x_step;
-        honest->pick_data(&one, &to);
+        honest->sparse_data(&one, &to);
     }
 }
 
-static void pick_weights_takes_zeros(const cae_picks *p, const cae_pick_weights *w)
+static void sparse_weights_takes_zeros(const cae_sparse_grad *p, const cae_sparse_weights *w)
 {
-    honest->pick_weights(p, w);
+    honest->sparse_weights(p, w);
     for (size_t i = 0; i < w->len; i++) {
         w->grad[i] += w->x[i] * 0.0f;
     }
@@ -278,8 +278,8 @@ static size_t check_the_test(void)
     FAULT(11, dense_step, dense_step_forgets_the_last_row);
     FAULT(12, dense_step, dense_step_takes_whole_panels);
     FAULT(13, dense_step, dense_step_sums_backwards);
-    FAULT(14, pick_data, pick_data_in_wrong_order);
-    FAULT(15, pick_weights, pick_weights_takes_zeros);
+    FAULT(14, sparse_data, sparse_data_in_wrong_order);
+    FAULT(15, sparse_weights, sparse_weights_takes_zeros);
     size_t missed = 0;
     for (size_t i = 0; i < FAULTS; i++) {
         const bool hidden = table[i].gemm == gemm_reads_behind_b && slack() > 0;

@@ -75,9 +75,9 @@ void case_add(trial *t);
 void case_sum_rows(trial *t);
 void case_pool(trial *t);
 void case_pool_back(trial *t);
-void case_pick_bits(trial *t);
-void case_pick_weights(trial *t);
-void case_pick_data(trial *t);
+void case_occupancy_bits(trial *t);
+void case_sparse_weights(trial *t);
+void case_sparse_data(trial *t);
 void case_adam(trial *t);
 void case_dense_step(trial *t);
 

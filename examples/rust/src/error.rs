@@ -16,7 +16,7 @@ use std::{error, fmt, result};
 pub enum Kind {
     /// An argument is wrong; the message says which and why.
     Argument,
-    /// Memory could not be had.
+    /// Out of memory.
     NoMemory,
     /// The system refused to read or write a file.
     Io,

@@ -1,30 +1,30 @@
 /*
- * The kernels over picks; a part of vector.h. A row of the kernel and its input channels are `len`
- * adjacent floats, in the weights as in the image, so both passes are the same move: a stretch of
- * CHUNK words stays in registers while one pick after the other adds its value times `len` floats
- * to it. What is left over at the end uses fewer words, then a part of one.
+ * The kernels over sparse pool gradients; a part of vector.h. A row of the kernel and its input
+ * channels are `len` adjacent floats, in the weights as in the image, so both passes are the same
+ * move: a stretch of CHUNK vectors stays in registers while one value after the other is added
+ * times `len` floats to it. What is left over at the end uses fewer vectors, then a masked one.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 enum { CHUNK = 12 };
 
-/* A statement for each word w < words of a stretch, written out: gcc takes a loop that loads an
+/* A statement for each vector w < vectors of a stretch, written out: gcc takes a loop that loads an
  * array for a copy of memory, and then the array does not stay in registers. */
-#define WORD(i, statement) \
-    if (words > (i)) {     \
-        enum { w = (i) };  \
-        statement;         \
+#define VECTOR(i, statement) \
+    if (vectors > (i)) {     \
+        enum { w = (i) };    \
+        statement;           \
     }
-#define EACH_WORD(statement) \
-    WORD(0, statement)       \
-    WORD(1, statement)       \
-    WORD(2, statement)       \
-    WORD(3, statement)       \
-    WORD(4, statement)       \
-    WORD(5, statement)       \
-    WORD(6, statement)       \
-    WORD(7, statement)       \
-    WORD(8, statement) WORD(9, statement) WORD(10, statement) WORD(11, statement)
+#define EACH_VECTOR(statement) \
+    VECTOR(0, statement)       \
+    VECTOR(1, statement)       \
+    VECTOR(2, statement)       \
+    VECTOR(3, statement)       \
+    VECTOR(4, statement)       \
+    VECTOR(5, statement)       \
+    VECTOR(6, statement)       \
+    VECTOR(7, statement)       \
+    VECTOR(8, statement) VECTOR(9, statement) VECTOR(10, statement) VECTOR(11, statement)
 
 /* Where the next one bit stands; the bits must not be 0. */
 INLINE size_t lowest_bit(uint64_t bits)
@@ -32,21 +32,22 @@ INLINE size_t lowest_bit(uint64_t bits)
     return (size_t)__builtin_ctzll(bits);
 }
 
-static void pick_bits(const cae_picks *p, uint64_t *bits)
+static void occupancy_bits(const cae_sparse_grad *p, uint64_t *bits)
 {
     const size_t ids = p->side * p->side;
     const vec zero = v_set(0.0f);
-    const uint32_t *arg = p->arg;
+    const uint32_t *argmax = p->argmax;
     for (size_t y = 0; y < p->rows; y++) {
         const float *dz = p->dz + (ptrdiff_t)y * p->dz_row;
-        for (size_t x = 0; x < p->cols; x++, dz += p->channels, arg += p->channels) {
+        for (size_t x = 0; x < p->cols; x++, dz += p->channels, argmax += p->channels) {
             for (uint32_t id = 0; id < ids; id++) {
                 const vec this_id = v_set_u32(id);
                 for (size_t c = 0; c < p->channels; c += 64) {
                     const size_t end = p->channels - c < 64 ? p->channels - c : 64;
                     uint64_t word = 0;
                     for (size_t i = 0; i < end; i += LANES) {
-                        const vec here = v_equal_u32(load_some_u32(arg + c + i, end - i), this_id);
+                        const vec here =
+                            v_equal_u32(load_some_u32(argmax + c + i, end - i), this_id);
                         const vec none = v_equal(load_some(dz + c + i, end - i), zero);
                         word |= (uint64_t)v_signs(v_andnot(none, here)) << i;
                     }
@@ -59,42 +60,42 @@ static void pick_bits(const cae_picks *p, uint64_t *bits)
 
 /* ---- The gradient of the weights ------------------------------------------------------------- */
 
-/* Adds a channel's picks to a stretch of `words` words, or to one that is partial. */
-INLINE void weights_stretch(float *grad, const cae_pick_entry *e, size_t len, ptrdiff_t at,
-                            const int words, const v_part *part)
+/* Adds a channel's terms to a stretch of `vectors` vectors, or to a masked one. */
+INLINE void weights_stretch(float *grad, const cae_sparse_term *e, size_t len, ptrdiff_t at,
+                            const int vectors, const v_mask *mask)
 {
     vec acc[CHUNK];
-    EACH_WORD(acc[w] = load_word(grad + w * LANES, part))
+    EACH_VECTOR(acc[w] = load_vector(grad + w * LANES, mask))
     for (size_t i = 0; i < len; i++) {
         const float *x = e[i].x + at;
         const vec dz = v_set(e[i].dz);
-        EACH_WORD(acc[w] = v_madd(load_word(x + w * LANES, part), dz, acc[w]))
+        EACH_VECTOR(acc[w] = v_madd(load_vector(x + w * LANES, mask), dz, acc[w]))
     }
-    EACH_WORD(store_word(grad + w * LANES, acc[w], part))
+    EACH_VECTOR(store_vector(grad + w * LANES, acc[w], mask))
 }
 
 /* One row of the kernel for one channel. */
-static void weights_row(float *grad, const cae_pick_entry *e, size_t entries, ptrdiff_t at,
+static void weights_row(float *grad, const cae_sparse_term *e, size_t terms, ptrdiff_t at,
                         size_t len)
 {
     size_t j = 0;
     for (; len - j >= LANES * CHUNK; j += LANES * CHUNK) {
-        weights_stretch(grad + j, e, entries, at + (ptrdiff_t)j, CHUNK, NULL);
+        weights_stretch(grad + j, e, terms, at + (ptrdiff_t)j, CHUNK, NULL);
     }
     for (; len - j >= LANES * 4; j += LANES * 4) {
-        weights_stretch(grad + j, e, entries, at + (ptrdiff_t)j, 4, NULL);
+        weights_stretch(grad + j, e, terms, at + (ptrdiff_t)j, 4, NULL);
     }
     for (; len - j >= LANES; j += LANES) {
-        weights_stretch(grad + j, e, entries, at + (ptrdiff_t)j, 1, NULL);
+        weights_stretch(grad + j, e, terms, at + (ptrdiff_t)j, 1, NULL);
     }
     if (j < len) {
-        const v_part rest = v_part_of(len - j);
-        weights_stretch(grad + j, e, entries, at + (ptrdiff_t)j, 1, &rest);
+        const v_mask rest = v_mask_of(len - j);
+        weights_stretch(grad + j, e, terms, at + (ptrdiff_t)j, 1, &rest);
     }
 }
 
-/* Sorts the picks of all windows by channel; what a pick reads is told for the kernel's row 0. */
-static void list_picks(const cae_picks *p, const cae_pick_weights *w)
+/* Sorts the values of all windows by channel; what a term reads is told for the kernel's row 0. */
+static void list_terms(const cae_sparse_grad *p, const cae_sparse_weights *w)
 {
     const size_t room = p->rows * p->cols;
     const uint64_t *bits = p->bits;
@@ -111,7 +112,7 @@ static void list_picks(const cae_picks *p, const cae_pick_weights *w)
                 for (size_t first = 0; first < p->channels; first += 64) {
                     for (uint64_t left = *bits++; left != 0; left &= left - 1) {
                         const size_t c = first + lowest_bit(left);
-                        w->list[c * room + w->len_of[c]++] = (cae_pick_entry){from, dz[c]};
+                        w->list[c * room + w->len_of[c]++] = (cae_sparse_term){from, dz[c]};
                     }
                 }
             }
@@ -121,40 +122,41 @@ static void list_picks(const cae_picks *p, const cae_pick_weights *w)
 
 /*
  * For so few floats in a row of the kernel that vectors along it would stand empty: vectors over
- * channels, every pixel of a window a term. `words` vectors of channels and `len` floats of the row
- * at a time, in sums[j][channel].
+ * channels, every pixel of a window a term. `vectors` vectors of channels and `len` floats of the
+ * row at a time, in sums[j][channel].
  */
-INLINE void few_weights(const cae_picks *p, const cae_pick_weights *w, const float *from, size_t c,
-                        float *sums, const int len, const int words, const v_part *part)
+INLINE void few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
+                        size_t c, float *sums, const int len, const int vectors, const v_mask *mask)
 {
     vec acc[4][4];
     UNROLL for (int j = 0; j < len; j++)
     {
-        UNROLL for (int i = 0; i < words; i++)
+        UNROLL for (int i = 0; i < vectors; i++)
         {
             acc[j][i] = v_load(sums + (j * 4 + i) * LANES);
         }
     }
-    const uint32_t *arg = p->arg + c;
+    const uint32_t *argmax = p->argmax + c;
     for (size_t y = 0; y < p->rows; y++) {
         const float *dz = p->dz + (ptrdiff_t)y * p->dz_row + (ptrdiff_t)c;
         const float *window = from + (ptrdiff_t)y * w->y_step;
-        for (size_t x = 0; x < p->cols; x++, dz += p->channels, arg += p->channels) {
+        for (size_t x = 0; x < p->cols; x++, dz += p->channels, argmax += p->channels) {
             uint32_t id = 0;
             for (size_t py = 0; py < p->side; py++) {
                 const float *pixel = window + (ptrdiff_t)py * w->py_step;
                 for (size_t px = 0; px < p->side; px++, pixel += w->px_step) {
                     const vec this_id = v_set_u32(id++);
                     vec here[4];
-                    UNROLL for (int i = 0; i < words; i++)
+                    UNROLL for (int i = 0; i < vectors; i++)
                     {
-                        here[i] = v_and(v_equal_u32(load_word_u32(arg + i * LANES, part), this_id),
-                                        load_word(dz + i * LANES, part));
+                        here[i] =
+                            v_and(v_equal_u32(load_vector_u32(argmax + i * LANES, mask), this_id),
+                                  load_vector(dz + i * LANES, mask));
                     }
                     UNROLL for (int j = 0; j < len; j++)
                     {
                         const vec value = v_set(pixel[j]);
-                        UNROLL for (int i = 0; i < words; i++)
+                        UNROLL for (int i = 0; i < vectors; i++)
                         {
                             acc[j][i] = v_madd(value, here[i], acc[j][i]);
                         }
@@ -166,7 +168,7 @@ INLINE void few_weights(const cae_picks *p, const cae_pick_weights *w, const flo
     }
     UNROLL for (int j = 0; j < len; j++)
     {
-        UNROLL for (int i = 0; i < words; i++)
+        UNROLL for (int i = 0; i < vectors; i++)
         {
             v_store(sums + (j * 4 + i) * LANES, acc[j][i]);
         }
@@ -174,24 +176,24 @@ INLINE void few_weights(const cae_picks *p, const cae_pick_weights *w, const flo
 }
 
 /* The lengths and widths that exist: three floats by four vectors of channels, and by one. */
-static void few_3_by_4(const cae_picks *p, const cae_pick_weights *w, const float *from, size_t c,
-                       float *sums)
+static void few_3_by_4(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
+                       size_t c, float *sums)
 {
     few_weights(p, w, from, c, sums, 3, 4, NULL);
 }
 
-static void few_1_by_4(const cae_picks *p, const cae_pick_weights *w, const float *from, size_t c,
-                       float *sums)
+static void few_1_by_4(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
+                       size_t c, float *sums)
 {
     few_weights(p, w, from, c, sums, 1, 4, NULL);
 }
 
-static void few_1_by_part(const cae_picks *p, const cae_pick_weights *w, const float *from,
+static void few_1_by_tail(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
                           size_t c, float *sums)
 {
     const size_t left = p->channels - c;
-    const v_part part = v_part_of(left < LANES ? left : LANES);
-    few_weights(p, w, from, c, sums, 1, 1, &part);
+    const v_mask mask = v_mask_of(left < LANES ? left : LANES);
+    few_weights(p, w, from, c, sums, 1, 1, &mask);
 }
 
 /* Between grad[channel][j] and sums[j][channel]. */
@@ -207,7 +209,7 @@ static void move_sums(float *grad, size_t len, float *sums, size_t floats, size_
     }
 }
 
-static void all_few_weights(const cae_picks *p, const cae_pick_weights *w)
+static void all_few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w)
 {
     float sums[3 * 4 * LANES] = {0};
     for (size_t r = 0; r < w->kernel_rows; r++) {
@@ -224,20 +226,20 @@ static void all_few_weights(const cae_picks *p, const cae_pick_weights *w)
                 move_sums(grad + c * w->len + j, w->len, sums, floats, channels, false);
                 (floats == 3 ? few_3_by_4
                  : wide      ? few_1_by_4
-                             : few_1_by_part)(p, w, from + j, c, sums);
+                             : few_1_by_tail)(p, w, from + j, c, sums);
                 move_sums(grad + c * w->len + j, w->len, sums, floats, channels, true);
             }
         }
     }
 }
 
-static void pick_weights(const cae_picks *p, const cae_pick_weights *w)
+static void sparse_weights(const cae_sparse_grad *p, const cae_sparse_weights *w)
 {
-    if (w->len <= CAE_PICK_FEW) {
+    if (w->len <= CAE_SPARSE_FEW) {
         all_few_weights(p, w);
         return;
     }
-    list_picks(p, w);
+    list_terms(p, w);
     for (size_t r = 0; r < w->kernel_rows; r++) {
         for (size_t c = 0; c < p->channels; c++) {
             weights_row(w->grad + (r * p->channels + c) * w->len, w->list + c * p->rows * p->cols,
@@ -248,28 +250,28 @@ static void pick_weights(const cae_picks *p, const cae_pick_weights *w)
 
 /* ---- The gradient of the input --------------------------------------------------------------- */
 
-/* Adds one pixel's picks to a stretch of `words` words of the row, or to one that is partial. */
+/* Adds one pixel's values to a stretch of `vectors` vectors of the row, or to a masked one. */
 INLINE void data_pixel(float *row, const uint64_t *bits, const float *dz, const float *weight,
-                       size_t len, size_t channels, const int words, const v_part *part)
+                       size_t len, size_t channels, const int vectors, const v_mask *mask)
 {
     vec acc[CHUNK];
-    EACH_WORD(acc[w] = load_word(row + w * LANES, part))
+    EACH_VECTOR(acc[w] = load_vector(row + w * LANES, mask))
     for (size_t first = 0; first < channels; first += 64) {
         for (uint64_t left = *bits++; left != 0; left &= left - 1) {
             const size_t c = first + lowest_bit(left);
             const float *from = weight + c * len;
             const vec value = v_set(dz[c]);
-            EACH_WORD(acc[w] = v_madd(value, load_word(from + w * LANES, part), acc[w]))
+            EACH_VECTOR(acc[w] = v_madd(value, load_vector(from + w * LANES, mask), acc[w]))
         }
     }
-    EACH_WORD(store_word(row + w * LANES, acc[w], part))
+    EACH_VECTOR(store_vector(row + w * LANES, acc[w], mask))
 }
 
 /* A stretch of the kernel's row, from float j, for all pixels from left to right. */
-INLINE void data_stretch(const cae_picks *p, const cae_pick_data *d, size_t j, const int words,
-                         const v_part *part)
+INLINE void data_stretch(const cae_sparse_grad *p, const cae_sparse_data *d, size_t j,
+                         const int vectors, const v_mask *mask)
 {
-    const size_t many = cae_pick_words(p->channels);
+    const size_t many = cae_occupancy_words(p->channels);
     const size_t ids = p->side * p->side;
     const float *dz = p->dz + (ptrdiff_t)d->y * p->dz_row;
     const uint64_t *bits = p->bits + (d->y * p->cols * ids + d->py * p->side) * many;
@@ -277,18 +279,18 @@ INLINE void data_stretch(const cae_picks *p, const cae_pick_data *d, size_t j, c
         for (size_t px = 0; px < p->side; px++) {
             data_pixel(d->row + (ptrdiff_t)x * d->x_step + (ptrdiff_t)px * d->px_step + j,
                        bits + (x * ids + px) * many, dz + x * p->channels, d->weight + j, d->len,
-                       p->channels, words, part);
+                       p->channels, vectors, mask);
         }
     }
 }
 
 /* Stretches from right to left: where pixels overlap, a float of the row gets the end of a pixel's
  * stretch before the beginning of the next one's. */
-static void pick_data(const cae_picks *p, const cae_pick_data *d)
+static void sparse_data(const cae_sparse_grad *p, const cae_sparse_data *d)
 {
     size_t j = d->len;
     if (j % LANES != 0) {
-        const v_part rest = v_part_of(j % LANES);
+        const v_mask rest = v_mask_of(j % LANES);
         j -= j % LANES;
         data_stretch(p, d, j, 1, &rest);
     }

@@ -1,12 +1,12 @@
 /*
- * Gathers as gemms: a row of the product is a pixel, a column a channel. That is for many channels;
- * with few, planes.c does the same sums. See gather.h.
+ * Implicit GEMM: a row of the product is a pixel, a column a channel. That is for many channels;
+ * with few, conv_planar.c does the same sums. See conv_gemm.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/gather.h"
+#include "layers/conv_gemm.h"
 
-#include "layers/planes.h"
+#include "layers/conv_planar.h"
 
 /* Floats of the map read for one product with many channels: what stays in the second level of
  * cache while all panels of channels run over it. No bits depend on it. */
@@ -24,62 +24,63 @@ static size_t tables_size(const cae_packing *p)
     return cae_div_up(bytes, CAE_ALIGN) * CAE_ALIGN;
 }
 
-size_t cae_gather_scratch(const cae_layer *l, const cae_pass *pass, bool backward)
+size_t cae_conv_gemm_scratch(const cae_layer *l, const cae_pass *pass, bool backward)
 {
-    const cae_packing p = cae_taps_packing(l, &pass->in[0], backward);
+    const cae_packing p = cae_conv_packing(l, &pass->in[0], backward);
     const size_t width = backward ? pass->in[0].w : cae_region_width(&pass->y.region);
-    const size_t planes =
-        p.out < CAE_FEW ? cae_planes_size(l, &p, width, writes_coarse(l, backward)) : 0;
+    const size_t planar =
+        p.out < CAE_FEW ? cae_conv_planar_size(l, &p, width, writes_coarse(l, backward)) : 0;
     size_t bytes = 0;
-    return cae_size_add(planes, tables_size(&p), &bytes) &&
+    return cae_size_add(planar, tables_size(&p), &bytes) &&
                    cae_size_mul(bytes, cae_team_size(pass->team), &bytes)
                ? bytes
                : SIZE_MAX;
 }
 
-static cae_segments table_of(const cae_gather_job *g, size_t worker)
+static cae_batch_entries table_of(const cae_conv_gemm_job *g, size_t worker)
 {
     char *tables = (char *)g->pass->scratch + worker * tables_size(&g->packing);
     const size_t len = g->packing.taps;
     ptrdiff_t *table = (ptrdiff_t *)(void *)tables;
-    return (cae_segments){table, table + len, table + 2 * len, 0};
+    return (cae_batch_entries){table, table + len, table + 2 * len, 0};
 }
 
-/* A worker's planes stand behind all tables. */
-static void *planes_of(const cae_gather_job *g, size_t worker)
+/* A worker's scratch for the planar path stands behind all tables. */
+static void *planar_scratch_of(const cae_conv_gemm_job *g, size_t worker)
 {
     const size_t tables = cae_team_size(g->pass->team) * tables_size(&g->packing);
-    const size_t size = cae_planes_size(g->pass->layer, &g->packing,
-                                        cae_region_width(&g->to->region), g->to_coarse);
+    const size_t size = cae_conv_planar_size(g->pass->layer, &g->packing,
+                                             cae_region_width(&g->to->region), g->to_coarse);
     return (char *)g->pass->scratch + tables + worker * size;
 }
 
 /* ---- Pixels and channels --------------------------------------------------------------------- */
 
-/* Pixels of the output that share one table of segments. */
+/* Pixels of the output that share one table of batch entries. */
 struct pixels {
-    const float *from; /* what the first segment of the first pixel reads */
+    const float *from; /* what the first entry of the first pixel reads */
     float *to;
     ptrdiff_t from_row, to_row;
     ptrdiff_t from_pixel, to_pixel;
     size_t height, width;
-    size_t merged; /* taps that lie in one segment */
+    size_t merged; /* taps that lie in one entry */
 };
 
-static void gather_pixels(const cae_gather_job *g, const cae_segments *s, const struct pixels *r)
+static void multiply_pixels(const cae_conv_gemm_job *g, const cae_batch_entries *s,
+                            const struct pixels *r)
 {
     const cae_packing *p = &g->packing;
     const size_t in = p->in;
     const size_t line = cae_size_max(1, (size_t)(r->from_row < 0 ? -r->from_row : r->from_row));
     const size_t block = cae_size_max(1, MAP_BLOCK / line);
     cae_gemm m = {.k = in * r->merged,
-                  .segments = s->len,
+                  .entries = s->len,
                   .line = r->width,
-                  .a_segment = s->map,
+                  .a_entry = s->map,
                   .a_line = r->from_row,
                   .a_row = r->from_pixel,
                   .a_k = 1,
-                  .b_segment = s->weight,
+                  .b_entry = s->weight,
                   .b_panel = CAE_PANEL,
                   .b_over = true,
                   .c_line = r->to_row,
@@ -103,8 +104,8 @@ static void gather_pixels(const cae_gather_job *g, const cae_segments *s, const 
     }
 }
 
-/* Taps of a kernel's row meet adjacent pixels: a row is one segment. */
-static void to_coarse_image(const cae_gather_job *g, size_t image, cae_segments s)
+/* Taps of a kernel's row meet adjacent pixels: a row is one batch entry. */
+static void to_coarse_image(const cae_conv_gemm_job *g, size_t image, cae_batch_entries s)
 {
     const cae_layer *l = g->pass->layer;
     const ptrdiff_t stride = (ptrdiff_t)l->stride;
@@ -125,13 +126,13 @@ static void to_coarse_image(const cae_gather_job *g, size_t image, cae_segments 
         .height = cae_region_height(out),
         .width = cae_region_width(out),
         .merged = l->kernel};
-    gather_pixels(g, &s, &pixels);
+    multiply_pixels(g, &s, &pixels);
 }
 
 /* Fine pixels fall into stride x stride phases by (y + pad) mod stride: pixels of one phase see the
- * same taps of adjacent coarse pixels. A row of these is one segment, from the last tap down. This
- * is the phase of the fine pixel (y, x), its first in the region. */
-static void fine_phase(const cae_gather_job *g, size_t image, cae_segments s, ptrdiff_t y,
+ * same taps of adjacent coarse pixels. A row of these is one batch entry, from the last tap down.
+ * This is the phase of the fine pixel (y, x), its first in the region. */
+static void fine_phase(const cae_conv_gemm_job *g, size_t image, cae_batch_entries s, ptrdiff_t y,
                        ptrdiff_t x)
 {
     const cae_layer *l = g->pass->layer;
@@ -157,10 +158,10 @@ static void fine_phase(const cae_gather_job *g, size_t image, cae_segments s, pt
         .height = cae_div_up((size_t)(out->y1 - y), l->stride),
         .width = cae_div_up((size_t)(out->x1 - x), l->stride),
         .merged = across};
-    gather_pixels(g, &s, &pixels);
+    multiply_pixels(g, &s, &pixels);
 }
 
-static void to_fine_image(const cae_gather_job *g, size_t image, const cae_segments *s)
+static void to_fine_image(const cae_conv_gemm_job *g, size_t image, const cae_batch_entries *s)
 {
     const ptrdiff_t stride = (ptrdiff_t)g->pass->layer->stride;
     const cae_region *out = &g->to->region;
@@ -172,7 +173,7 @@ static void to_fine_image(const cae_gather_job *g, size_t image, const cae_segme
 }
 
 /* The activations that a product does not have in its store. */
-static void activate_image(const cae_gather_job *g, size_t image)
+static void activate_image(const cae_conv_gemm_job *g, size_t image)
 {
     if (g->activation != CAE_RELU) {
         cae_view_activate(g->pass->kernels, g->activation, g->to, image);
@@ -181,16 +182,16 @@ static void activate_image(const cae_gather_job *g, size_t image)
 
 /* ---- Both ------------------------------------------------------------------------------------ */
 
-static void gather_job(void *arg, size_t image, size_t worker)
+static void image_job(void *arg, size_t image, size_t worker)
 {
-    const cae_gather_job *g = arg;
-    const cae_segments s = table_of(g, worker);
+    const cae_conv_gemm_job *g = arg;
+    const cae_batch_entries s = table_of(g, worker);
     const cae_region *r = &g->to->region;
     if (r->y0 >= r->y1 || r->x0 >= r->x1) {
         return;
     }
     if (g->packing.out < CAE_FEW) {
-        cae_planes_image(g, image, s, planes_of(g, worker));
+        cae_conv_planar_image(g, image, s, planar_scratch_of(g, worker));
     } else if (g->to_coarse) {
         to_coarse_image(g, image, s);
         activate_image(g, image);
@@ -200,14 +201,14 @@ static void gather_job(void *arg, size_t image, size_t worker)
     }
 }
 
-void cae_gather(const cae_pass *p, bool backward)
+void cae_conv_gemm(const cae_pass *p, bool backward)
 {
-    cae_gather_job g = {.pass = p,
-                        .from = backward ? &p->dy : &p->x[0],
-                        .to = backward ? &p->dx[0] : &p->y,
-                        .packed = backward ? p->weight_back : p->weight,
-                        .packing = cae_taps_packing(p->layer, &p->in[0], backward),
-                        .to_coarse = writes_coarse(p->layer, backward)};
+    cae_conv_gemm_job g = {.pass = p,
+                           .from = backward ? &p->dy : &p->x[0],
+                           .to = backward ? &p->dx[0] : &p->y,
+                           .packed = backward ? p->weight_back : p->weight,
+                           .packing = cae_conv_packing(p->layer, &p->in[0], backward),
+                           .to_coarse = writes_coarse(p->layer, backward)};
     if (backward) {
         g.start = p->dx_begun[0] ? CAE_START_C : CAE_START_ZERO;
     } else {
@@ -215,5 +216,5 @@ void cae_gather(const cae_pass *p, bool backward)
         g.bias = p->bias;
         g.activation = p->layer->activation;
     }
-    cae_team_run(p->team, p->images, gather_job, &g);
+    cae_team_run(p->team, p->images, image_job, &g);
 }

@@ -1,5 +1,5 @@
 /*
- * Vector words of the avx2 and fma tiers: 8 lanes. The two differ in v_madd alone: under -mfma it
+ * Simd vectors of the avx2 and fma tiers: 8 lanes. The two differ in v_madd alone: under -mfma it
  * is one rounding, otherwise two.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -125,46 +125,46 @@ static inline unsigned v_signs(vec a)
 }
 
 /* The first n lanes, 1 <= n <= LANES; the others are 0 and are not stored. */
-typedef struct v_part {
-    __m256i mask;
+typedef struct v_mask {
+    __m256i lanes;
     size_t n;
-} v_part;
+} v_mask;
 
-static inline v_part v_part_of(size_t n)
+static inline v_mask v_mask_of(size_t n)
 {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return (v_part){_mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane), n};
+    return (v_mask){_mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane), n};
 }
 
-static inline vec v_load_part(const float *p, const v_part *part)
+static inline vec v_load_masked(const float *p, const v_mask *mask)
 {
-    return _mm256_maskload_ps(p, part->mask);
+    return _mm256_maskload_ps(p, mask->lanes);
 }
 
-static inline vec v_load_part_u32(const uint32_t *p, const v_part *part)
+static inline vec v_load_masked_u32(const uint32_t *p, const v_mask *mask)
 {
-    return _mm256_castsi256_ps(_mm256_maskload_epi32((const int *)(const void *)p, part->mask));
+    return _mm256_castsi256_ps(_mm256_maskload_epi32((const int *)(const void *)p, mask->lanes));
 }
 
 /* In halves of halves: a masked store is microcode on many processors. One copy of it is enough. */
-static __attribute__((noinline)) void v_store_part(float *p, vec v, const v_part *part)
+static __attribute__((noinline)) void v_store_masked(float *p, vec v, const v_mask *mask)
 {
-    if (part->n >= LANES) {
+    if (mask->n >= LANES) {
         v_store(p, v);
         return;
     }
     __m128 x = _mm256_castps256_ps128(v);
-    if (part->n & 4) {
+    if (mask->n & 4) {
         _mm_storeu_ps(p, x);
         x = _mm256_extractf128_ps(v, 1);
         p += 4;
     }
-    if (part->n & 2) {
+    if (mask->n & 2) {
         _mm_storel_pi((__m64 *)(void *)p, x);
         x = _mm_movehl_ps(x, x);
         p += 2;
     }
-    if (part->n & 1) {
+    if (mask->n & 1) {
         _mm_store_ss(p, x);
     }
 }

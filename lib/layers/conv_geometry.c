@@ -1,15 +1,16 @@
 /*
- * Convolution and transposed convolution: regions, parameters and their packing; see taps.h.
+ * Convolution and transposed convolution: regions, parameters and their packing; see
+ * conv_geometry.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/taps.h"
+#include "layers/conv_geometry.h"
 
 #include "base/size.h"
-#include "layers/gather.h"
-#include "layers/picks.h"
+#include "layers/conv_gemm.h"
+#include "layers/conv_pool.h"
 
-cae_region cae_taps_fine(const cae_layer *l, cae_region r)
+cae_region cae_conv_fine(const cae_layer *l, cae_region r)
 {
     const ptrdiff_t s = (ptrdiff_t)l->stride;
     const ptrdiff_t p = (ptrdiff_t)l->pad;
@@ -17,7 +18,7 @@ cae_region cae_taps_fine(const cae_layer *l, cae_region r)
     return (cae_region){r.y0 * s - p, (r.y1 - 1) * s - p + k, r.x0 * s - p, (r.x1 - 1) * s - p + k};
 }
 
-cae_region cae_taps_coarse(const cae_layer *l, cae_region r)
+cae_region cae_conv_coarse(const cae_layer *l, cae_region r)
 {
     /* y_fine = y * s - p + ky with 0 <= ky < k, solved for y. */
     const ptrdiff_t s = (ptrdiff_t)l->stride;
@@ -27,23 +28,23 @@ cae_region cae_taps_coarse(const cae_layer *l, cae_region r)
                         cae_div_ceil(r.x0 + p - k + 1, s), cae_div_floor(r.x1 - 1 + p, s) + 1};
 }
 
-cae_region cae_taps_needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in)
+cae_region cae_conv_needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in)
 {
     (void)which;
     (void)in;
-    return l->type->transposed ? cae_taps_coarse(l, out) : cae_taps_fine(l, out);
+    return l->type->transposed ? cae_conv_coarse(l, out) : cae_conv_fine(l, out);
 }
 
-cae_region cae_taps_needs_back(const cae_layer *l, const cae_shape *in)
+cae_region cae_conv_needs_back(const cae_layer *l, const cae_shape *in)
 {
     const cae_region whole = cae_region_whole(in);
-    return l->type->transposed ? cae_taps_fine(l, whole) : cae_taps_coarse(l, whole);
+    return l->type->transposed ? cae_conv_fine(l, whole) : cae_conv_coarse(l, whole);
 }
 
 /* ---- Parameters and their packing ------------------------------------------------------------ */
 
 /* PyTorch's layouts: [out][in][kh][kw], and [in][out][kh][kw] when transposed. */
-bool cae_taps_parameters(const cae_layer *l, const cae_shape *in, cae_parameter p[2])
+bool cae_conv_parameters(const cae_layer *l, const cae_shape *in, cae_parameter p[2])
 {
     const size_t first = l->type->transposed ? in->c : l->size.c;
     const size_t second = l->type->transposed ? l->size.c : in->c;
@@ -58,7 +59,7 @@ bool cae_taps_parameters(const cae_layer *l, const cae_shape *in, cae_parameter 
     return true;
 }
 
-cae_packing cae_taps_packing(const cae_layer *l, const cae_shape *in, bool backward)
+cae_packing cae_conv_packing(const cae_layer *l, const cae_shape *in, bool backward)
 {
     const size_t taps = l->kernel * l->kernel;
     /* How far apart the channels of the layer's input and output stand in the weight. */
@@ -114,23 +115,23 @@ static void pack(const cae_packing *p, const float *weight, float *packed)
     }
 }
 
-void cae_taps_pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
+void cae_conv_pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
 {
-    const cae_packing p = cae_taps_packing(l, in, false);
+    const cae_packing p = cae_conv_packing(l, in, false);
     pack(&p, weight, packed);
 }
 
-void cae_taps_pack_back(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
+void cae_conv_pack_back(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
 {
-    const cae_packing p = cae_taps_packing(l, in, true);
-    if (l->picked != 0) {
-        cae_picks_pack(l, in, weight, packed);
+    const cae_packing p = cae_conv_packing(l, in, true);
+    if (l->pooled != 0) {
+        cae_conv_pool_pack(l, in, weight, packed);
     } else {
         pack(&p, weight, packed);
     }
 }
 
-cae_gradient_steps cae_taps_gradient_steps(const cae_layer *l, const cae_shape *in)
+cae_gradient_steps cae_conv_gradient_steps(const cae_layer *l, const cae_shape *in)
 {
     const size_t k = l->kernel;
     const size_t out = l->size.c;
@@ -144,8 +145,8 @@ cae_gradient_steps cae_taps_gradient_steps(const cae_layer *l, const cae_shape *
 
 static void unpack(const cae_layer *l, const cae_shape *in, const float *sums, float *weight)
 {
-    const cae_packing p = cae_taps_packing(l, in, false);
-    const cae_gradient_steps s = cae_taps_gradient_steps(l, in);
+    const cae_packing p = cae_conv_packing(l, in, false);
+    const cae_gradient_steps s = cae_conv_gradient_steps(l, in);
     for (size_t o = 0; o < p.out; o++) {
         for (size_t i = 0; i < p.in; i++) {
             const float *from = sums + o * s.o + i * s.i;
@@ -159,10 +160,10 @@ static void unpack(const cae_layer *l, const cae_shape *in, const float *sums, f
     }
 }
 
-void cae_taps_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight)
+void cae_conv_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight)
 {
-    if (l->picked != 0) {
-        cae_picks_unpack(l, in, packed, weight);
+    if (l->pooled != 0) {
+        cae_conv_pool_unpack(l, in, packed, weight);
     } else {
         unpack(l, in, packed, weight);
     }
@@ -170,38 +171,38 @@ void cae_taps_unpack(const cae_layer *l, const cae_shape *in, const float *packe
 
 /* ---- Passes ---------------------------------------------------------------------------------- */
 
-size_t cae_taps_scratch(const cae_layer *l, const cae_pass *pass, bool training)
+size_t cae_conv_scratch(const cae_layer *l, const cae_pass *pass, bool training)
 {
-    const size_t forward =
-        l->picked != 0 ? cae_picks_scratch(l, pass, false) : cae_gather_scratch(l, pass, false);
+    const size_t forward = l->pooled != 0 ? cae_conv_pool_scratch(l, pass, false)
+                                          : cae_conv_gemm_scratch(l, pass, false);
     if (!training) {
         return forward;
     }
-    const size_t weights = cae_taps_weights_scratch(l, pass);
-    const size_t back =
-        l->picked != 0 ? cae_picks_scratch(l, pass, true) : cae_gather_scratch(l, pass, true);
+    const size_t weights = cae_conv_wgrad_scratch(l, pass);
+    const size_t back = l->pooled != 0 ? cae_conv_pool_scratch(l, pass, true)
+                                       : cae_conv_gemm_scratch(l, pass, true);
     return cae_size_max(forward, cae_size_max(weights, back));
 }
 
-void cae_taps_forward(const cae_pass *p)
+void cae_conv_forward(const cae_pass *p)
 {
-    if (p->layer->picked != 0) {
-        cae_picks_forward(p);
+    if (p->layer->pooled != 0) {
+        cae_conv_pool_forward(p);
     } else {
-        cae_gather(p, false);
+        cae_conv_gemm(p, false);
     }
 }
 
-void cae_taps_backward(const cae_pass *p)
+void cae_conv_backward(const cae_pass *p)
 {
-    if (p->layer->picked != 0) {
-        cae_picks_backward(p);
+    if (p->layer->pooled != 0) {
+        cae_conv_pool_backward(p);
         return;
     }
     if (p->weight_grad != NULL) {
-        cae_taps_weights(p);
+        cae_conv_wgrad(p);
     }
     if (p->dx_wanted[0]) {
-        cae_gather(p, true);
+        cae_conv_gemm(p, true);
     }
 }

@@ -1,24 +1,24 @@
 /*
- * Gathers that write few channels, whose vectors would stand empty: rows of the product are
- * channels here and columns pixels. The rows of the map that is read are turned into planes for
- * that, in a ring of as many rows as one row of output meets. See planes.h.
+ * The planar path, for few channels written, whose vectors would stand empty: rows of the product
+ * are channels here and columns pixels. The rows of the map that is read are turned into planes for
+ * that, in a line buffer of as many rows as one row of output meets. See conv_planar.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/planes.h"
+#include "layers/conv_planar.h"
 
-/* The ring: `rows` rows of the map read, each as [phase][channel][cols],
+/* The line buffer: `rows` rows of the map read, each as [phase][channel][cols],
  * pixel x of the row being number x / phases of phase x % phases. */
-struct ring {
+struct line_buffer {
     size_t rows, phases, cols;
     size_t floats; /* of all of it */
 };
 
-static struct ring ring_of(const cae_layer *l, const cae_packing *p, size_t out_width,
-                           bool to_coarse)
+static struct line_buffer line_buffer_of(const cae_layer *l, const cae_packing *p, size_t out_width,
+                                         bool to_coarse)
 {
-    struct ring r = {.rows = to_coarse ? l->kernel : cae_div_up(l->kernel, l->stride),
-                     .phases = to_coarse ? l->stride : 1};
+    struct line_buffer r = {.rows = to_coarse ? l->kernel : cae_div_up(l->kernel, l->stride),
+                            .phases = to_coarse ? l->stride : 1};
     /* Columns of the map read that `out_width` adjacent ones see, all phases alike. */
     r.cols = to_coarse ? out_width + cae_div_up(l->kernel, l->stride)
                        : (out_width + l->kernel) / l->stride + 2;
@@ -31,9 +31,10 @@ static struct ring ring_of(const cae_layer *l, const cae_packing *p, size_t out_
     return r;
 }
 
-size_t cae_planes_size(const cae_layer *l, const cae_packing *p, size_t out_width, bool to_coarse)
+size_t cae_conv_planar_size(const cae_layer *l, const cae_packing *p, size_t out_width,
+                            bool to_coarse)
 {
-    const struct ring r = ring_of(l, p, out_width, to_coarse);
+    const struct line_buffer r = line_buffer_of(l, p, out_width, to_coarse);
     size_t line = 0;
     size_t floats = 0;
     size_t bytes = 0;
@@ -45,42 +46,42 @@ size_t cae_planes_size(const cae_layer *l, const cae_packing *p, size_t out_widt
 }
 
 /* One image's run over the rows of its output. */
-struct planes {
-    const cae_gather_job *g;
+struct planar {
+    const cae_conv_gemm_job *g;
     size_t image;
-    cae_segments segments;
-    struct ring ring;
+    cae_batch_entries entries;
+    struct line_buffer buffer;
     float *data;
     float *line;      /* [channel][pixel] */
     size_t line_step; /* from one channel to the next */
     ptrdiff_t x0;     /* column of the map read that planes begin with */
-    ptrdiff_t next;   /* row of the map read that is not in the ring yet */
+    ptrdiff_t next;   /* row of the map read that is not in the buffer yet */
 };
 
-static float *ring_row(const struct planes *p, ptrdiff_t y)
+static float *buffer_row(const struct planar *p, ptrdiff_t y)
 {
-    /* Rows may be negative: margins. */
-    const ptrdiff_t rows = (ptrdiff_t)p->ring.rows;
+    /* Rows may be negative: the halo. */
+    const ptrdiff_t rows = (ptrdiff_t)p->buffer.rows;
     const size_t slot = (size_t)((y % rows + rows) % rows);
-    return p->data + slot * p->ring.phases * p->ring.cols * p->g->packing.in;
+    return p->data + slot * p->buffer.phases * p->buffer.cols * p->g->packing.in;
 }
 
 /* Turns row y of the map read into planes; `width` pixels of it. */
-static void load_row(const struct planes *p, ptrdiff_t y, size_t width)
+static void load_row(const struct planar *p, ptrdiff_t y, size_t width)
 {
     const cae_view *from = p->g->from;
-    const size_t phases = p->ring.phases;
-    const size_t plane = p->ring.cols * from->c;
+    const size_t phases = p->buffer.phases;
+    const size_t plane = p->buffer.cols * from->c;
     for (size_t phase = 0; phase < phases && phase < width; phase++) {
-        p->g->pass->kernels->transpose(ring_row(p, y) + phase * plane, (ptrdiff_t)p->ring.cols,
+        p->g->pass->kernels->transpose(buffer_row(p, y) + phase * plane, (ptrdiff_t)p->buffer.cols,
                                        cae_view_at(from, p->image, y, p->x0) + phase * from->c,
                                        (ptrdiff_t)(phases * from->c),
                                        cae_div_up(width - phase, phases), from->c);
     }
 }
 
-/* Rows y0 .. y1 - 1 of the map read are in the ring afterwards. */
-static void load_rows(struct planes *p, ptrdiff_t y0, ptrdiff_t y1, size_t width)
+/* Rows y0 .. y1 - 1 of the map read are in the buffer afterwards. */
+static void load_rows(struct planar *p, ptrdiff_t y0, ptrdiff_t y1, size_t width)
 {
     p->next = p->next > y0 ? p->next : y0;
     for (; p->next < y1; p->next++) {
@@ -88,10 +89,10 @@ static void load_rows(struct planes *p, ptrdiff_t y0, ptrdiff_t y1, size_t width
     }
 }
 
-/* Writes row y of the output, every `step`th pixel from x on: sums over the table's segments. */
-static void write_pixels(const struct planes *p, ptrdiff_t y, ptrdiff_t x, size_t step)
+/* Writes row y of the output, every `step`th pixel from x on: sums over the table's entries. */
+static void write_pixels(const struct planar *p, ptrdiff_t y, ptrdiff_t x, size_t step)
 {
-    const cae_gather_job *g = p->g;
+    const cae_conv_gemm_job *g = p->g;
     const cae_packing *packing = &g->packing;
     const size_t width = cae_div_up((size_t)(g->to->region.x1 - x), step);
     float *to = cae_view_at(g->to, p->image, y, x);
@@ -102,14 +103,14 @@ static void write_pixels(const struct planes *p, ptrdiff_t y, ptrdiff_t x, size_
     const cae_gemm m = {.m = packing->out,
                         .n = width,
                         .k = packing->in,
-                        .segments = p->segments.len,
+                        .entries = p->entries.len,
                         .a = g->packed,
-                        .a_segment = p->segments.weight,
+                        .a_entry = p->entries.weight,
                         .a_row = (ptrdiff_t)(packing->taps * packing->in),
                         .a_k = 1,
                         .b = p->data,
-                        .b_segment = p->segments.map,
-                        .b_k = (ptrdiff_t)p->ring.cols,
+                        .b_entry = p->entries.map,
+                        .b_k = (ptrdiff_t)p->buffer.cols,
                         .b_panel = CAE_PANEL,
                         .b_over = true,
                         .c = line,
@@ -131,94 +132,94 @@ static void write_pixels(const struct planes *p, ptrdiff_t y, ptrdiff_t x, size_
     }
 }
 
-/* Adds the segment that begins at float `from` of the ring and meets tap number `tap`. */
-static void add_segment(struct planes *p, ptrdiff_t from, size_t tap)
+/* Adds the batch entry that begins at float `from` of the buffer and meets tap number `tap`. */
+static void add_entry(struct planar *p, ptrdiff_t from, size_t tap)
 {
-    cae_segments *s = &p->segments;
+    cae_batch_entries *s = &p->entries;
     s->map[s->len] = from;
     s->weight[s->len++] = s->tap[tap];
 }
 
 /* Where each tap's weights begin. */
-static void set_taps(struct planes *p)
+static void set_taps(struct planar *p)
 {
     const cae_packing *packing = &p->g->packing;
     for (size_t tap = 0; tap < packing->taps; tap++) {
         const size_t at = cae_packing_tap(packing, tap / packing->kernel, tap % packing->kernel);
-        p->segments.tap[tap] = (ptrdiff_t)(at * packing->in);
+        p->entries.tap[tap] = (ptrdiff_t)(at * packing->in);
     }
 }
 
-static void to_coarse(struct planes *p)
+static void to_coarse(struct planar *p)
 {
     const cae_layer *l = p->g->pass->layer;
     const cae_region *out = &p->g->to->region;
-    const cae_region need = cae_taps_fine(l, *out);
+    const cae_region need = cae_conv_fine(l, *out);
     const ptrdiff_t stride = (ptrdiff_t)l->stride;
-    const size_t plane = p->ring.cols * p->g->packing.in;
+    const size_t plane = p->buffer.cols * p->g->packing.in;
     p->x0 = need.x0;
     p->next = need.y0;
     for (ptrdiff_t y = out->y0; y < out->y1; y++) {
         const ptrdiff_t first = y * stride - (ptrdiff_t)l->pad;
         load_rows(p, first, first + (ptrdiff_t)l->kernel, cae_region_width(&need));
-        p->segments.len = 0;
+        p->entries.len = 0;
         for (size_t ky = 0; ky < l->kernel; ky++) {
-            const ptrdiff_t row = ring_row(p, first + (ptrdiff_t)ky) - p->data;
+            const ptrdiff_t row = buffer_row(p, first + (ptrdiff_t)ky) - p->data;
             for (size_t kx = 0; kx < l->kernel; kx++) {
                 const size_t column = kx % l->stride * plane + kx / l->stride;
-                add_segment(p, row + (ptrdiff_t)column, ky * l->kernel + kx);
+                add_entry(p, row + (ptrdiff_t)column, ky * l->kernel + kx);
             }
         }
         write_pixels(p, y, out->x0, 1);
     }
 }
 
-/* The segments of a phase whose first pixel's first tap meets row `y` and column `x` of the planes,
- * from the last taps down. */
-static void find_segments(struct planes *p, ptrdiff_t y, size_t y_phase, ptrdiff_t x,
-                          size_t x_phase)
+/* The batch entries of a phase whose first pixel's first tap meets row `y` and column `x` of the
+ * planes, from the last taps down. */
+static void find_entries(struct planar *p, ptrdiff_t y, size_t y_phase, ptrdiff_t x, size_t x_phase)
 {
     const cae_layer *l = p->g->pass->layer;
-    p->segments.len = 0;
+    p->entries.len = 0;
     for (size_t i = cae_phase_taps(l, y_phase); i-- > 0;) {
-        const ptrdiff_t row = ring_row(p, y - (ptrdiff_t)i) - p->data;
+        const ptrdiff_t row = buffer_row(p, y - (ptrdiff_t)i) - p->data;
         for (size_t j = cae_phase_taps(l, x_phase); j-- > 0;) {
-            add_segment(p, row + x - (ptrdiff_t)j,
-                        (y_phase + i * l->stride) * l->kernel + x_phase + j * l->stride);
+            add_entry(p, row + x - (ptrdiff_t)j,
+                      (y_phase + i * l->stride) * l->kernel + x_phase + j * l->stride);
         }
     }
 }
 
-static void to_fine(struct planes *p)
+static void to_fine(struct planar *p)
 {
     const cae_layer *l = p->g->pass->layer;
     const cae_region *out = &p->g->to->region;
-    const cae_region need = cae_taps_coarse(l, *out);
+    const cae_region need = cae_conv_coarse(l, *out);
     const ptrdiff_t stride = (ptrdiff_t)l->stride;
     const ptrdiff_t pad = (ptrdiff_t)l->pad;
     p->x0 = need.x0;
     p->next = need.y0;
     for (ptrdiff_t y = out->y0; y < out->y1; y++) {
-        const cae_region row = cae_taps_coarse(l, (cae_region){y, y + 1, out->x0, out->x1});
+        const cae_region row = cae_conv_coarse(l, (cae_region){y, y + 1, out->x0, out->x1});
         load_rows(p, row.y0, row.y1, cae_region_width(&need));
         for (ptrdiff_t x = out->x0; x < out->x1 && x < out->x0 + stride; x++) {
-            find_segments(p, (y + pad) / stride, (size_t)(y + pad) % l->stride,
-                          (x + pad) / stride - p->x0, (size_t)(x + pad) % l->stride);
+            find_entries(p, (y + pad) / stride, (size_t)(y + pad) % l->stride,
+                         (x + pad) / stride - p->x0, (size_t)(x + pad) % l->stride);
             write_pixels(p, y, x, l->stride);
         }
     }
 }
 
-void cae_planes_image(const cae_gather_job *g, size_t image, cae_segments segments, void *scratch)
+void cae_conv_planar_image(const cae_conv_gemm_job *g, size_t image, cae_batch_entries entries,
+                           void *scratch)
 {
     const size_t width = cae_region_width(&g->to->region);
-    struct planes p = {.g = g,
+    struct planar p = {.g = g,
                        .image = image,
-                       .segments = segments,
-                       .ring = ring_of(g->pass->layer, &g->packing, width, g->to_coarse),
+                       .entries = entries,
+                       .buffer = line_buffer_of(g->pass->layer, &g->packing, width, g->to_coarse),
                        .data = scratch,
                        .line_step = width};
-    p.line = p.data + p.ring.floats;
+    p.line = p.data + p.buffer.floats;
     set_taps(&p);
     if (g->to_coarse) {
         to_coarse(&p);

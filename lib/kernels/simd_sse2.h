@@ -1,5 +1,5 @@
 /*
- * Vector words of the sse2 tier: 4 lanes, the baseline of x86-64.
+ * Simd vectors of the sse2 tier: 4 lanes, the baseline of x86-64.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -119,9 +119,9 @@ static inline unsigned v_signs(vec a)
     return (unsigned)_mm_movemask_ps(a);
 }
 
-#include "kernels/words_parts.h"
+#include "kernels/simd_tails.h"
 
-static inline vec v_load_part(const float *p, const v_part *n)
+static inline vec v_load_masked(const float *p, const v_mask *n)
 {
     const vec x = _mm_load_ss(p);
     switch (*n) {

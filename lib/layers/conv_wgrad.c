@@ -1,22 +1,23 @@
 /*
  * The gradient of the weights of (transposed) convolutions: products over the pixels of the coarse
- * map, row by row. See taps.h.
+ * map, row by row. See conv_geometry.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/taps.h"
+#include "layers/conv_geometry.h"
 
 /* Floats of both maps that are worked on at a time: what stays in the first level of cache while
  * all taps run over it; but pixels enough to pay for loading and storing the sums. The bits do
  * not depend on it. */
 enum { ROW_BLOCK = 6144, PIXELS = 128 };
 
-/* A worker's table of segments, which are rows of the coarse map: where x and dy begin in them. */
-struct segments {
+/* A worker's table of batch entries, which are rows of the coarse map: where x and dy begin in
+ * them. */
+struct entries {
     ptrdiff_t *x, *dy;
 };
 
-size_t cae_taps_weights_scratch(const cae_layer *l, const cae_pass *pass)
+size_t cae_conv_wgrad_scratch(const cae_layer *l, const cae_pass *pass)
 {
     size_t bytes = 0;
     (void)l;
@@ -25,16 +26,16 @@ size_t cae_taps_weights_scratch(const cae_layer *l, const cae_pass *pass)
                : SIZE_MAX;
 }
 
-static struct segments table_of(const cae_pass *p, size_t worker)
+static struct entries table_of(const cae_pass *p, size_t worker)
 {
     ptrdiff_t *table = (ptrdiff_t *)p->scratch + worker * 2 * ROW_BLOCK;
-    return (struct segments){table, table + ROW_BLOCK};
+    return (struct entries){table, table + ROW_BLOCK};
 }
 
 /* Some rows of the coarse map of one image, and where the first of them meets tap (0, 0). */
 struct rows {
     const cae_pass *pass;
-    struct segments segments;
+    struct entries entries;
     size_t len, width; /* rows, and pixels in each */
     const float *x, *dy;
     ptrdiff_t x_pixel, dy_pixel; /* from one coarse pixel to the next */
@@ -54,7 +55,7 @@ static struct rows rows_of(const cae_pass *p, size_t worker, size_t image, ptrdi
     const ptrdiff_t x_pad = x_is_fine ? pad : 0;
     const ptrdiff_t dy_pad = x_is_fine ? 0 : pad;
     const struct rows r = {.pass = p,
-                           .segments = table_of(p, worker),
+                           .entries = table_of(p, worker),
                            .len = (size_t)(y1 - y0),
                            .width = cae_region_width(x_is_fine ? &dy->region : &x->region),
                            .x = cae_view_at(x, image, y0 * x_step - x_pad, -x_pad),
@@ -62,8 +63,8 @@ static struct rows rows_of(const cae_pass *p, size_t worker, size_t image, ptrdi
                            .x_pixel = x_step * (ptrdiff_t)x->c,
                            .dy_pixel = dy_step * (ptrdiff_t)dy->c};
     for (size_t i = 0; i < r.len; i++) {
-        r.segments.x[i] = (ptrdiff_t)i * x_step * x->row;
-        r.segments.dy[i] = (ptrdiff_t)i * dy_step * dy->row;
+        r.entries.x[i] = (ptrdiff_t)i * x_step * x->row;
+        r.entries.dy[i] = (ptrdiff_t)i * dy_step * dy->row;
     }
     return r;
 }
@@ -81,11 +82,11 @@ static void kernel_row(const struct rows *r, size_t ky)
     const size_t in = p->in[0].c;
     const size_t out = p->out.c;
     const bool x_is_fine = !p->layer->type->transposed;
-    const cae_gradient_steps steps = cae_taps_gradient_steps(p->layer, &p->in[0]);
+    const cae_gradient_steps steps = cae_conv_gradient_steps(p->layer, &p->in[0]);
     const float *x = r->x + (x_is_fine ? (ptrdiff_t)ky * p->x[0].row : 0);
     const float *dy = r->dy + (x_is_fine ? 0 : (ptrdiff_t)ky * p->dy.row);
     cae_gemm m = {.k = r->width,
-                  .segments = r->len,
+                  .entries = r->len,
                   .a_row = 1,
                   .b_panel = CAE_PANEL,
                   .b_over = true,
@@ -96,19 +97,19 @@ static void kernel_row(const struct rows *r, size_t ky)
         m.n = x_is_fine ? out : kernel * out;
         m.c_row = (ptrdiff_t)steps.i;
         m.a = x;
-        m.a_segment = r->segments.x;
+        m.a_entry = r->entries.x;
         m.a_k = r->x_pixel;
         m.b = dy;
-        m.b_segment = r->segments.dy;
+        m.b_entry = r->entries.dy;
         m.b_k = r->dy_pixel;
         p->kernels->gemm(&m);
         return;
     }
     m.a = dy;
-    m.a_segment = r->segments.dy;
+    m.a_entry = r->entries.dy;
     m.a_k = r->dy_pixel;
     m.b = x;
-    m.b_segment = r->segments.x;
+    m.b_entry = r->entries.x;
     m.b_k = r->x_pixel;
     if (x_is_fine) {
         m.m = out;
@@ -155,7 +156,7 @@ static void weights_job(void *arg, size_t ky, size_t worker)
     }
 }
 
-void cae_taps_bias(const cae_pass *p)
+void cae_conv_bias_grad(const cae_pass *p)
 {
     const cae_view *dy = &p->dy;
     for (size_t image = 0; image < p->images; image++) {
@@ -166,9 +167,9 @@ void cae_taps_bias(const cae_pass *p)
     }
 }
 
-void cae_taps_weights(const cae_pass *p)
+void cae_conv_wgrad(const cae_pass *p)
 {
-    cae_taps_bias(p);
+    cae_conv_bias_grad(p);
     if (p->team != NULL) {
         cae_pass shared = *p;
         cae_team_run(p->team, p->layer->kernel, weights_job, &shared);

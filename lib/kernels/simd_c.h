@@ -1,5 +1,5 @@
 /*
- * Vector words of the portable tier: 4 lanes of GNU C's vector extension, which every processor
+ * Simd vectors of the portable tier: 4 lanes of GNU C's vector extension, which every processor
  * that gcc and clang know compiles to what it has, down to single floats.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -123,9 +123,9 @@ static inline unsigned v_signs(vec a)
     return bits[0] | bits[1] << 1 | bits[2] << 2 | bits[3] << 3;
 }
 
-#include "kernels/words_parts.h"
+#include "kernels/simd_tails.h"
 
-static inline vec v_load_part(const float *p, const v_part *n)
+static inline vec v_load_masked(const float *p, const v_mask *n)
 {
     return (vec){p[0], *n > 1 ? p[1] : 0, *n > 2 ? p[2] : 0, *n > 3 ? p[3] : 0};
 }

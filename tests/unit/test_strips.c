@@ -1,6 +1,6 @@
 /*
- * A piece made in bands against the same piece made at once, bit for bit: every network of the
- * gradient tests that takes any size, every part of it, bands of all heights, pieces of several
+ * A tile made in strips against the same tile made at once, bit for bit: every network of the
+ * gradient tests that takes any size, every part of it, strips of all heights, tiles of several
  * sizes. Memory begins as NaN, so that a row used before it is made, or after it is gone, is seen;
  * and no row is made twice.
  *
@@ -23,7 +23,7 @@ struct trial {
     cae_part part;
     cae_shape *shapes;
     cae_shape in, out; /* of the part, in the image's own size */
-    float *input, *once, *bands;
+    float *input, *once, *strips;
     cae_plan *plan;
 };
 
@@ -58,7 +58,7 @@ static bool makes_rows_once(const cae_plan *plan, void *base, size_t *rows)
     bool once = true;
     for (size_t t = plan->from; t <= plan->to; t++) {
         if (plan->tensors[t].at == SIZE_MAX) {
-            continue; /* picked from as it is made */
+            continue; /* pooled as it is made */
         }
         const cae_view fresh = cae_plan_fresh(plan, t, base);
         rows[t] += cae_region_height(&fresh.region);
@@ -106,7 +106,7 @@ static void open_trial(struct trial *t, const char *text, cae_part part, size_t 
     t->out = part == CAE_ENCODE ? t->shapes[net->code] : image;
     t->input = need(len_of(&t->in), sizeof(float));
     t->once = need(len_of(&t->out), sizeof(float));
-    t->bands = need(len_of(&t->out), sizeof(float));
+    t->strips = need(len_of(&t->out), sizeof(float));
     for (size_t i = 0; i < len_of(&t->in); i++) {
         t->input[i] = (float)(i * 2654435761u % 65521) / 65521.0f;
     }
@@ -122,22 +122,22 @@ static void close_trial(struct trial *t)
     free(t->shapes);
     free(t->input);
     free(t->once);
-    free(t->bands);
+    free(t->strips);
 }
 
-/* The whole result from pieces of height x width, in bands. */
-static void check_pieces(struct trial *t, size_t height, size_t width, size_t band)
+/* The whole result from tiles of height x width, in strips. */
+static void check_tiles(struct trial *t, size_t height, size_t width, size_t strip)
 {
     const cae_region whole = cae_region_whole(&t->out);
-    memset(t->bands, 0xff, len_of(&t->out) * sizeof(float));
+    memset(t->strips, 0xff, len_of(&t->out) * sizeof(float));
     for (ptrdiff_t y = 0; y < whole.y1; y += (ptrdiff_t)height) {
         for (ptrdiff_t x = 0; x < whole.x1; x += (ptrdiff_t)width) {
-            const cae_region piece = {y, y + (ptrdiff_t)height, x, x + (ptrdiff_t)width};
-            cae_plan_bands(t->plan, t->part, t->shapes, cae_region_clip(piece, &t->out), band, 1);
-            run_plan(t, t->bands);
+            const cae_region tile = {y, y + (ptrdiff_t)height, x, x + (ptrdiff_t)width};
+            cae_plan_strips(t->plan, t->part, t->shapes, cae_region_clip(tile, &t->out), strip, 1);
+            run_plan(t, t->strips);
         }
     }
-    ck_assert_mem_eq(t->bands, t->once, len_of(&t->out) * sizeof(float));
+    ck_assert_mem_eq(t->strips, t->once, len_of(&t->out) * sizeof(float));
 }
 
 /* Whether the network takes images of that size. */
@@ -153,10 +153,10 @@ static void check_part(const char *text, cae_part part, size_t h, size_t w)
 {
     struct trial t;
     open_trial(&t, text, part, h, w);
-    for (size_t band = 1; band < t.out.h; band += band < 9 ? 1 : 7) {
-        check_pieces(&t, t.out.h, t.out.w, band);
-        check_pieces(&t, t.out.h, 5, band);
-        check_pieces(&t, 6, t.out.w, band);
+    for (size_t strip = 1; strip < t.out.h; strip += strip < 9 ? 1 : 7) {
+        check_tiles(&t, t.out.h, t.out.w, strip);
+        check_tiles(&t, t.out.h, 5, strip);
+        check_tiles(&t, 6, t.out.w, strip);
     }
     close_trial(&t);
 }
@@ -185,7 +185,7 @@ static size_t check_net(const char *text)
     return taken;
 }
 
-START_TEST(bands_give_the_bits_of_the_whole)
+START_TEST(strips_give_the_bits_of_the_whole)
 {
     size_t taken = 0;
     for (size_t i = 0; i < gradient_net_len; i++) {
@@ -195,17 +195,17 @@ START_TEST(bands_give_the_bits_of_the_whole)
 }
 END_TEST
 
-/* Rows that are kept until a cell is complete stand as they were made. */
-START_TEST(a_cell_is_there_when_it_is_complete)
+/* Rows that are kept until a loss block is complete stand as they were made. */
+START_TEST(a_loss_block_is_there_when_it_is_complete)
 {
-    enum { CELL = 16, H = 56, W = 9 };
+    enum { LOSS_BLOCK = 16, H = 56, W = 9 };
     static const char text[] = "input 1 8 8\nconv 3 kernel 3 pad 1 relu\nmaxpool 2\ncode\n"
                                "tconv 1 kernel 4 stride 2 pad 1\n";
     struct trial t;
     open_trial(&t, text, CAE_WHOLE, H, W);
-    for (size_t band = 1; band <= 2 * CELL; band *= 2) {
-        size_t cells = 0;
-        cae_plan_bands(t.plan, CAE_WHOLE, t.shapes, cae_region_whole(&t.out), band, CELL);
+    for (size_t strip = 1; strip <= 2 * LOSS_BLOCK; strip *= 2) {
+        size_t loss_blocks = 0;
+        cae_plan_strips(t.plan, CAE_WHOLE, t.shapes, cae_region_whole(&t.out), strip, LOSS_BLOCK);
         unsigned char *base = NULL;
         ck_assert_int_eq(posix_memalign((void **)&base, CAE_ALIGN, t.plan->size), 0);
         const cae_planar images = {t.input, 1, H, W};
@@ -214,20 +214,20 @@ START_TEST(a_cell_is_there_when_it_is_complete)
             cae_exec_load(t.plan, base, &source, 0);
             cae_exec_forward(&t.engine, t.plan, base);
             const cae_view y = cae_plan_view(t.plan, t.plan->to, base);
-            ck_assert_int_eq(y.region.y0 % CELL, 0);
+            ck_assert_int_eq(y.region.y0 % LOSS_BLOCK, 0);
             for (ptrdiff_t row = y.region.y0; row < y.region.y1; row++) {
                 ck_assert_mem_eq(cae_view_at(&y, 0, row, 0), t.once + row * W, W * sizeof(float));
             }
-            cells += y.region.y1 % CELL == 0 || y.region.y1 == H;
+            loss_blocks += y.region.y1 % LOSS_BLOCK == 0 || y.region.y1 == H;
         }
-        ck_assert_uint_eq(cells, band > CELL ? 2 : 4);
+        ck_assert_uint_eq(loss_blocks, strip > LOSS_BLOCK ? 2 : 4);
         free(base);
     }
     close_trial(&t);
 }
 END_TEST
 
-/* However high the image is, a piece takes no more memory. */
+/* However high the image is, a tile takes no more memory. */
 START_TEST(memory_does_not_grow_with_the_height)
 {
     struct trial t;
@@ -236,7 +236,7 @@ START_TEST(memory_does_not_grow_with_the_height)
     const size_t whole = t.plan->size;
     for (size_t h = 128; h <= 65536; h *= 8) {
         ck_assert_int_eq(cae_net_shapes(t.model->net, h, 64, t.shapes), CAE_OK);
-        cae_plan_bands(t.plan, CAE_WHOLE, t.shapes, (cae_region){0, (ptrdiff_t)h, 0, 64}, 8, 1);
+        cae_plan_strips(t.plan, CAE_WHOLE, t.shapes, (cae_region){0, (ptrdiff_t)h, 0, 64}, 8, 1);
         ck_assert_uint_le(t.plan->size, whole);
         ck_assert(size == 0 || t.plan->size == size);
         size = t.plan->size;
@@ -252,15 +252,15 @@ START_TEST(rows_are_kept_while_they_are_needed)
     struct trial t;
     unsigned char *base = NULL;
     open_trial(&t, cae_net_preset_text("cae-denoise"), CAE_WHOLE, 256, 64);
-    cae_plan_bands(t.plan, CAE_WHOLE, t.shapes, cae_region_whole(&t.out), 8, 1);
+    cae_plan_strips(t.plan, CAE_WHOLE, t.shapes, cae_region_whole(&t.out), 8, 1);
     ck_assert_int_eq(posix_memalign((void **)&base, CAE_ALIGN, t.plan->size), 0);
-    for (size_t band = 0; band < 16; band++) {
+    for (size_t strip = 0; strip < 16; strip++) {
         ck_assert(cae_plan_next(t.plan, base));
     }
     const cae_planned *tensors = t.plan->tensors;
     for (size_t pooled = 1; pooled <= 5; pooled += 2) {
-        ck_assert_int_eq(tensors[pooled].fresh - tensors[pooled].outer.y0, 0);
-        ck_assert_int_eq(tensors[pooled - 1].fresh - tensors[pooled - 1].outer.y0, 2);
+        ck_assert_int_eq(tensors[pooled].fresh - tensors[pooled].with_halo.y0, 0);
+        ck_assert_int_eq(tensors[pooled - 1].fresh - tensors[pooled - 1].with_halo.y0, 2);
     }
     free(base);
     close_trial(&t);
@@ -291,8 +291,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        bands_give_the_bits_of_the_whole,      a_cell_is_there_when_it_is_complete,
+        strips_give_the_bits_of_the_whole,     a_loss_block_is_there_when_it_is_complete,
         rows_are_kept_while_they_are_needed,   memory_does_not_grow_with_the_height,
         sixteen_mebibytes_suffice_at_any_size, NULL};
-    return unit_run("bands", tests);
+    return unit_run("strips", tests);
 }

@@ -2,49 +2,49 @@
  * What convolution and transposed convolution share. With `fine` the larger map and `coarse` the
  * smaller one (the output of a convolution, the input of a transposed one), tap (ky, kx) ties pixel
  * (y, x) of coarse to pixel (y * stride - pad + ky, x * stride - pad + kx) of fine. From that
- * follow three passes, each a gemm over segments:
+ * follow three passes, each a batch-reduce gemm:
  *
  *     to coarse   coarse from fine:  convolution forward, transposed convolution's backward data
  *     to fine     fine from coarse:  transposed convolution forward, convolution's backward data
  *     weights     the gradient of the weights of both
  *
  * The first two add over the pixels that they read, row by row from left to right, and over each
- * pixel's channels; terms on padding are added, as zeros from the view's margin. To the coarse map
- * that means rising taps, to the fine one falling ones. The first two are gather.c, the third
- * taps_weights.c; what changes behind a max pool is picks.c.
+ * pixel's channels; terms on padding are added, as zeros from the view's halo. To the coarse map
+ * that means rising taps, to the fine one falling ones. The first two are conv_gemm.c, the third
+ * conv_wgrad.c; what changes behind a max pool is conv_pool.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#ifndef CAE_LAYERS_TAPS_H
-#define CAE_LAYERS_TAPS_H
+#ifndef CAE_LAYERS_CONV_GEOMETRY_H
+#define CAE_LAYERS_CONV_GEOMETRY_H
 
 #include "base/size.h"
 #include "layers/layer.h"
 
 /* Members of the two layer types. Which of the maps is the input, `type->transposed` says. */
-cae_region cae_taps_needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in);
-cae_region cae_taps_needs_back(const cae_layer *l, const cae_shape *in);
-bool cae_taps_parameters(const cae_layer *l, const cae_shape *in, cae_parameter p[2]);
-void cae_taps_pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
-void cae_taps_pack_back(const cae_layer *l, const cae_shape *in, const float *weight,
+cae_region cae_conv_needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in);
+cae_region cae_conv_needs_back(const cae_layer *l, const cae_shape *in);
+bool cae_conv_parameters(const cae_layer *l, const cae_shape *in, cae_parameter p[2]);
+void cae_conv_pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
+void cae_conv_pack_back(const cae_layer *l, const cae_shape *in, const float *weight,
                         float *packed);
-void cae_taps_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight);
-size_t cae_taps_scratch(const cae_layer *l, const cae_pass *pass, bool training);
-void cae_taps_forward(const cae_pass *p);
-void cae_taps_backward(const cae_pass *p);
+void cae_conv_unpack(const cae_layer *l, const cae_shape *in, const float *packed, float *weight);
+size_t cae_conv_scratch(const cae_layer *l, const cae_pass *pass, bool training);
+void cae_conv_forward(const cae_pass *p);
+void cae_conv_backward(const cae_pass *p);
 
 /* Fine pixels that coarse pixels `r` are tied to, and the reverse. */
-cae_region cae_taps_fine(const cae_layer *l, cae_region r);
-cae_region cae_taps_coarse(const cae_layer *l, cae_region r);
+cae_region cae_conv_fine(const cae_layer *l, cae_region r);
+cae_region cae_conv_coarse(const cae_layer *l, cae_region r);
 
 /*
- * Packed weights, for a gather that writes `out` channels and reads `in`: panels of 16 channels
- * written, the last as narrow as it is, each [tap][in][width]. With fewer than CAE_FEW channels
- * written vectors run over pixels instead, and the weights stand as [out][tap][in], which is the
- * same with panels of one channel. Element (o, i, ky, kx) is weight[o * o_step + i * i_step + ky *
- * kernel + kx].
+ * Packed weights, for an implicit GEMM that writes `out` channels and reads `in`: panels of 16
+ * channels written, the last as narrow as it is, each [tap][in][width]. With fewer than CAE_FEW
+ * channels written vectors run over pixels instead, and the weights stand as [out][tap][in], which
+ * is the same with panels of one channel. Element (o, i, ky, kx) is weight[o * o_step + i * i_step
+ * + ky * kernel + kx].
  *
- * Taps stand in the order in which a gather meets them: row by row, and a row's as they are, or
+ * Taps stand in the order in which the product meets them: row by row, and a row's as they are, or
  * `falling` and by phases: pixels of the fine map that see taps kx % stride = 0 of the coarse one
  * come first, then 1, ..., so that the taps of a pixel are adjacent in weights as in pixels.
  */
@@ -57,7 +57,7 @@ typedef struct cae_packing {
 } cae_packing;
 
 /* Forward from the input's channels to the layer's, or backward from the layer's to the input's. */
-cae_packing cae_taps_packing(const cae_layer *l, const cae_shape *in, bool backward);
+cae_packing cae_conv_packing(const cae_layer *l, const cae_shape *in, bool backward);
 
 /* Number of tap (ky, kx) in the packing. */
 size_t cae_packing_tap(const cae_packing *p, size_t ky, size_t kx);
@@ -85,13 +85,13 @@ typedef struct cae_gradient_steps {
     size_t o, i, ky, kx;
 } cae_gradient_steps;
 
-cae_gradient_steps cae_taps_gradient_steps(const cae_layer *l, const cae_shape *in);
+cae_gradient_steps cae_conv_gradient_steps(const cae_layer *l, const cae_shape *in);
 
 /* The gradients of weights and bias, added to what is there. */
-size_t cae_taps_weights_scratch(const cae_layer *l, const cae_pass *pass);
-void cae_taps_weights(const cae_pass *p);
+size_t cae_conv_wgrad_scratch(const cae_layer *l, const cae_pass *pass);
+void cae_conv_wgrad(const cae_pass *p);
 
 /* bias_grad += dy, over images, rows and columns. */
-void cae_taps_bias(const cae_pass *p);
+void cae_conv_bias_grad(const cae_pass *p);
 
 #endif
