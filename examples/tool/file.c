@@ -112,6 +112,25 @@ static int wait_for_writer(int descriptor, FILE *file, const char *path)
                : fail("%s: %s", path, strerror(errno));
 }
 
+/* The file of a descriptor, which it closes with it, if it is of a kind that is read; NULL after
+ * saying why not. */
+static FILE *take_descriptor(const struct file_reading *how, int descriptor, const char *name,
+                             struct stat *status)
+{
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
+    if (file == NULL || fstat(descriptor, status) != 0) {
+        fail("%s: %s", name, strerror(errno));
+    } else if (check_kind(how, status->st_mode, name) == DONE) {
+        return file;
+    }
+    if (file != NULL) {
+        fclose(file);
+    } else if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return NULL;
+}
+
 /* Standard input, which can be read once. */
 static FILE *open_standard_input(const struct file_reading *how, struct stat *status)
 {
@@ -126,19 +145,7 @@ static FILE *open_standard_input(const struct file_reading *how, struct stat *st
         fail("%s: %s", name, strerror(EBADF)); /* it was closed: see output_fill_descriptors */
         return NULL;
     }
-    const int descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
-    if (file == NULL || fstat(descriptor, status) != 0) {
-        fail("%s: %s", name, strerror(errno));
-    } else if (check_kind(how, status->st_mode, name) == DONE) {
-        return file;
-    }
-    if (file != NULL) {
-        fclose(file);
-    } else if (descriptor >= 0) {
-        close(descriptor);
-    }
-    return NULL;
+    return take_descriptor(how, fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), name, status);
 }
 
 /* Opens a file of a kind that is read, or says why not. The kind is looked at before, for to open a
@@ -156,19 +163,13 @@ static FILE *open_input(const struct file_reading *how, const char *path, struct
         return NULL;
     }
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
-    if (file == NULL || fstat(descriptor, status) != 0) {
-        fail("%s: %s", path, strerror(errno));
-    } else if (check_kind(how, status->st_mode, path) == DONE &&
-               (!S_ISFIFO(status->st_mode) || wait_for_writer(descriptor, file, path) == DONE)) {
-        return file;
-    }
-    if (file != NULL) {
+    FILE *file = take_descriptor(how, descriptor, path, status);
+    if (file != NULL && S_ISFIFO(status->st_mode) &&
+        wait_for_writer(descriptor, file, path) != DONE) {
         fclose(file);
-    } else if (descriptor >= 0) {
-        close(descriptor);
+        return NULL;
     }
-    return NULL;
+    return file;
 }
 
 static int read_all(FILE *file, const struct file_reading *how, size_t limit, uint8_t **data,
