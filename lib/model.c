@@ -53,16 +53,6 @@ static void forget_id(cae_model *m)
     atomic_store_explicit(&m->id->known, false, memory_order_relaxed);
 }
 
-static bool packs_weights(const cae_net *net)
-{
-    for (size_t i = 0; i < net->layer_len; i++) {
-        if (net->layers[i].type->pack != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int fill(cae_model *m, const char *architecture, const cae_model_file *file)
 {
     for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
@@ -91,7 +81,7 @@ static int fill(cae_model *m, const char *architecture, const cae_model_file *fi
     if (m->weights == NULL) {
         return CAE_E_NOMEM;
     }
-    if (packs_weights(m->net)) {
+    if (cae_net_packs(m->net)) {
         m->packed = cae_alloc(m->memory, m->net->packed_len, sizeof(float));
         if (m->packed == NULL) {
             return CAE_E_NOMEM;
@@ -267,8 +257,8 @@ cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
                                        ? (size_t)m->settings.threads
                                        : cae_size_min(cae_team_processors(), m->quota),
                         .memory_limit = limit < (double)most ? (size_t)limit : most,
-                        .sampling = {.seed = m->seed, .step = m->optimizer.step},
-                        .kl_weight = m->settings.kl_weight};
+                        .latent = {.seed = m->seed, .step = m->optimizer.step},
+                        .term_weight = m->settings.kl_weight};
 }
 
 /* ---- Training -------------------------------------------------------------------------------- */
@@ -373,10 +363,10 @@ static int fuse(cae_model *m, cae_pending *p, const float *input, const float *t
                 size_t height, size_t width, float *loss, bool *done)
 {
     *done = false;
-    if (!cae_net_keeps(m->net, false)) {
+    if (!cae_net_defers(m->net, false)) {
         return CAE_OK;
     }
-    CAE_TRY(cae_net_keeps(m->net, true) ? need_ranges(m, p) : cae_model_need_pending(m, p));
+    CAE_TRY(cae_net_defers(m->net, true) ? need_ranges(m, p) : cae_model_need_pending(m, p));
     CAE_TRY(cae_model_need_moments(m));
     const cae_engine engine = cae_model_engine(m, m->kernels);
     cae_gradient g = {.weights = p->weights, .low = p->ranges.lo, .high = p->ranges.hi};
