@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 #include "gradient_nets.h"
-#include "model.h"
+#include "model/model.h"
 #include "net/run.h"
 #include "unit.h"
 

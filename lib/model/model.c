@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "model.h"
+#include "model/model.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /*
  * What a cae_model is: a network, its weights in file order and packed for the kernels, the
  * settings, the optimizer's state, a pending gradient and the codec's ranges. The functions here
- * are what cae.c calls once arguments are checked; each leaves the model as it was when it fails.
+ * are what lib/api calls once arguments are checked; each leaves the model as it was when it fails.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#ifndef CAE_MODEL_H
-#define CAE_MODEL_H
+#ifndef CAE_MODEL_MODEL_H
+#define CAE_MODEL_MODEL_H
 
 #include <stdatomic.h>
 
@@ -122,15 +122,15 @@ int cae_model_step(cae_model *m, const float *input, const float *target, size_t
 int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t height,
                        size_t width);
 
-/* ---- Files (model_io.c) ---- */
+/* ---- Files (file.c) ---- */
 
 /* Whether the file has just the tensors of this network, in shape. */
 int cae_model_check_file(const cae_net *net, const cae_model_file *file);
 
 int cae_model_read(cae_model **out, const cae_model_file *file);
 
-/* The weights of a file opened as plain or as a model, flags as for cae_model_import_weights
- * (model_import.c). */
+/* The weights of a file opened as plain or as a model (import.c), flags as for
+ * cae_model_import_weights. */
 int cae_model_import(cae_model *m, const cae_model_file *file, uint32_t flags);
 
 /* Calls `write` with the model as a list of tensors. */

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/size.h"
 #include "base/status.h"
-#include "model.h"
+#include "model/model.h"
 
 enum { NAME_SIZE = CAE_NAME_SIZE + 8 };
 

@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "base/size.h"
 #include "base/status.h"
-#include "model.h"
+#include "model/model.h"
 #include "serial/sort.h"
 
 /* ---- The file's names ------------------------------------------------------------------------ */

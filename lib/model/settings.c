@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "model.h"
+#include "model/model.h"
 
 /* The largest double below 1, and the largest whole number that every double below it can be. */
 #define BELOW_ONE     0.99999999999999988897769753748
