@@ -7,6 +7,7 @@
 #include "base/fpenv.h"
 #include "base/status.h"
 #include "image/compress.h"
+#include "model/code.h"
 
 enum { DEFAULT_QUALITY = 50 };
 

@@ -9,6 +9,7 @@
 #include "api/check.h"
 #include "base/fpenv.h"
 #include "base/status.h"
+#include "model/file.h"
 
 /* ---- Making and reading ---------------------------------------------------------------------- */
 
@@ -18,18 +19,25 @@ int cae_model_new(cae_model **out, const char *architecture, uint64_t seed)
     *out = NULL;
     CAE_TRY(cae_check_processor());
     CAE_TRY(cae_check_pointer(architecture, "architecture"));
+    cae_net *net = NULL;
     const char *preset = cae_net_preset_text(architecture);
-    CAE_TRY(cae_model_make(out, preset != NULL ? preset : architecture, NULL));
+    CAE_TRY(cae_net_new(&net, cae_memory_default(), preset != NULL ? preset : architecture));
+    CAE_TRY(cae_model_make(out, net));
     const cae_fpenv saved = cae_fpenv_enter();
     cae_model_draw_weights(*out, seed);
     cae_fpenv_leave(saved);
     return CAE_OK;
 }
 
+void cae_model_free(cae_model *m)
+{
+    cae_model_destroy(m);
+}
+
 static int read_and_close(cae_model **out, cae_model_file *file)
 {
     const cae_fpenv saved = cae_fpenv_enter();
-    const int status = cae_model_read(out, file);
+    const int status = cae_model_read(out, cae_memory_default(), file);
     cae_fpenv_leave(saved);
     cae_model_file_close(file);
     return status;

@@ -8,6 +8,7 @@
 #include "api/check.h"
 #include "base/fpenv.h"
 #include "base/status.h"
+#include "model/training.h"
 
 typedef int (*train_function)(cae_model *m, const float *input, const float *target, size_t count,
                               size_t height, size_t width, float *loss);
@@ -50,11 +51,7 @@ int cae_gradient_set(cae_model *m, const float *values, size_t len)
     CAE_TRY(cae_check_pointer(values, "values"));
     CAE_TRY(cae_check_len(len, m->net->parameters, "the gradient"));
     CAE_TRY(cae_check_finite(values, len, "values"));
-    CAE_TRY(cae_model_need_pending(m, &m->pending));
-    memcpy(m->pending.weights, values, len * sizeof(float));
-    m->pending.has_ranges = m->pending.valid && m->pending.has_ranges;
-    m->pending.valid = true;
-    return CAE_OK;
+    return cae_model_set_gradient(m, values);
 }
 
 int cae_train_apply(cae_model *m)

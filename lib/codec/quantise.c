@@ -9,6 +9,8 @@
 #include <float.h>
 #include <string.h>
 
+#include "base/status.h"
+
 /* Steps across the range, times 256: round(256 * 255^((q - 1) / 99)) for q = 1 to 100. The table is
  * the definition, since powers differ in the last bit between computers. It ascends strictly. */
 static const uint32_t steps_256[100] = {
@@ -86,6 +88,25 @@ bool cae_symbols_valid(const uint8_t *symbols, size_t len, unsigned quality, siz
         }
     }
     return true;
+}
+
+int cae_ranges_make(cae_ranges *r, const cae_memory *memory, size_t channels)
+{
+    r->channels = channels;
+    r->lo = cae_alloc(memory, channels, sizeof(float));
+    r->hi = cae_alloc(memory, channels, sizeof(float));
+    if (r->lo == NULL || r->hi == NULL) {
+        cae_ranges_free(r, memory);
+        return CAE_E_NOMEM;
+    }
+    return CAE_OK;
+}
+
+void cae_ranges_free(cae_ranges *r, const cae_memory *memory)
+{
+    cae_release(memory, r->lo);
+    cae_release(memory, r->hi);
+    *r = (cae_ranges){0};
 }
 
 void cae_ranges_reset(const cae_ranges *r)

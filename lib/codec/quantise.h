@@ -13,12 +13,17 @@
 #include <stdint.h>
 
 #include "base/exact.h"
+#include "base/memory.h"
 
 /* The range of each channel's values. Belongs to whoever holds the arrays. */
 typedef struct cae_ranges {
     float *lo, *hi;
     size_t channels;
 } cae_ranges;
+
+/* Both arrays, values unspecified, or none: `lo` says whether they are there. CAE_E_NOMEM. */
+int cae_ranges_make(cae_ranges *r, const cae_memory *memory, size_t channels);
+void cae_ranges_free(cae_ranges *r, const cae_memory *memory);
 
 /* [0,1] everywhere: what a model without gathered ranges uses. */
 void cae_ranges_reset(const cae_ranges *r);

@@ -1,7 +1,7 @@
 /*
  * What a cae_model is: a network, its weights in file order and packed for the kernels, the
- * settings, the optimizer's state, a pending gradient and the codec's ranges. The functions here
- * are what lib/api calls once arguments are checked; each leaves the model as it was when it fails.
+ * settings, the optimizer's state, a pending gradient and the codec's ranges. Arguments are checked
+ * when functions of this folder are called; each leaves the model as it was when it fails.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -12,43 +12,9 @@
 
 #include "cae/cae.h"
 #include "codec/quantise.h"
+#include "model/settings.h"
 #include "net/run.h"
-#include "optim/adam.h"
-#include "serial/model_file.h"
-
-/* Every setting is a double; the table in settings.c has their names and ranges. */
-typedef struct cae_settings {
-    cae_adam adam;
-    double threads, reproducible, memory_limit, epoch, kl_weight;
-} cae_settings;
-
-enum {
-    CAE_SETTING_WHOLE = 1,  /* no fractions */
-    CAE_SETTING_SAMPLED = 2 /* of models with a sampled code; saved with theirs alone */
-};
-
-enum { CAE_SETTINGS_MOST = 16 /* rows of the table */ };
-
-typedef struct cae_setting {
-    const char *key;
-    size_t offset; /* in cae_settings */
-    double min, max, initial;
-    unsigned traits;
-    /* The version of model files that brought it: from then on saved with the training state, as
-     * train.<key>, F64. 0: it is not saved. */
-    unsigned version;
-} cae_setting;
-
-/* NULL past the end; by name: NULL when there is none. */
-const cae_setting *cae_setting_at(size_t index);
-const cae_setting *cae_setting_find(const char *key);
-double *cae_setting_value(cae_settings *settings, const cae_setting *setting);
-
-/* Whether the training state of such a network has it. */
-bool cae_setting_saved(const cae_setting *setting, const cae_net *net);
-
-/* CAE_E_ARGUMENT when the value is out of range, CAE_E_UNSUPPORTED when this machine cannot. */
-int cae_setting_check(const cae_setting *setting, double value);
+#include "serial/notes.h"
 
 /* A gradient that waits to be applied, and the ranges gathered with it. */
 typedef struct cae_pending {
@@ -83,10 +49,11 @@ struct cae_model {
     struct cae_model_id *id;
 };
 
-/* A model of this text whose weights are unset. With a file to be read into it, what the file
- * holds is compared with what the text asks for before anything of the weights' size is
- * allocated. */
-int cae_model_make(cae_model **out, const char *architecture, const cae_model_file *file);
+/* A model of this network, which it owns, whose weights are unset. After a failure the network is
+ * freed. */
+int cae_model_make(cae_model **out, cae_net *net);
+
+void cae_model_destroy(cae_model *m); /* NULL is fine */
 
 int cae_model_duplicate(cae_model **out, const cae_model *m, bool training);
 
@@ -95,49 +62,25 @@ int cae_model_change_setting(cae_model *m, const cae_setting *setting, double va
 
 void cae_model_draw_weights(cae_model *m, uint64_t seed);
 
-/* To be called after every change of the weights. */
+/* To be called after every change of the weights: after an update by the optimizer, which knows the
+ * bounds of what it wrote; after any other; and after weights from outside, for which ranges that
+ * were gathered with others are forgotten. */
+void cae_model_weights_updated(cae_model *m);
 void cae_model_weights_changed(cae_model *m);
-
-/* The same, and forgets ranges that were gathered with others: after weights from outside. */
 void cae_model_weights_replaced(cae_model *m);
+
+/* To be called after every change of the ranges. */
+void cae_model_ranges_changed(cae_model *m);
+void cae_model_forget_ranges(cae_model *m);
 
 /* Moments of 0, if there are none yet. */
 int cae_model_need_moments(cae_model *m);
 
-cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels);
-
-/* Buffers for a gradient and its ranges, if there are none yet. */
-int cae_model_need_pending(cae_model *m, cae_pending *p);
-
 /* Forgets moments, step and pending gradient. */
 void cae_model_reset_optimizer(cae_model *m);
 
-int cae_model_gradient(cae_model *m, const float *input, const float *target, size_t count,
-                       size_t height, size_t width, float *loss);
-int cae_model_apply(cae_model *m);
-int cae_model_step(cae_model *m, const float *input, const float *target, size_t count,
-                   size_t height, size_t width, float *loss);
+void cae_pending_free(cae_pending *p, const cae_memory *memory);
 
-/* The codec's ranges from images, in place of what was there. */
-int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t height,
-                       size_t width);
-
-/* ---- Files (file.c) ---- */
-
-/* Whether the file has just the tensors of this network, in shape. */
-int cae_model_check_file(const cae_net *net, const cae_model_file *file);
-
-int cae_model_read(cae_model **out, const cae_model_file *file);
-
-/* The weights of a file opened as plain or as a model (import.c), flags as for
- * cae_model_import_weights. */
-int cae_model_import(cae_model *m, const cae_model_file *file, uint32_t flags);
-
-/* Calls `write` with the model as a list of tensors. */
-typedef int (*cae_write_model)(void *to, const cae_memory *memory, const cae_file_model *file);
-int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, void *to);
-
-/* The id for compressed images, of weights and ranges. */
-int cae_model_id(const cae_model *m, uint8_t id[CAE_FILE_ID]);
+cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels);
 
 #endif
