@@ -21,9 +21,9 @@ int cae_fit_code(cae_model *m, const float *images, size_t count, size_t height,
     return status;
 }
 
-static cae_image_coder make_coder(const cae_model *m)
+static cae_image_codec make_codec(const cae_model *m)
 {
-    return (cae_image_coder){.engine = cae_model_engine(m, m->exact), .ranges = m->ranges};
+    return (cae_image_codec){.engine = cae_model_engine(m, m->exact), .ranges = m->ranges};
 }
 
 size_t cae_compress_bound(const cae_model *m, size_t height, size_t width)
@@ -46,14 +46,21 @@ int cae_compress(const cae_model *m, const uint8_t *pixels, size_t height, size_
                         (unsigned)quality);
     }
     CAE_TRY(cae_check_ranges(m));
-    cae_image_coder coder = make_coder(m);
-    CAE_TRY(cae_image_check(&coder.engine, CAE_ENCODE, height, width, NULL));
-    CAE_TRY(cae_model_id(m, coder.id));
+    const cae_image_codec codec = make_codec(m);
     const cae_pixels in = {.in = pixels, .height = height, .width = width, .stride = stride};
+    cae_image_file file;
+    uint8_t *payload = NULL;
     const cae_fpenv saved = cae_fpenv_enter();
-    const int status = cae_image_compress(&coder, &in, quality != 0 ? quality : DEFAULT_QUALITY,
-                                          data, capacity, size);
+    int status =
+        cae_image_compress(&codec, &in, quality != 0 ? quality : DEFAULT_QUALITY, &file, &payload);
     cae_fpenv_leave(saved);
+    if (status == CAE_OK) {
+        status = cae_model_id(m, file.model_id);
+    }
+    if (status == CAE_OK) {
+        status = cae_image_file_write(&file, data, capacity, size);
+    }
+    cae_release(m->memory, payload);
     return status;
 }
 
@@ -66,13 +73,13 @@ int cae_decompress(const cae_model *m, const void *data, size_t size, uint8_t *p
     CAE_TRY(cae_check_pixels(m, pixels, height, width, stride));
     CAE_TRY(cae_check_ranges(m));
     CAE_TRY(cae_image_file_parse(&file, data, size));
-    cae_image_coder coder = make_coder(m);
-    CAE_TRY(cae_model_id(m, coder.id));
-    CAE_TRY(cae_check_image_file(m, coder.id, &file, height, width));
-    CAE_TRY(cae_image_check(&coder.engine, CAE_DECODE, height, width, &file));
+    uint8_t id[CAE_IMAGE_ID];
+    CAE_TRY(cae_model_id(m, id));
+    CAE_TRY(cae_check_image_file(m, id, &file, height, width));
+    const cae_image_codec codec = make_codec(m);
     const cae_pixels out = {.out = pixels, .height = height, .width = width, .stride = stride};
     const cae_fpenv saved = cae_fpenv_enter();
-    const int status = cae_image_decompress(&coder, &file, &out);
+    const int status = cae_image_decompress(&codec, &file, &out);
     cae_fpenv_leave(saved);
     return status;
 }

@@ -55,39 +55,42 @@ static uint8_t to_symbol(float v, float lo, float step, unsigned top)
     return x >= (float)(top + 1) ? (uint8_t)top : (uint8_t)x;
 }
 
-void cae_quantise(uint8_t *symbols, const float *code, const cae_ranges *r, size_t plane,
+void cae_quantise(void *symbols, const float *code, const cae_ranges *r, size_t plane,
                   unsigned quality)
 {
+    uint8_t *bytes = symbols;
     const unsigned top = cae_quantise_top(quality);
     for (size_t c = 0; c < r->channels; c++) {
         const float step = step_of(r, c, quality);
         for (size_t i = c * plane; i < (c + 1) * plane; i++) {
-            symbols[i] = step > 0.0f ? to_symbol(code[i], r->lo[c], step, top) : 0;
+            bytes[i] = step > 0.0f ? to_symbol(code[i], r->lo[c], step, top) : 0;
         }
     }
 }
 
-void cae_dequantise(float *code, const uint8_t *symbols, const cae_ranges *r, size_t plane,
+void cae_dequantise(float *code, const void *symbols, const cae_ranges *r, size_t plane,
                     unsigned quality)
 {
+    const uint8_t *bytes = symbols;
     for (size_t c = 0; c < r->channels; c++) {
         const float step = step_of(r, c, quality);
         for (size_t i = c * plane; i < (c + 1) * plane; i++) {
-            code[i] = r->lo[c] + (float)symbols[i] * step;
+            code[i] = r->lo[c] + (float)bytes[i] * step;
         }
     }
 }
 
-bool cae_symbols_valid(const uint8_t *symbols, size_t len, unsigned quality, size_t *bad)
+int cae_symbols_check(const void *symbols, size_t len, unsigned quality)
 {
+    const uint8_t *bytes = symbols;
     const unsigned top = cae_quantise_top(quality);
     for (size_t i = 0; i < len; i++) {
-        if (symbols[i] > top) {
-            *bad = i;
-            return false;
+        if (bytes[i] > top) {
+            return cae_fail(CAE_E_FORMAT, "symbol %zu of the payload is above the largest, %u", i,
+                            top);
         }
     }
-    return true;
+    return CAE_OK;
 }
 
 int cae_ranges_make(cae_ranges *r, const cae_memory *memory, size_t channels)

@@ -40,15 +40,14 @@ void cae_ranges_extend(const cae_ranges *r, const cae_ranges *by);
 /* The largest symbol of a quality, 1 to 255. Qualities are 1 to 100 here and below. */
 unsigned cae_quantise_top(unsigned quality);
 
-/* One code of channels x plane values (height x width in rows) to symbols of the same layout, and
- * back. Symbols that come from a file must be checked first. */
-void cae_quantise(uint8_t *symbols, const float *code, const cae_ranges *r, size_t plane,
+/* One code of channels x plane values (height x width in rows) to symbols of the same layout, one
+ * byte each, and back. Symbols that come from a file must be checked first. */
+void cae_quantise(void *symbols, const float *code, const cae_ranges *r, size_t plane,
                   unsigned quality);
-void cae_dequantise(float *code, const uint8_t *symbols, const cae_ranges *r, size_t plane,
+void cae_dequantise(float *code, const void *symbols, const cae_ranges *r, size_t plane,
                     unsigned quality);
 
-/* True when no symbol is above the quality's largest; *bad receives the index of the first that is.
- */
-bool cae_symbols_valid(const uint8_t *symbols, size_t len, unsigned quality, size_t *bad);
+/* CAE_E_FORMAT when a symbol is above the quality's largest, naming the first that is. */
+int cae_symbols_check(const void *symbols, size_t len, unsigned quality);
 
 #endif
