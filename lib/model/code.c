@@ -30,14 +30,16 @@ static int write_id(void *to, const cae_memory *memory, const cae_file_model *fi
     return cae_model_file_id(memory, file, to);
 }
 
-int cae_model_id(const cae_model *m, uint8_t id[CAE_FILE_ID])
+int cae_model_id(const cae_model *m, uint8_t id[CAE_IMAGE_ID])
 {
+    uint32_t value;
     if (atomic_load_explicit(&m->id->known, memory_order_acquire)) {
-        cae_store_u32(id, atomic_load_explicit(&m->id->value, memory_order_relaxed));
-        return CAE_OK;
+        value = atomic_load_explicit(&m->id->value, memory_order_relaxed);
+    } else {
+        CAE_TRY(cae_model_write(m, 0, write_id, &value));
+        atomic_store_explicit(&m->id->value, value, memory_order_relaxed);
+        atomic_store_explicit(&m->id->known, true, memory_order_release);
     }
-    CAE_TRY(cae_model_write(m, 0, write_id, id));
-    atomic_store_explicit(&m->id->value, cae_load_u32(id), memory_order_relaxed);
-    atomic_store_explicit(&m->id->known, true, memory_order_release);
+    cae_store_u32(id, value);
     return CAE_OK;
 }

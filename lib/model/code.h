@@ -7,13 +7,13 @@
 #define CAE_MODEL_CODE_H
 
 #include "model/model.h"
-#include "serial/model_file.h"
+#include "serial/image_file.h"
 
 /* The ranges from images, in place of what was there. */
 int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t height,
                        size_t width);
 
-/* The id, of weights and ranges. */
-int cae_model_id(const cae_model *m, uint8_t id[CAE_FILE_ID]);
+/* The id, of architecture, weights and ranges, as images carry it. */
+int cae_model_id(const cae_model *m, uint8_t id[CAE_IMAGE_ID]);
 
 #endif

@@ -28,7 +28,7 @@ typedef struct cae_pending {
  * it in; threads that do so at once write the same. */
 struct cae_model_id {
     atomic_bool known;
-    _Atomic uint32_t value; /* its bytes, little-endian; set before `known` is */
+    _Atomic uint32_t value; /* set before `known` is */
 };
 
 struct cae_model {
