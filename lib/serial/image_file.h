@@ -1,7 +1,7 @@
 /*
  * The container of a compressed image (docs/file-formats.md, section 2): what stands around the
  * payload. Parsing gives checked values and a span of the file, allocates nothing, and knows
- * neither models nor coders beyond their numbers.
+ * nothing of models, and of coders whether there is one of an id.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -14,7 +14,6 @@
 enum {
     CAE_IMAGE_OVERHEAD = 26, /* most bytes around a payload that the writer makes */
     CAE_IMAGE_ID = 4,
-    CAE_IMAGE_CODER_DEFLATE = 0,
     CAE_IMAGE_CHANNELS = 65536,
     CAE_IMAGE_SIDE = 1 << 24,
     CAE_IMAGE_FIELDS = 4096, /* bytes */

@@ -17,7 +17,7 @@
 
 struct cae_model_file {
     const cae_memory *memory;
-    cae_source source;
+    cae_file_source source;
     char *text; /* the header; after opening it serves for the names alone */
     size_t text_size;
     cae_model_header header;
@@ -60,7 +60,7 @@ static int read_text(cae_model_file *f)
         return cae_fail(CAE_E_FORMAT, "not a model file: only %llu bytes",
                         (unsigned long long)f->source.size);
     }
-    CAE_TRY(cae_source_read(&f->source, 0, field, sizeof(field)));
+    CAE_TRY(cae_file_source_read(&f->source, 0, field, sizeof(field)));
     const uint64_t size = cae_load_u64(field);
     if (other_kind(field) != NULL && size > CAE_FILE_HEADER) {
         return cae_fail(CAE_E_FORMAT, "not a model file, but %s", other_kind(field));
@@ -77,7 +77,7 @@ static int read_text(cae_model_file *f)
     f->text_size = (size_t)size;
     f->text = cae_alloc(f->memory, f->text_size, 1);
     return f->text == NULL ? CAE_E_NOMEM
-                           : cae_source_read(&f->source, sizeof(field), f->text, f->text_size);
+                           : cae_file_source_read(&f->source, sizeof(field), f->text, f->text_size);
 }
 
 static uint32_t crc_of_text(const cae_model_file *f)
@@ -103,8 +103,8 @@ static int scan_tensor(cae_model_file *f, cae_file_entry *e, uint32_t *crc, size
     e->crc = 0;
     for (size_t at = 0; at < e->len; at += step) {
         const size_t len = cae_size_min(step, e->len - at);
-        CAE_TRY(cae_source_read(&f->source, data_begin(f) + e->begin + at * element, f->chunk.bytes,
-                                len * element));
+        CAE_TRY(cae_file_source_read(&f->source, data_begin(f) + e->begin + at * element,
+                                     f->chunk.bytes, len * element));
         e->crc = cae_crc32(e->crc, f->chunk.bytes, len * element);
         *crc = cae_crc32(*crc, f->chunk.bytes, len * element);
         cae_model_from_file(&f->chunk, e->dtype, len);
@@ -185,14 +185,14 @@ static int read_header(cae_model_file *f, cae_file_profile *profile)
     return status == CAE_E_FORMAT && *profile == CAE_FILE_MODEL ? tell_plain(f) : status;
 }
 
-static int open_source(cae_model_file **out, const cae_memory *memory, cae_source source,
+static int open_source(cae_model_file **out, const cae_memory *memory, cae_file_source source,
                        cae_file_profile profile)
 {
     int status = CAE_E_NOMEM;
     cae_model_file *f = cae_alloc_zeroed(memory, 1, sizeof(*f));
     *out = NULL;
     if (f == NULL) {
-        cae_source_close(&source);
+        cae_file_source_close(&source);
         return status;
     }
     f->memory = memory;
@@ -210,22 +210,22 @@ static int open_source(cae_model_file **out, const cae_memory *memory, cae_sourc
 int cae_model_file_open_path(cae_model_file **out, const cae_memory *memory, const char *path,
                              cae_file_profile profile)
 {
-    cae_source source;
+    cae_file_source source;
     *out = NULL;
-    CAE_TRY(cae_source_open(&source, path));
+    CAE_TRY(cae_file_source_open(&source, path));
     return open_source(out, memory, source, profile);
 }
 
 int cae_model_file_open_memory(cae_model_file **out, const cae_memory *memory, const void *data,
                                size_t size, cae_file_profile profile)
 {
-    return open_source(out, memory, cae_source_make(data, size), profile);
+    return open_source(out, memory, cae_file_source_make(data, size), profile);
 }
 
 void cae_model_file_close(cae_model_file *f)
 {
     if (f != NULL) {
-        cae_source_close(&f->source);
+        cae_file_source_close(&f->source);
         cae_model_header_clear(&f->header);
         cae_release(f->memory, f->text);
         cae_release(f->memory, f);
@@ -305,7 +305,7 @@ static int fail_changed(const cae_file_entry *entry)
 int cae_model_file_read(const cae_model_file *f, const cae_file_entry *entry, void *values)
 {
     const size_t size = entry->len * cae_dtype_size(entry->dtype);
-    CAE_TRY(cae_source_read(&f->source, data_begin(f) + entry->begin, values, size));
+    CAE_TRY(cae_file_source_read(&f->source, data_begin(f) + entry->begin, values, size));
     if (cae_crc32(0, values, size) != entry->crc) {
         return fail_changed(entry);
     }
@@ -322,8 +322,8 @@ static int convert(const cae_model_file *f, const cae_file_entry *entry, cae_mod
     uint32_t crc = 0;
     for (size_t at = 0; at < entry->len; at += step) {
         const size_t len = cae_size_min(step, entry->len - at);
-        CAE_TRY(cae_source_read(&f->source, data_begin(f) + entry->begin + at * element,
-                                chunk->bytes, len * element));
+        CAE_TRY(cae_file_source_read(&f->source, data_begin(f) + entry->begin + at * element,
+                                     chunk->bytes, len * element));
         crc = cae_crc32(crc, chunk->bytes, len * element);
         cae_model_from_file(chunk, entry->dtype, len);
         cae_model_to_floats(values + at, chunk, entry->dtype, len);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "bench.h"
-#include "model.h"
+#include "model/model.h"
 #include "net/loss.h"
 
 /* Seconds of one layer in one round. */

@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 #include "gradient_nets.h"
-#include "model.h"
+#include "model/model.h"
 #include "net/run.h"
 #include "unit.h"
 
@@ -92,8 +92,7 @@ static void run_plan(struct trial *t, float *to)
 static void open_trial(struct trial *t, const char *text, cae_part part, size_t h, size_t w)
 {
     *t = (struct trial){.part = part};
-    ck_assert_int_eq(cae_model_make(&t->model, text, NULL), CAE_OK);
-    cae_model_draw_weights(t->model, 3);
+    ck_assert_int_eq(cae_model_new(&t->model, text, 3), CAE_OK);
     t->engine = cae_model_engine(t->model, t->model->kernels);
     const cae_net *net = t->model->net;
     t->shapes = need(net->op_len + 1, sizeof(*t->shapes));
@@ -164,7 +163,7 @@ static size_t check_net(const char *text)
     static const size_t sizes[][2] = {{64, 7}, {41, 16}, {19, 1}};
     size_t taken = 0;
     cae_model *m = NULL;
-    ck_assert_int_eq(cae_model_make(&m, text, NULL), CAE_OK);
+    ck_assert_int_eq(cae_model_new(&m, text, 3), CAE_OK);
     for (size_t k = 0; k < 3; k++) {
         const size_t h = sizes[k][0];
         const size_t w = sizes[k][1];
@@ -271,7 +270,7 @@ START_TEST(sixteen_mebibytes_suffice_at_any_size)
     static const char *const names[] = {"cae-compress", "cae-denoise"};
     for (size_t i = 0; i < 2; i++) {
         cae_model *m = NULL;
-        ck_assert_int_eq(cae_model_make(&m, cae_net_preset_text(names[i]), NULL), CAE_OK);
+        ck_assert_int_eq(cae_model_new(&m, cae_net_preset_text(names[i]), 3), CAE_OK);
         cae_engine engine = cae_model_engine(m, m->kernels);
         engine.memory_limit = (size_t)16 << 20;
         for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {

@@ -3,12 +3,13 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "model/settings.h"
+
 #include <float.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "model.h"
 
 /* The largest double below 1, and the largest whole number that every double below it can be. */
 #define BELOW_ONE     0.99999999999999988897769753748
