@@ -36,18 +36,6 @@ const char *cae_dtype_name(cae_dtype dtype)
     return dtypes[dtype].name;
 }
 
-bool cae_file_name_valid(const char *name, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        const char c = name[i];
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-              c == '.' || c == '_' || c == '-')) {
-            return false;
-        }
-    }
-    return size >= 1 && size <= CAE_FILE_NAME;
-}
-
 /* ---- Names that end with the quote behind them ----------------------------------------------- */
 
 static size_t name_size(const char *name)
@@ -314,7 +302,7 @@ static int add_tensor(cae_model_header *h, cae_json *j, const cae_json_string *n
     if (h->len == CAE_FILE_TENSORS) {
         return cae_fail(CAE_E_LIMIT, "model file: more than %d tensors", (int)CAE_FILE_TENSORS);
     }
-    if (!cae_file_name_valid(name->raw, name->raw_size)) {
+    if (!cae_name_valid(name->raw, name->raw_size, CAE_FILE_NAME)) {
         return cae_json_fail(j, "a tensor's name must be 1 to 128 of A-Z a-z 0-9 . _ -");
     }
     /* A tensor that would not fit the estimate of the capacity is too short to be one: so this

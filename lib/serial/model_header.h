@@ -48,7 +48,4 @@ void cae_model_header_end_names(const cae_model_header *h, char *text);
 
 void cae_model_header_clear(cae_model_header *h);
 
-/* True for 1 to 128 characters of A-Z a-z 0-9 . _ - */
-bool cae_file_name_valid(const char *name, size_t size);
-
 #endif

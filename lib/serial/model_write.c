@@ -40,8 +40,8 @@ static int compare_names(const void *a, const void *b)
 
 static int tensor_len(const cae_file_tensor *t, size_t *len)
 {
-    bool good = t->name != NULL && cae_file_name_valid(t->name, strlen(t->name)) && t->rank >= 1 &&
-                t->rank <= CAE_FILE_RANK && t->data != NULL;
+    bool good = t->name != NULL && cae_name_valid(t->name, strlen(t->name), CAE_FILE_NAME) &&
+                t->rank >= 1 && t->rank <= CAE_FILE_RANK && t->data != NULL;
     *len = 1;
     for (size_t i = 0; good && i < t->rank; i++) {
         good = t->shape[i] > 0 && cae_size_mul(*len, t->shape[i], len);

@@ -9,12 +9,23 @@
 
 #include "base/status.h"
 #include "serial/json.h"
-#include "serial/model_header.h"
+
+bool cae_name_valid(const char *name, size_t size, size_t most)
+{
+    for (size_t i = 0; i < size; i++) {
+        const char c = name[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              c == '.' || c == '_' || c == '-')) {
+            return false;
+        }
+    }
+    return size >= 1 && size <= most;
+}
 
 bool cae_note_key_valid(const char *key, size_t size)
 {
     const size_t reserved = strlen(CAE_NOTE_RESERVED);
-    return size <= CAE_NOTE_KEY && cae_file_name_valid(key, size) &&
+    return cae_name_valid(key, size, CAE_NOTE_KEY) &&
            (size < reserved || memcmp(key, CAE_NOTE_RESERVED, reserved) != 0);
 }
 

@@ -31,7 +31,10 @@ typedef struct cae_notes {
     size_t len;
 } cae_notes;
 
-/* 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with "libcae." */
+/* 1 to `most` of A-Z a-z 0-9 . _ -, as the keys of notes and the names of tensors are. */
+bool cae_name_valid(const char *name, size_t size, size_t most);
+
+/* A name of at most CAE_NOTE_KEY that does not begin with CAE_NOTE_RESERVED. */
 bool cae_note_key_valid(const char *key, size_t size);
 
 /* The value of that key, or NULL. */
