@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/assert.h"
+
 uint32_t cae_load_u32(const void *p)
 {
     const uint8_t *b = p;
@@ -39,6 +41,7 @@ cae_reader cae_reader_make(const void *data, size_t size)
 
 size_t cae_reader_left(const cae_reader *r)
 {
+    CAE_ASSERT(r->at <= r->size);
     return r->size - r->at;
 }
 
@@ -99,6 +102,7 @@ void cae_write_span(cae_writer *w, const void *data, size_t size)
         w->failed = true;
     }
     w->at = size <= SIZE_MAX - w->at ? w->at + size : SIZE_MAX;
+    CAE_ASSERT(w->failed || w->at <= w->capacity);
 }
 
 void cae_write_u8(cae_writer *w, uint8_t value)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
 
@@ -58,6 +59,7 @@ void *cae_alloc(const cae_memory *memory, size_t count, size_t size)
     if (block == NULL) {
         cae_fail(CAE_E_NOMEM, "out of memory: %zu bytes could not be allocated", bytes);
     }
+    CAE_ASSERT((uintptr_t)block % CAE_ALIGN == 0);
     return block;
 }
 

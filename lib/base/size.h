@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/assert.h"
+
 /* *out = a * b; false, with *out untouched, when that is more than a size_t holds. */
 static inline bool cae_size_mul(size_t a, size_t b, size_t *out)
 {
@@ -49,6 +51,7 @@ static inline size_t cae_size_max(size_t a, size_t b)
 
 static inline size_t cae_div_up(size_t a, size_t b)
 {
+    CAE_ASSERT(b != 0);
     return a / b + (a % b != 0);
 }
 

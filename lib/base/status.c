@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/assert.h"
+
 static _Thread_local char message[CAE_MESSAGE_SIZE];
 
 struct text {
@@ -155,6 +157,7 @@ int cae_fail(int status, const char *format, ...)
      * stands. */
     char text[CAE_MESSAGE_SIZE];
     va_list args;
+    CAE_ASSERT(status < CAE_OK);
     va_start(args, format);
     format_list(text, sizeof(text), format, &args);
     va_end(args);

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/fpenv.h"
 
 /* Kernels and layers keep their frames small; glibc alone would take the size from `ulimit -s`. */
@@ -192,6 +193,7 @@ void cae_team_stop(cae_team *team)
         return;
     }
     pthread_mutex_lock(&team->lock);
+    CAE_ASSERT(atomic_load(&team->unfinished) == 0 && !team->ending);
     team->ending = true;
     atomic_fetch_add(&team->begun, 1);
     pthread_cond_broadcast(&team->work);
@@ -223,6 +225,7 @@ void cae_team_run(cae_team *team, size_t jobs, cae_job run, void *arg)
         return;
     }
     pthread_mutex_lock(&team->lock);
+    CAE_ASSERT(atomic_load(&team->unfinished) == 0 && !team->ending);
     team->run = run;
     team->arg = arg;
     team->jobs = jobs;
@@ -233,6 +236,7 @@ void cae_team_run(cae_team *team, size_t jobs, cae_job run, void *arg)
     pthread_cond_broadcast(&team->work);
     take_jobs(team, 0);
     await_jobs(team);
+    CAE_ASSERT(team->next_job == jobs && (team->next_turn == 0 || team->next_turn == jobs));
     /* Workers that wake late must find nothing to do. */
     team->jobs = 0;
     team->next_turn = 0;
@@ -245,6 +249,7 @@ void cae_team_await_turn(cae_team *team, size_t job)
         return;
     }
     pthread_mutex_lock(&team->lock);
+    CAE_ASSERT(team->next_turn <= job);
     while (team->next_turn != job) {
         pthread_cond_wait(&team->turn, &team->lock);
     }
@@ -257,6 +262,7 @@ void cae_team_pass_turn(cae_team *team, size_t job)
         return;
     }
     pthread_mutex_lock(&team->lock);
+    CAE_ASSERT(team->next_turn == job);
     team->next_turn = job + 1;
     pthread_cond_broadcast(&team->turn);
     pthread_mutex_unlock(&team->lock);

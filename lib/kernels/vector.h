@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "base/assert.h"
 #include "kernels/kernels.h"
 
 #define INLINE  static inline __attribute__((always_inline))
@@ -189,6 +190,7 @@ INLINE void activate_back_all(const cae_activation activation, const float *y, f
 /* One loop per activation, with the choice outside. */
 static void activate(cae_activation activation, float *y, size_t len)
 {
+    CAE_ASSERT(activation < CAE_ACTIVATIONS);
     switch (activation) {
     case CAE_RELU:
         activate_all(CAE_RELU, y, len);
@@ -209,6 +211,7 @@ static void activate(cae_activation activation, float *y, size_t len)
 
 static void activate_back(cae_activation activation, const float *y, float *dy, size_t len)
 {
+    CAE_ASSERT(activation < CAE_ACTIVATIONS);
     switch (activation) {
     case CAE_RELU:
         activate_back_all(CAE_RELU, y, dy, len);
@@ -315,6 +318,7 @@ INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *a
 /* Windows of 2 x 2 are what networks have most. */
 static void pool(const cae_pool *p, const float *x, float *y, uint32_t *argmax)
 {
+    CAE_ASSERT(p->taps >= 1);
     if (p->taps == 4 && argmax != NULL) {
         pool_pixels(p, x, y, argmax, true);
     } else if (p->taps == 4) {

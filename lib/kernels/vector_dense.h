@@ -91,6 +91,7 @@ INLINE void step_rows(const cae_adam_step *s, const cae_dense_step *d, size_t o,
 static void dense_step(const cae_adam_step *s, const cae_dense_step *d)
 {
     size_t o = 0;
+    CAE_ASSERT(d->row >= d->cols);
     for (; o + STEP_ROWS <= d->rows; o += STEP_ROWS) {
         step_rows(s, d, o, STEP_ROWS);
     }

@@ -217,6 +217,8 @@ static void gemm(const cae_gemm *g)
     size_t blocks = g->m / ROWS + (g->m % ROWS != 0);
     cae_gemm whole = *g;
     struct last_columns last;
+    CAE_ASSERT(g->start < CAE_START_COLUMN_BIAS || g->bias != NULL);
+    CAE_ASSERT(g->entries == 0 || (g->a_entry != NULL && g->b_entry != NULL));
     if (g->n % LANES != 0) {
         whole.n -= g->n % (g->b_over ? CAE_PANEL : LANES);
         prepare_last(&last, g, whole.n);

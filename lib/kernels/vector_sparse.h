@@ -235,6 +235,7 @@ static void all_few_weights(const cae_sparse_grad *p, const cae_sparse_weights *
 
 static void sparse_weights(const cae_sparse_grad *p, const cae_sparse_weights *w)
 {
+    CAE_ASSERT(p->side >= 1 && (p->bits != NULL || w->len <= CAE_SPARSE_FEW));
     if (w->len <= CAE_SPARSE_FEW) {
         all_few_weights(p, w);
         return;
@@ -289,6 +290,7 @@ INLINE void data_stretch(const cae_sparse_grad *p, const cae_sparse_data *d, siz
 static void sparse_data(const cae_sparse_grad *p, const cae_sparse_data *d)
 {
     size_t j = d->len;
+    CAE_ASSERT(p->bits != NULL && d->y < p->rows && d->py < p->side);
     if (j % LANES != 0) {
         const v_mask rest = v_mask_of(j % LANES);
         j -= j % LANES;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/status.h"
 #include "serial/crc32.h"
@@ -162,5 +163,6 @@ int cae_image_file_write(const cae_image_file *image, void *data, size_t capacit
     cae_writer w = cae_writer_make(data, capacity);
     write_parts(image, &w);
     cae_write_u32(&w, cae_crc32(0, data, w.at));
+    CAE_ASSERT(!w.failed && w.at == *size);
     return CAE_OK;
 }

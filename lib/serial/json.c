@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 
 static const uint64_t LARGEST_NUMBER = 9007199254740991u; /* 2^53 - 1: exact in every JSON reader */
@@ -26,6 +27,7 @@ static void skip_space(cae_json *j)
 
 bool cae_json_accept(cae_json *j, char c)
 {
+    CAE_ASSERT(j->at <= j->size);
     skip_space(j);
     if (j->at < j->size && j->text[j->at] == c) {
         j->at++;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "serial/atomic.h"
@@ -201,6 +202,7 @@ static int make_head(struct job *job)
     cae_writer w = cae_writer_make(job->head, job->head_size);
     cae_write_u64(&w, header_size);
     job->crc_at = put_header(&w, job);
+    CAE_ASSERT(!w.failed && w.at == job->head_size);
     return CAE_OK;
 }
 
@@ -312,6 +314,7 @@ int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *
     cae_writer w = cae_writer_make(data, capacity);
     if ((status = fill_in_crc(job)) == CAE_OK) {
         status = send_file(job, sink_memory, &w);
+        CAE_ASSERT(status == CAE_OK && !w.failed && w.at == *size);
     }
 done:
     end_job(job);

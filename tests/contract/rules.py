@@ -63,6 +63,7 @@ def arguments(names):
     parser.add_argument('--library', help='the shared library')
     parser.add_argument('--nm', default='nm')
     parser.add_argument('--objdump', default='objdump')
+    parser.add_argument('--assertions', action='store_true', help='the build has them')
     parser.add_argument('--altered', default='', help='why the objects are not the usual ones')
     parser.add_argument('--compiler', nargs=argparse.REMAINDER, help='the command that compiles; last')
     return parser.parse_args()

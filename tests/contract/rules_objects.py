@@ -325,15 +325,12 @@ def check_instructions(members):
     return found
 
 
-def gather_instructions(args):
-    usual(args)
+def read_code(objdump, file):
+    """{object: words of its code} of an archive or an object."""
     members, member = {}, ''
-    if 'x86-64' not in output([args.objdump, '-f', args.archive]):
+    if 'x86-64' not in output([objdump, '-f', file]):
         raise Skip('the processor is no x86-64')
-    commands = (pathlib.Path(args.build) / 'compile_commands.json').read_text(encoding='utf-8')
-    if '-march=' in commands:
-        raise Skip('CFLAGS raise the baseline')
-    disassembly = output([args.objdump, '-d', '--no-show-raw-insn', '--no-addresses', args.archive])
+    disassembly = output([objdump, '-d', '--no-show-raw-insn', '--no-addresses', file])
     for line in disassembly.splitlines():
         header = re.match(r'(?:.*/)?([^/\s]+\.o):', line)
         if header:
@@ -342,6 +339,14 @@ def gather_instructions(args):
         elif line.startswith('\t') and member:
             members[member].update(re.findall(r'%?[a-z]\w+', line.split('<')[0]))
     return members
+
+
+def gather_instructions(args):
+    usual(args)
+    commands = (pathlib.Path(args.build) / 'compile_commands.json').read_text(encoding='utf-8')
+    if '-march=' in commands:
+        raise Skip('CFLAGS raise the baseline')
+    return read_code(args.objdump, args.archive)
 
 
 BAD_INSTRUCTIONS = [
@@ -354,6 +359,46 @@ BAD_INSTRUCTIONS = [
 ]
 
 
+# ---- assertions ----------------------------------------------------------------------------------
+
+def check_assertions(data):
+    """data: whether the build has assertions, and {object: words of its code}. A failed one traps."""
+    wanted, members = data
+    trapping = [member for member, words in members.items() if 'ud2' in words]
+    if wanted and not trapping:
+        return ['no object has an assertion']
+    return [] if wanted else [f'{member} has an assertion, in a release' for member in trapping]
+
+
+def gather_assertions(args):
+    usual(args)
+    return args.assertions, read_code(args.objdump, args.archive)
+
+
+ASSERTION = """#include "base/assert.h"
+int cae_root(int x);
+int cae_root(int x)
+{
+    CAE_ASSERT(x >= 0);
+    return x;
+}
+"""
+
+
+def bad_assertions(args):
+    usual(args)
+    for wanted, switch in ((False, ['-DCAE_ASSERTIONS']), (True, [])):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = pathlib.Path(scratch) / 'base_root.c'
+            path.write_text(ASSERTION, encoding='utf-8')
+            command = args.compiler + ['-O2', '-Wall', '-Wextra', '-Werror', '-I', f'{args.source}/lib']
+            subprocess.run(command + switch + ['-c', str(path), '-o', f'{path}.o'], check=True)
+            members = read_code(args.objdump, f'{path}.o')
+        if check_assertions((not wanted, members)):
+            raise AssertionError('the assertion is not where it should be')
+        yield wanted, members
+
+
 RULES = {
     'exports': Rule(gather_exports, check_exports,
                     [(['cae_one'], []), ([], [('cae_one', 'T')]),
@@ -364,6 +409,7 @@ RULES = {
                   [{'base_team.c.o': [('run', 'T')]}, {'base_team.c.o': [('table', 'R')]}]),
     'globals': Rule(gather_globals, check_globals, BAD_GLOBALS),
     'instructions': Rule(gather_instructions, check_instructions, BAD_INSTRUCTIONS),
+    'assertions': Rule(gather_assertions, check_assertions, bad_assertions),
 }
 
 if __name__ == '__main__':
