@@ -359,19 +359,13 @@ static int apply(cae_model *m, cae_pending *p)
 {
     CAE_TRY(cae_model_need_moments(m));
     const cae_engine engine = cae_model_engine(m, m->kernels);
-    cae_team *team = cae_team_start(m->memory, engine.threads);
+    cae_team *team = cae_team_start(m->memory, cae_adam_workers(m->optimizer.len, engine.threads));
     const int status =
         cae_adam_apply(&m->settings.adam, &m->optimizer, p->weights, m->kernels, team);
     cae_team_stop(team);
     CAE_TRY(status);
     take_over(m, p);
     return CAE_OK;
-}
-
-static bool begin_update(void *arg, double largest, cae_adam_step *scalars)
-{
-    cae_model *m = arg;
-    return cae_adam_begin(&m->settings.adam, &m->optimizer, largest, scalars);
 }
 
 /* compute() and apply() in one go, where the network and the numbers allow it: *done says so. */
@@ -385,11 +379,10 @@ static int fuse(cae_model *m, cae_pending *p, const float *input, const float *t
     CAE_TRY(cae_net_keeps(m->net, true) ? need_ranges(m, p) : cae_model_need_pending(m, p));
     CAE_TRY(cae_model_need_moments(m));
     const cae_engine engine = cae_model_engine(m, m->kernels);
-    const cae_adam_state *o = &m->optimizer;
-    const cae_step step = {o->weights, o->m, o->v, begin_update, m};
     cae_gradient g = {.weights = p->weights, .low = p->ranges.lo, .high = p->ranges.hi};
     p->valid = false;
-    CAE_TRY(cae_net_step(&engine, input, target, count, height, width, &step, &g, done));
+    CAE_TRY(cae_net_step(&engine, input, target, count, height, width, &m->settings.adam,
+                         &m->optimizer, &g, done));
     if (*done) {
         p->has_ranges = true;
         take_over(m, p);

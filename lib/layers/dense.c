@@ -406,15 +406,17 @@ static void update_job(void *arg, size_t job, size_t worker)
     const cae_pass *p = j->pass;
     const size_t inputs = inputs_of(p);
     const size_t first = job * STEP_OUT;
+    const cae_adam_state *state = j->to->state;
+    const size_t at = j->to->weight + first * inputs;
     (void)worker;
     const cae_dense_step d = {.rows = cae_size_min(STEP_OUT, outputs_of(p) - first),
                               .cols = inputs,
                               .images = p->images,
                               .dy = j->f.dy + first * p->images,
                               .x = j->f.x,
-                              .w = j->to->weight + first * inputs,
-                              .m = j->to->weight_m + first * inputs,
-                              .v = j->to->weight_v + first * inputs,
+                              .w = state->weights + at,
+                              .m = state->m + at,
+                              .v = state->v + at,
                               .row = inputs};
     p->kernels->dense_step(j->to->step, &d);
 }
@@ -423,8 +425,7 @@ static void update(const cae_pass *p, const cae_update *u)
 {
     struct update j = {p, u, factors_at(p, p->deferred)};
     cae_team_run(p->team, cae_div_up(outputs_of(p), STEP_OUT), update_job, &j);
-    (void)p->kernels->adam(u->step, u->bias, u->bias_m, u->bias_v, j.f.bias_grad, outputs_of(p),
-                           true);
+    cae_adam_update(u->step, u->state, u->bias, j.f.bias_grad, outputs_of(p), p->kernels);
 }
 
 const cae_layer_type cae_layer_dense = {

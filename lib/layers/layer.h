@@ -18,6 +18,7 @@
 
 #include "base/team.h"
 #include "kernels/kernels.h"
+#include "optim/adam.h"
 
 /* Caps of the architecture text; checked before anything is multiplied. */
 enum {
@@ -97,11 +98,11 @@ ptrdiff_t cae_div_ceil(ptrdiff_t a, ptrdiff_t b);
 typedef struct cae_layer cae_layer;
 typedef struct cae_pass cae_pass;
 
-/* A step of Adam on a layer's parameters. */
+/* A step of Adam that has begun, and the numbers of a layer's first weight and first bias. */
 typedef struct cae_update {
     const cae_adam_step *step;
-    float *weight, *weight_m, *weight_v;
-    float *bias, *bias_m, *bias_v;
+    cae_adam_state *state;
+    size_t weight, bias;
 } cae_update;
 
 /* A weight tensor in PyTorch's layout. */

@@ -2,7 +2,7 @@
  * Training calls. The gradient of a batch is stored for the caller to look at and to apply; a whole
  * step of a network with dense layers applies their gradients as they are made, once it is known
  * that all weights stay finite. Both run the batch by batch.h and decide what becomes of its
- * gradient; the optimizer's state is the caller's.
+ * gradient.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -99,30 +99,27 @@ static double bound_of(const cae_batch *b)
     return sum;
 }
 
-static void update_all(const cae_batch *b, const cae_step *s, const cae_adam_step *scalars)
+static void update_all(const cae_batch *b, const cae_adam_step *scalars, cae_adam_state *state)
 {
     const cae_net *net = b->engine->net;
     for (size_t i = 0; i < net->layer_len; i++) {
-        const size_t weight = net->slots[i].weight;
-        const size_t bias = net->slots[i].bias;
         if (b->deferred[i] != NULL) {
-            const cae_update u = {scalars,       s->weights + weight, s->m + weight,
-                                  s->v + weight, s->weights + bias,   s->m + bias,
-                                  s->v + bias};
+            const cae_update u = {scalars, state, net->slots[i].weight, net->slots[i].bias};
             cae_exec_update(b->engine, b->workers[0].plan, i, b->deferred[i], &u);
         }
     }
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
         if (b->deferred[w->layer] == NULL) {
-            (void)b->engine->kernels->adam(scalars, s->weights + w->offset, s->m + w->offset,
-                                           s->v + w->offset, b->total + w->offset, w->len, true);
+            cae_adam_update(scalars, state, w->offset, b->total + w->offset, w->len,
+                            b->engine->kernels);
         }
     }
 }
 
 /* All backward passes, and the decision, come before the first write: they read the weights. */
-static int step_of(cae_batch *b, const cae_step *s, cae_gradient *out, bool *done)
+static int step_of(cae_batch *b, const cae_adam *adam, cae_adam_state *state, cae_gradient *out,
+                   bool *done)
 {
     const cae_net *net = b->engine->net;
     cae_adam_step scalars;
@@ -142,19 +139,20 @@ static int step_of(cae_batch *b, const cae_step *s, cae_gradient *out, bool *don
     }
     cae_batch_run(b);
     CAE_TRY(cae_batch_finish(b, out));
-    if (!finite_code(net, out) || !s->begin(s->arg, bound_of(b), &scalars)) {
+    if (!finite_code(net, out) || !cae_adam_begin(adam, state, bound_of(b), &scalars)) {
         return CAE_OK;
     }
     if (b->packed_back != NULL) {
         cae_batch_unpack(b, b->total);
     }
-    update_all(b, s, &scalars);
+    update_all(b, &scalars, state);
     *done = true;
     return CAE_OK;
 }
 
 int cae_net_step(const cae_engine *e, const float *in, const float *target, size_t count,
-                 size_t height, size_t width, const cae_step *step, cae_gradient *out, bool *done)
+                 size_t height, size_t width, const cae_adam *adam, cae_adam_state *state,
+                 cae_gradient *out, bool *done)
 {
     cae_batch b;
     *done = false;
@@ -163,7 +161,7 @@ int cae_net_step(const cae_engine *e, const float *in, const float *target, size
     }
     int status = cae_batch_prepare(&b, e, in, target, count, height, width);
     if (status == CAE_OK) {
-        status = step_of(&b, step, out, done);
+        status = step_of(&b, adam, state, out, done);
     }
     cae_batch_free(&b);
     return status;
