@@ -29,7 +29,7 @@ static void put(struct text *t, char c)
 static void put_string(struct text *t, const char *s)
 {
     for (s = s != NULL ? s : "(null)"; *s != '\0'; s++) {
-        /* Names come from files and strangers: keep terminals and logs safe. */
+        /* Names are untrusted input: no control characters in terminals and logs. */
         const unsigned char c = (unsigned char)*s;
         put(t, c < 32 || c == 127 ? '?' : *s);
     }

@@ -25,8 +25,8 @@ size_t cae_deflate_bound(size_t len);
 int cae_deflate(const cae_memory *memory, const uint8_t *symbols, size_t len, uint8_t *data,
                 size_t *size);
 
-/* False when `size` bytes cannot hold `len` symbols, whatever they are: ask before allocating what
- * a stranger's file wants. */
+/* False when `size` bytes cannot hold `len` symbols, whatever they are. Ask before memory is
+ * allocated for untrusted input. */
 bool cae_deflate_could_hold(size_t size, size_t len);
 
 /* Unpacks exactly `len` symbols from exactly `size` bytes; anything else is CAE_E_FORMAT. */
