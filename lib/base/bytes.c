@@ -1,5 +1,5 @@
 /*
- * Bounded readers and writers; see bytes.h.
+ * Bounded readers and writers (bytes.h), and scans of float arrays.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -157,8 +157,8 @@ bool cae_all_finite(const float *values, size_t len, size_t *bad)
     enum { BLOCK = 256 };
     for (size_t at = 0; at < len; at += BLOCK) {
         const size_t end = len - at < BLOCK ? len : at + BLOCK;
-        /* The bits decide, as integers: no flag of the floating-point unit matters, and the inner
-         * loop has no branch, so that compilers vectorise it. */
+        /* Bits are compared as integers: flags of the floating-point unit have no effect, and the
+         * inner loop has no branch, so that compilers vectorise it. */
         uint32_t found = 0;
         for (size_t i = at; i < end; i++) {
             uint32_t bits;
@@ -181,7 +181,7 @@ bool cae_all_finite(const float *values, size_t len, size_t *bad)
 
 float cae_largest(const float *values, size_t len)
 {
-    /* Magnitudes are in the order of their bits, with infinity and then NaN behind all others. */
+    /* The bits of magnitudes are in the magnitudes' order; infinity and then NaN are the last. */
     uint32_t largest = 0;
     for (size_t i = 0; i < len; i++) {
         uint32_t bits;

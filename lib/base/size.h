@@ -1,5 +1,5 @@
 /*
- * Checked arithmetic on sizes: the one place where sizes from callers and files are multiplied and
+ * Checked arithmetic on sizes: the only place where sizes from callers and files are multiplied and
  * added. Caps come first (a cap turns a product into one that cannot overflow, and gives the better
  * message); these functions are the net below: checked where a caller must learn of the overflow,
  * saturating where a size is compared with a limit later.

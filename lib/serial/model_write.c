@@ -1,7 +1,7 @@
 /*
- * Writing a model file: the tensors are checked and sorted, the header is made with zeros for its
- * checksum, and then header and data stream into a sink, first into one that computes the checksum,
- * then into memory or a file. The model is never copied; what is written can be read.
+ * Writing a model file: the tensors are checked and sorted, and the header is made with zeros for
+ * its checksum. Then header and data are streamed twice: into a sink that computes the checksum,
+ * and into memory or a file. The model is never copied. Every file that is written can be read.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -144,7 +144,7 @@ static void put_tensor(cae_writer *w, const cae_file_tensor *t, size_t *at)
     put_text(w, "]}");
 }
 
-/* The notes whose keys stand before the format's own, or those behind them. */
+/* The notes whose keys sort before the format's own keys, or after them. */
 static void put_notes(cae_writer *w, const cae_notes *notes, bool before)
 {
     for (size_t i = 0; notes != NULL && i < notes->len; i++) {
@@ -158,7 +158,7 @@ static void put_notes(cae_writer *w, const cae_notes *notes, bool before)
     }
 }
 
-/* Returns where the checksum's digits stand. */
+/* Returns the position of the checksum's digits. */
 static size_t put_header(cae_writer *w, const struct job *job)
 {
     size_t data_at = 0;

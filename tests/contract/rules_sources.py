@@ -52,6 +52,26 @@ BAD_INCLUDES = [
 ]
 
 
+# ---- names of types ------------------------------------------------------------------------------
+
+def check_types(files):
+    """A name of a type means one type, wherever in lib/ it is."""
+    places = {}
+    for path, text in files.items():
+        code = re.sub(r'/\*.*?\*/', '', text, flags=re.S)
+        for name in re.findall(r'^(?:typedef )?(?:struct|union|enum) (cae_\w+)\s*\{', code, re.M):
+            places.setdefault(name, []).append(path)
+        for name in re.findall(r'^typedef (?:struct|union|enum)? *\{.*?^\} (cae_\w+);', code, re.M | re.S):
+            places.setdefault(name, []).append(path)
+    return [f'{name} is defined in ' + ' and in '.join(found)
+            for name, found in places.items() if len(found) > 1]
+
+
+BAD_TYPES = [{'lib/net/a.h': text, 'lib/serial/b.h': text} for text in
+             ('typedef struct cae_a {\n    int b;\n} cae_a;\n', 'union cae_a {\n    int b;\n};\n',
+              'typedef enum cae_a { CAE_B } cae_a;\n', 'typedef struct {\n    int b;\n} cae_a;\n')]
+
+
 # ---- header, map, manual -------------------------------------------------------------------------
 
 def read(args, *paths):
@@ -242,6 +262,7 @@ def bad_format(args):
 
 RULES = {
     'include-order': Rule(gather_lib, check_includes, BAD_INCLUDES),
+    'types': Rule(gather_lib, check_types, BAD_TYPES),
     'map': Rule(lambda a: read(a, 'include/cae/cae.h', 'lib/cae.map'), check_map,
                 [[DECLARATION, ''], ['', '    cae_one;\n']]),
     'comments': Rule(lambda a: read(a, 'include/cae/cae.h'), check_comments,
