@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/floats.h"
 
 static bool is_16_bit(cae_dtype dtype)
 {
