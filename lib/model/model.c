@@ -31,16 +31,6 @@ void cae_model_ranges_changed(cae_model *m)
     atomic_store_explicit(&m->id->known, false, memory_order_relaxed);
 }
 
-static bool packs_weights(const cae_net *net)
-{
-    for (size_t i = 0; i < net->layer_len; i++) {
-        if (net->layers[i].type->pack != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int fill(cae_model *m)
 {
     for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
@@ -58,7 +48,7 @@ static int fill(cae_model *m)
     if (m->weights == NULL) {
         return CAE_E_NOMEM;
     }
-    if (packs_weights(m->net)) {
+    if (cae_net_packs(m->net)) {
         m->packed = cae_alloc(m->memory, m->net->packed_len, sizeof(float));
         if (m->packed == NULL) {
             return CAE_E_NOMEM;
@@ -238,8 +228,8 @@ cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
                                        ? (size_t)m->settings.threads
                                        : cae_size_min(cae_team_processors(), m->quota),
                         .memory_limit = limit < (double)most ? (size_t)limit : most,
-                        .sampling = {.seed = m->seed, .step = m->optimizer.step},
-                        .kl_weight = m->settings.kl_weight};
+                        .latent = {.seed = m->seed, .step = m->optimizer.step},
+                        .term_weight = m->settings.kl_weight};
 }
 
 /* ---- The optimizer's state ------------------------------------------------------------------- */

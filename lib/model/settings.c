@@ -57,7 +57,8 @@ const cae_setting *cae_setting_find(const char *key)
 
 bool cae_setting_saved(const cae_setting *s, const cae_net *net)
 {
-    return s->version > 0 && (net->sampled || !(s->traits & CAE_SETTING_SAMPLED));
+    return s->version > 0 &&
+           (net->latent == &cae_latent_gaussian || !(s->traits & CAE_SETTING_SAMPLED));
 }
 
 double *cae_setting_value(cae_settings *values, const cae_setting *setting)

@@ -85,10 +85,10 @@ static int fuse(cae_model *m, cae_pending *p, const float *input, const float *t
                 size_t height, size_t width, float *loss, bool *done)
 {
     *done = false;
-    if (!cae_net_keeps(m->net, false)) {
+    if (!cae_net_defers(m->net, false)) {
         return CAE_OK;
     }
-    CAE_TRY(cae_net_keeps(m->net, true) ? need_ranges(m, p) : need_pending(m, p));
+    CAE_TRY(cae_net_defers(m->net, true) ? need_ranges(m, p) : need_pending(m, p));
     CAE_TRY(cae_model_need_moments(m));
     const cae_engine engine = cae_model_engine(m, m->kernels);
     cae_gradient g = {.weights = p->weights, .low = p->ranges.lo, .high = p->ranges.hi};
