@@ -98,7 +98,7 @@ int cae_image_fit(const cae_engine *engine, const float *images, size_t count, s
     }
     const int status = cae_net_infer(&e, CAE_ENCODE, cae_source_planar(&source), count, height,
                                      width, (cae_sink){look_at, channels, 0, 0});
-    for (size_t c = 0; status == CAE_OK && c < out->channels; c++) {
+    for (size_t c = 0; c < out->channels; c++) {
         out->lo[c] = value_of(atomic_load_explicit(&channels[c].low, memory_order_relaxed));
         out->hi[c] = value_of(atomic_load_explicit(&channels[c].high, memory_order_relaxed));
     }
