@@ -1,5 +1,5 @@
 /*
- * Checked arithmetic on sizes: the one place where sizes from callers and files are multiplied and
+ * Checked arithmetic on sizes: the only place where sizes from callers and files are multiplied and
  * added. Caps come first (a cap turns a product into one that cannot overflow, and gives the better
  * message); these functions are the net below: checked where a caller must learn of the overflow,
  * saturating where a size is compared with a limit later.
@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/assert.h"
 
 /* *out = a * b; false, with *out untouched, when that is more than a size_t holds. */
 static inline bool cae_size_mul(size_t a, size_t b, size_t *out)
@@ -73,6 +75,7 @@ static inline size_t cae_size_max(size_t a, size_t b)
 
 static inline size_t cae_div_up(size_t a, size_t b)
 {
+    CAE_ASSERT(b != 0);
     return a / b + (a % b != 0);
 }
 

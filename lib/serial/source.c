@@ -1,5 +1,5 @@
 /*
- * Bytes from memory or a file; see source.h.
+ * Bytes from memory or a file. Files are read by position and never mapped.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,7 +1,7 @@
 /*
- * Fuzz target: the architecture text, as a stranger's model file or a typing error brings it. A
- * network that is made must say of itself what makes the same network, and must know the shapes of
- * images of any size or refuse them.
+ * Fuzz target: the architecture text, from an untrusted model file or with a typing error. A network
+ * that is made must give a canonical text that makes the same network, and must compute the shapes
+ * of images of any size or refuse them.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
