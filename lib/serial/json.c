@@ -235,11 +235,6 @@ void cae_json_unescape(const cae_json_string *s, char *out)
     *out = '\0';
 }
 
-static void write_text(cae_writer *w, const char *text)
-{
-    cae_write_span(w, text, strlen(text));
-}
-
 void cae_json_write_string(cae_writer *w, const char *text)
 {
     static const char specials[] = "\"\\\b\f\n\r\t";
@@ -253,7 +248,7 @@ void cae_json_write_string(cae_writer *w, const char *text)
             cae_write_u8(w, '\\');
             cae_write_u8(w, (uint8_t)letters[found - specials]);
         } else if (byte < 0x20) {
-            write_text(w, "\\u00");
+            cae_write_span(w, "\\u00", 4);
             cae_write_u8(w, (uint8_t)hex[byte >> 4]);
             cae_write_u8(w, (uint8_t)hex[byte & 15]);
         } else {

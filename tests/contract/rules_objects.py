@@ -130,7 +130,11 @@ BAD_CALLS += [{'base_memory.c.o': [('open', 'U')]}, {'api_models.c.o': [('malloc
 TABLES = {'layers_layer.c.o'}
 
 # Uses that break the rule and are about to go: (user, used). One that is not needed breaks the rule.
+<<<<<<< HEAD
 KNOWN: Set[Tuple[str, str]] = set()
+=======
+KNOWN = set()
+>>>>>>> w-api
 
 
 class Order(NamedTuple):
