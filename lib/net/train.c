@@ -24,7 +24,7 @@ static bool finite_code(const cae_net *net, const cae_gradient *g)
 static int gradient_of(cae_batch *b, cae_gradient *out)
 {
     const cae_net *net = b->engine->net;
-    if (net->whole) {
+    if (net->fixed_size) {
         b->total = memset(out->weights, 0, net->parameters * sizeof(float));
     }
     cae_batch_run(b);
@@ -54,25 +54,22 @@ int cae_net_gradient(const cae_engine *e, const float *in, const float *target, 
 static int make_deferred(cae_batch *b, bool *fits)
 {
     const cae_net *net = b->engine->net;
-    const size_t pointers = net->layer_len * sizeof(b->deferred[0]);
+    const size_t pointers = net->op_len * sizeof(b->deferred[0]);
     size_t len = 0;
-    size_t size = 0;
-    bool counted = true;
-    for (size_t i = 0; i < net->layer_len; i++) {
-        counted = counted && cae_size_add(len, cae_exec_deferred_len(b->workers[0].plan, i), &len);
+    for (size_t i = 0; i < net->op_len; i++) {
+        len = cae_size_sat_add(len, cae_exec_deferred_len(b->workers[0].plan, i));
     }
-    *fits = counted && cae_size_mul(len, sizeof(float), &size) &&
-            cae_size_add(size, pointers, &size) && size <= b->spare;
+    *fits = cae_size_sat_add(cae_size_sat_mul(len, sizeof(float)), pointers) <= b->spare;
     if (!*fits) {
         return CAE_OK;
     }
-    b->deferred = cae_alloc_zeroed(net->memory, net->layer_len, sizeof(b->deferred[0]));
+    b->deferred = cae_alloc_zeroed(net->memory, net->op_len, sizeof(b->deferred[0]));
     b->deferred_floats = cae_alloc(net->memory, len, sizeof(float));
     if (b->deferred == NULL || b->deferred_floats == NULL) {
         return CAE_E_NOMEM;
     }
     float *at = b->deferred_floats;
-    for (size_t i = 0; i < net->layer_len; i++) {
+    for (size_t i = 0; i < net->op_len; i++) {
         const size_t wanted = cae_exec_deferred_len(b->workers[0].plan, i);
         b->deferred[i] = wanted > 0 ? at : NULL;
         at += wanted;
@@ -85,14 +82,14 @@ static double bound_of(const cae_batch *b)
 {
     const cae_net *net = b->engine->net;
     double sum = 0;
-    for (size_t i = 0; i < net->layer_len; i++) {
+    for (size_t i = 0; i < net->op_len; i++) {
         if (b->deferred[i] != NULL) {
             sum += cae_exec_bound(b->engine, b->workers[0].plan, i, b->deferred[i]);
         }
     }
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
-        if (b->deferred[w->layer] == NULL) {
+        if (b->deferred[w->op] == NULL) {
             sum += (double)cae_largest(b->total + w->offset, w->len);
         }
     }
@@ -102,7 +99,7 @@ static double bound_of(const cae_batch *b)
 static void update_all(const cae_batch *b, const cae_adam_step *scalars, cae_adam_state *state)
 {
     const cae_net *net = b->engine->net;
-    for (size_t i = 0; i < net->layer_len; i++) {
+    for (size_t i = 0; i < net->op_len; i++) {
         if (b->deferred[i] != NULL) {
             const cae_update u = {scalars, state, net->slots[i].weight, net->slots[i].bias};
             cae_exec_update(b->engine, b->workers[0].plan, i, b->deferred[i], &u);
@@ -110,7 +107,7 @@ static void update_all(const cae_batch *b, const cae_adam_step *scalars, cae_ada
     }
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
-        if (b->deferred[w->layer] == NULL) {
+        if (b->deferred[w->op] == NULL) {
             cae_adam_update(scalars, state, w->offset, b->total + w->offset, w->len,
                             b->engine->kernels);
         }
@@ -133,7 +130,7 @@ static int step_of(cae_batch *b, const cae_adam *adam, cae_adam_state *state, ca
     b->total = out->weights;
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
-        if (b->deferred[w->layer] == NULL) {
+        if (b->deferred[w->op] == NULL) {
             memset(b->total + w->offset, 0, w->len * sizeof(float));
         }
     }

@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/status.h"
+#include "codec/coder.h"
 #include "serial/crc32.h"
 
 static const uint8_t magic[3] = {0xca, 0xe0, 0x0a};
@@ -119,7 +120,7 @@ int cae_image_file_parse(cae_image_file *image, const void *data, size_t size)
     if (cae_read_u32(&r) != cae_crc32(0, data, size - CRC_SIZE)) {
         return fail_format("damaged (its checksum does not fit)");
     }
-    if (image->coder != CAE_IMAGE_CODER_DEFLATE) {
+    if (cae_coder_find(image->coder) == NULL) {
         return cae_fail(CAE_E_VERSION,
                         "compressed image: made by a newer libcae: coder %u is unknown here",
                         image->coder);

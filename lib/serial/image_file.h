@@ -14,7 +14,6 @@
 enum {
     CAE_IMAGE_OVERHEAD = 26, /* the most bytes around a payload that the writer makes */
     CAE_IMAGE_ID = 4,
-    CAE_IMAGE_CODER_DEFLATE = 0,
     CAE_IMAGE_CHANNELS = 65536,
     CAE_IMAGE_SIDE = 1 << 24,
     CAE_IMAGE_FIELDS = 4096, /* bytes */

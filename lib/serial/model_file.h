@@ -25,8 +25,7 @@ enum {
     CAE_FILE_HEADER = 1 << 20,     /* bytes */
     CAE_FILE_ARCHITECTURE = 65536, /* bytes */
     CAE_FILE_ALIGN = 64,
-    CAE_FILE_VERSION = 1, /* the newest version of the format that is read here */
-    CAE_FILE_ID = 4       /* bytes */
+    CAE_FILE_VERSION = 1 /* the newest version of the format that is read here */
 };
 
 /* First those of model files, then others of plain files: F16 and BF16, and those that no weight
@@ -79,9 +78,8 @@ int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
                               const char *path, bool only_try);
 
-/* The id in compressed images: over the architecture and all tensors except `train.*`. */
-int cae_model_file_id(const cae_memory *memory, const cae_file_model *model,
-                      uint8_t id[CAE_FILE_ID]);
+/* The id in compressed images, a CRC32: over the architecture and all tensors except `train.*`. */
+int cae_model_file_id(const cae_memory *memory, const cae_file_model *model, uint32_t *id);
 
 /* ---- Reading ---- */
 

@@ -16,7 +16,6 @@
 #include "serial/json.h"
 #include "serial/model_convert.h"
 #include "serial/model_header.h"
-#include "serial/sha256.h"
 #include "serial/sort.h"
 
 struct job {
@@ -250,12 +249,6 @@ static int sink_path(void *user, const void *data, size_t size)
     return cae_atomic_write(user, data, size);
 }
 
-static int sink_sha256(void *user, const void *data, size_t size)
-{
-    cae_sha256_add(user, data, size);
-    return CAE_OK;
-}
-
 static int fill_in_crc(struct job *job)
 {
     uint32_t crc = 0;
@@ -340,24 +333,18 @@ done:
     return status;
 }
 
-int cae_model_file_id(const cae_memory *memory, const cae_file_model *model,
-                      uint8_t id[CAE_FILE_ID])
+int cae_model_file_id(const cae_memory *memory, const cae_file_model *model, uint32_t *id)
 {
     struct job *job;
-    cae_sha256 sha;
-    uint8_t digest[32];
-    CAE_TRY(begin_job(&job, memory, model));
     int status = CAE_OK;
-    cae_sha256_start(&sha);
-    cae_sha256_add(&sha, model->architecture, strlen(model->architecture) + 1);
-    for (size_t i = 0; status == CAE_OK && i < model->len; i++) {
+    CAE_TRY(begin_job(&job, memory, model));
+    *id = cae_crc32(0, model->architecture, strlen(model->architecture) + 1);
+    for (size_t i = 0; i < model->len; i++) {
         const cae_file_tensor *t = job->sorted[i];
-        if (strncmp(t->name, "train.", strlen("train.")) != 0) {
-            status = send_tensor(job, t, sink_sha256, &sha);
+        if (status == CAE_OK && strncmp(t->name, "train.", strlen("train.")) != 0) {
+            status = send_tensor(job, t, sink_crc, id);
         }
     }
-    cae_sha256_finish(&sha, digest);
-    memcpy(id, digest, CAE_FILE_ID);
     end_job(job);
     return status;
 }

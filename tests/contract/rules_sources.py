@@ -30,7 +30,10 @@ def check_includes(files):
     found = []
     for path, text in files.items():
         own = folder_of(path[len('lib/'):])
-        allowed = FOLDERS[:FOLDERS.index(own) + 1] if own else FOLDERS + ['']
+        if own not in FOLDERS:
+            found.append(f'{path} is in no folder of the order')
+            continue
+        allowed = FOLDERS[:FOLDERS.index(own) + 1]
         for name in re.findall(r'^\s*#\s*include\s*"([^"]+)"', text, re.M):
             if name == 'cae/cae.h':
                 continue
@@ -48,7 +51,27 @@ def gather_lib(args):
 BAD_INCLUDES = [
     {'lib/base/a.c': '#include "net/b.h"\n', 'lib/net/b.h': ''},
     {'lib/net/a.c': '#include "b.h"\n', 'lib/net/b.h': ''},
-    {'lib/image/a.c': '  # include "cae_b.h"\n', 'lib/cae_b.h': ''},
+    {'lib/image/a.c': '  # include "api/b.h"\n', 'lib/api/b.h': ''},
+    {'lib/a.c': ''},
+]
+
+
+# ---- names of types -----------------------------------------------------------------------------
+
+def check_types(files):
+    """A type that a header defines has its name alone."""
+    places = {}
+    for path, text in files.items():
+        for name in set(re.findall(r'^(?:typedef )?(?:struct|union|enum) (\w+)\s*\{|^\} (\w+);', text, re.M)):
+            places.setdefault(name[0] or name[1], set()).add(path)
+    return [f'{name} is the name of types in {" and ".join(sorted(paths))}'
+            for name, paths in sorted(places.items())
+            if len(paths) > 1 and any(path.endswith('.h') for path in paths)]
+
+
+BAD_TYPES = [
+    {'lib/net/a.h': 'typedef struct cae_a {\n} cae_b;\n', 'lib/serial/b.h': 'struct cae_a {\n};\n'},
+    {'lib/net/a.h': 'typedef struct {\n} cae_a;\n', 'lib/net/b.c': 'typedef enum {\n} cae_a;\n'},
 ]
 
 
