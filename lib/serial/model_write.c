@@ -146,7 +146,8 @@ static void put_tensor(cae_writer *w, const cae_file_tensor *t, size_t *at)
 /* The notes whose keys sort before the format's own keys, or after them. */
 static void put_notes(cae_writer *w, const cae_notes *notes, bool before)
 {
-    for (size_t i = 0; notes != NULL && i < notes->len; i++) {
+    const size_t len = notes != NULL ? notes->len : 0;
+    for (size_t i = 0; i < len; i++) {
         if ((strcmp(notes->items[i].key, CAE_NOTE_RESERVED) < 0) == before) {
             put_text(w, before ? "" : ",");
             cae_json_write_string(w, notes->items[i].key);
