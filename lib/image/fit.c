@@ -94,15 +94,10 @@ int cae_image_fit(const cae_engine *e, const float *images, size_t count, size_t
         atomic_init(&channels[c].low, key_of(FLT_MAX));
         atomic_init(&channels[c].high, key_of(-FLT_MAX));
     }
-<<<<<<< HEAD
     status = cae_run_infer(run, cae_source_planar(&source), (cae_sink){look_at, channels, 0, 0});
     if (status != CAE_OK) {
         goto done;
     }
-=======
-    const int status = cae_net_infer(&e, CAE_ENCODE, cae_source_planar(&source), count, height,
-                                     width, (cae_sink){look_at, channels, 0, 0});
->>>>>>> w-api
     for (size_t c = 0; c < out->channels; c++) {
         out->lo[c] = value_of(atomic_load_explicit(&channels[c].low, memory_order_relaxed));
         out->hi[c] = value_of(atomic_load_explicit(&channels[c].high, memory_order_relaxed));
