@@ -27,7 +27,7 @@ cd "$(dirname "$0")/.." || exit 1
 . examples/packages.sh
 ROOT=$(pwd)
 BUILDS=$ROOT/build-tests
-WATCHED='-Dbuildtype=debugoptimized -Db_lundef=false'
+WATCHED='-Dassertions=true -Dbuildtype=debugoptimized -Db_lundef=false'
 LEAN='threads undefined memory libfuzzer' # builds of what their tests run and no more
 BRIEF='CAE_TEST_SHORT=1' # every fifth case of the kernels
 STOP='halt_on_error=1:print_stacktrace=1'

@@ -120,7 +120,7 @@ static char *command_text(int argc, char **argv)
         return NULL;
     }
     fputs(program, file);
-    interrupt_print_words(file, argc - 1, argv + 1);
+    interrupt_print_arguments(file, argc - 1, argv + 1);
     return fclose(file) == 0 ? text : NULL;
 }
 

@@ -78,7 +78,7 @@ static void print_settings(const cae_model *model, bool json)
     }
 }
 
-/* Notes may come from a stranger: nothing that a terminal obeys gets through. */
+/* Notes are untrusted input: control characters are not printed as they are. */
 static void print_note(const char *text)
 {
     for (; *text != '\0'; text++) {

@@ -93,7 +93,7 @@ static void print_quoted(FILE *file, const char *word)
     fputc('\'', file);
 }
 
-void interrupt_print_words(FILE *file, int argc, char **argv)
+void interrupt_print_arguments(FILE *file, int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
         print_quoted(file, argv[i]);

@@ -18,6 +18,6 @@ void interrupt_release(void);
 
 /* Prints the words of a command line, each with a blank before it, quoted for a shell where needed.
  */
-void interrupt_print_words(FILE *file, int argc, char **argv);
+void interrupt_print_arguments(FILE *file, int argc, char **argv);
 
 #endif

@@ -183,7 +183,7 @@ bool output_write(int descriptor, const void *data, size_t size)
 /* ---- Behind links ---------------------------------------------------------------------------- */
 
 /* Another user's link in a folder that all may write to: the system does not follow those. */
-static bool is_strangers(const char *path, const struct stat *link)
+static bool is_another_users(const char *path, const struct stat *link)
 {
     struct stat status;
     char *folder = file_folder(path);
@@ -202,7 +202,7 @@ char *output_resolve(const char *path)
             return at;
         }
         char *next = NULL;
-        if (links == MOST_LINKS || is_strangers(at, &status)) {
+        if (links == MOST_LINKS || is_another_users(at, &status)) {
             errno = links == MOST_LINKS ? ELOOP : EACCES;
         } else {
             next = link_path(at);

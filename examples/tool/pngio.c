@@ -1,8 +1,10 @@
 /*
  * PNG through libpng's classic interface: see pngio.h. libpng reports errors by longjmp; each jump
  * starts and ends inside one call of `guarded` below, and everything that must outlive it is kept
- * in a struct job outside that call. Limits are set before the first byte of a stranger's file is
- * read. SPDX-License-Identifier: BSD-2-Clause
+ * in a struct job outside that call. Limits are set before the first byte of the untrusted
+ * file is read.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "pngio.h"
 

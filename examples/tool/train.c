@@ -336,7 +336,7 @@ static int say_how_to_resume(const struct training *t, int argc, char **argv)
     /* Behind a last word `--`, which may be the end of the options, --resume would be none. */
     const bool resume = !t->options->resume, first = argc > 0 && strcmp(argv[argc - 1], "--") == 0;
     fputs(resume && first ? "  cae train --resume" : "  cae train", stderr);
-    train_options_print_words(t->options, argc, argv);
+    train_options_print_arguments(t->options, argc, argv);
     fputs(resume && !first ? " --resume\n" : "\n", stderr);
     return FAILED;
 }

@@ -131,7 +131,7 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
     return *exit_code == DONE;
 }
 
-void train_options_print_words(const struct train_options *o, int argc, char **argv)
+void train_options_print_arguments(const struct train_options *o, int argc, char **argv)
 {
     static const char joined[] = "--from=";
     int first = argc, after = argc; /* of those that are left out */
@@ -145,6 +145,6 @@ void train_options_print_words(const struct train_options *o, int argc, char **a
             after = i + 1;
         }
     }
-    interrupt_print_words(stderr, first, argv);
-    interrupt_print_words(stderr, argc - after, argv + after);
+    interrupt_print_arguments(stderr, first, argv);
+    interrupt_print_arguments(stderr, argc - after, argv + after);
 }

@@ -49,6 +49,6 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
 bool train_options_only_convert(const struct train_options *o);
 
 /* Prints the words of the command, but for --from and its file: what resumes needs it no more. */
-void train_options_print_words(const struct train_options *o, int argc, char **argv);
+void train_options_print_arguments(const struct train_options *o, int argc, char **argv);
 
 #endif

@@ -4,33 +4,33 @@
  * Copyright 2026 the libcae authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * This header is the whole interface and its manual; read it from top to bottom.
+ * This header is the whole interface and its manual. It is meant to be read from top to bottom.
  *
  *     cae_model *model;
  *     if (cae_model_new(&model, "cae-compress", 1))           // a preset, seed 1
  *         fprintf(stderr, "%s\n", cae_last_error());
  *     for (int step = 0; step < 600; step++)
  *         cae_train_step(model, faces, faces, 32, 64, 64, &loss);
- *     cae_fit_code(model, faces, 32, 64, 64);                 // what compressing needs
+ *     cae_fit_code(model, faces, 32, 64, 64);                 // before compressing
  *     cae_model_save(model, "faces.safetensors", CAE_SAVE_TRAINING);
  *     cae_model_free(model);
  *
  * Link with `pkg-config --cflags --libs libcae`. C99 and C++ may include this file.
  *
  * WORDS
- *   image    float, planar and contiguous: count x channels x height x width, nominally in [0,1]
- *            (noise may leave that range: nothing is clipped). One "image" of a call is one of
- *            count.
- *   code     what the network makes of an image at the line `code` of its architecture; float,
- *            planar: count x the shape that cae_code_shape gives.
+ *   image    float, planar and contiguous: count x channels x height x width, nominally in [0,1].
+ *            Values outside that range, such as noise makes, are not clipped. A call works on
+ *            `count` images of one size.
+ *   code     the network's values at the line `code` of its architecture; float, planar: count x
+ *            the shape that cae_code_shape gives.
  *   pixels   8 bit, channels interleaved, rows `stride` bytes apart.
  *   unit     the product of the strides before `code` (8 for the convolutional presets). An image
- *            whose height or width is no multiple of it is extended at the bottom and at the right
- *            by repeating its last row and column, run, and cropped again.
+ *            whose height or width is not a multiple of it is extended at the bottom and at the
+ *            right by repeating its last row and column; the result is cropped to the image's size.
  *
  * STATUS
- *   Every function that can fail returns CAE_OK (0) or one of the negative values below and leaves
- *   a sentence for cae_last_error(). On failure `*out` is NULL, inputs are untouched, the model is
+ *   Every function that can fail returns CAE_OK (0) or one of the negative values below and stores
+ *   a message for cae_last_error(). On failure `*out` is NULL, inputs are untouched, the model is
  *   as it was before the call, and the contents of output buffers are unspecified.
  *
  * BAD INPUT gets a status, never a crash:
@@ -39,27 +39,28 @@
  *   CAE_E_SHAPE      an image size that the network cannot take (one with a dense layer takes its
  *                    training size only), a buffer length that does not match
  *   CAE_E_NONFINITE  NaN or infinity in images, targets, codes, weights or gradients; a result that
- *                    overflowed. Finite values outside [0,1] are fine.
+ *                    overflowed. Finite values outside [0,1] are allowed.
  *   CAE_E_LIMIT      work that would need more scratch memory than the setting `memory_limit`
  *
  * OWNERSHIP
  *   The caller owns every buffer; the library keeps no pointer to one after the call. Only models
- *   are allocated for the caller; free them with cae_model_free. Returned strings live as long as
- *   the model (or, where none is involved, as long as the library), notes until they change.
+ *   are allocated for the caller; free them with cae_model_free. A returned string is valid as
+ *   long as the model, or as long as the library where no model is involved. A note is valid until
+ *   it changes.
  *
  * THREADS
  *   A function that takes `const cae_model *` may run in any number of threads at once on one
- *   model, truly in parallel. A function that takes `cae_model *` needs the model to itself.
- *   Different models are independent. Calls may use several threads of their own (setting
- *   `threads`); results do not depend on how many. Workers block all signals and are gone when
- *   the call returns, so fork() between calls is safe. cae_last_error() is per thread.
+ *   model; the calls run in parallel. While a function that takes `cae_model *` runs, no other
+ *   call may use that model. Different models are independent. A call may start threads of its own
+ *   (setting `threads`); results do not depend on how many. These threads block all signals and
+ *   end before the call returns, so fork() between calls is safe. cae_last_error() is per thread.
  *
  * NUMBERS
  *   Arithmetic is float32 in a documented order, the same on every processor: see docs/numerics.md.
- *   The result for one image depends on the image and the model alone, bit for bit: not on the
- *   other images of the call, threads, tiles or the memory limit. The caller's rounding mode and
- *   flush-to-zero flags neither matter nor change. The environment variable CAE_CPU = c | sse2 |
- *   avx2 | fma, read once, can lower the instruction set in use.
+ *   The result for one image depends on the image and the model alone, bit for bit. It does not
+ *   depend on the other images of the call, on threads, tiles or the memory limit. The caller's
+ *   rounding mode and flush-to-zero flags have no effect and are not changed. The environment
+ *   variable CAE_CPU = c | sse2 | avx2 | fma can lower the instruction set in use; it is read once.
  */
 #ifndef CAE_H
 #define CAE_H
@@ -84,13 +85,13 @@ extern "C" {
 #define CAE_VERSION_MINOR 1
 #define CAE_VERSION_PATCH 0
 
-/* Status values. They never change their meaning; new ones may be added below the last. */
+/* Status values. Their meaning never changes; new ones may be added below the last. */
 #define CAE_OK            0     /* done */
 #define CAE_E_ARGUMENT    (-1)  /* an argument is wrong; the message says which and why */
 #define CAE_E_NOMEM       (-2)  /* out of memory */
 #define CAE_E_IO          (-3)  /* the system refused to read or write a file */
-#define CAE_E_FORMAT      (-4)  /* a file or a buffer is damaged or is not ours */
-#define CAE_E_VERSION     (-5)  /* made by a newer format than this library reads */
+#define CAE_E_FORMAT      (-4)  /* a file or a buffer is damaged or of another format */
+#define CAE_E_VERSION     (-5)  /* in a newer format than this library reads */
 #define CAE_E_MODEL       (-6)  /* a compressed image made with another model */
 #define CAE_E_SHAPE       (-7)  /* sizes that do not fit the model or each other */
 #define CAE_E_NONFINITE   (-8)  /* NaN or infinity */
@@ -106,13 +107,13 @@ CAE_API const char *cae_version_string(void);
 /* The same as a number, 0xMMmmpp: 0x000100 for 0.1.0. Any thread. Since 0.1. */
 CAE_API uint32_t cae_version(void);
 
-/* A few words for a status, for any int ("unknown status" for one that is none). Never NULL.
- * Any thread. Since 0.1. */
+/* A short text for a status; "unknown status" for any other int. Never NULL. Any thread.
+ * Since 0.1. */
 CAE_API const char *cae_strerror(int status);
 
-/* This thread's last failure in words: which argument, line, field, offset or limit, at most 255
- * bytes. A success leaves it as it is; "" before the first failure. Valid until this thread's next
- * failing call. Since 0.1. */
+/* The message of this thread's last failure: which argument, line, field, offset or limit, in at
+ * most 255 bytes. A success does not change it; it is "" before the first failure. Valid until
+ * this thread's next failing call. Since 0.1. */
 CAE_API const char *cae_last_error(void);
 
 /* ---- Presets --------------------------------------------------------------------------------- */
@@ -131,7 +132,7 @@ CAE_API const char *cae_preset_text(const char *name);
  * optimizer. */
 typedef struct cae_model cae_model;
 
-/* Makes a model with fresh weights.
+/* Makes a model with initial weights.
  *   out           receives the model; free it with cae_model_free
  *   architecture  a preset's name, or an architecture text (docs/architecture-text.md),
  *                 NUL-terminated
@@ -141,10 +142,10 @@ typedef struct cae_model cae_model;
  * _SHAPE (the line whose sizes do not fit), _LIMIT (over a cap of the text), _NOMEM. Since 0.1. */
 CAE_API int cae_model_new(cae_model **out, const char *architecture, uint64_t seed);
 
-/* Loads a model that cae_model_save wrote, with its training state if the file has one; weights
- * that another program wrote are for cae_model_load_weights, and the message says so. `path` is
- * a regular file's name. The file may come from a stranger: everything is checked before it is
- * used, and at most twice the file's size plus 1 MiB is allocated.
+/* Loads a model that cae_model_save wrote, with its training state if the file has one. For weights
+ * that another program wrote use cae_model_load_weights; the message says so too. `path` is a
+ * regular file's name. The file is untrusted input: everything is checked before it is used, and at
+ * most twice the file's size plus 1 MiB is allocated.
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _FORMAT, _VERSION (made by a newer libcae), _SHAPE,
  * _NONFINITE, _LIMIT, _UNSUPPORTED, _NOMEM. Since 0.1. */
 CAE_API int cae_model_load(cae_model **out, const char *path);
@@ -154,24 +155,24 @@ CAE_API int cae_model_load_memory(cae_model **out, const void *data, size_t size
 
 /* Replaces the weights of `m` by those of a plain safetensors file, such as PyTorch's
  * safetensors.torch.save_file(net.state_dict(), path) writes for the nn.Sequential of the same
- * layers. Every tensor of the model must be there with its name and shape, and no other: F32, F16
- * or BF16, which are taken exactly, or F64, rounded to the nearest float. The optimizer's moments
- * and the step return to 0; settings stay. Compressing images needs cae_fit_code afterwards, or
- * training. The file may be a model of libcae too; if its architecture is the model's, its ranges
- * of the code are taken as well.
- * Returns as cae_model_load; CAE_E_MODEL when names or shapes differ (the message names what is
- * there); CAE_E_UNSUPPORTED for weights of other dtypes. Since 0.1. */
+ * layers. The file must have every tensor of the model, with its name and shape, and no other
+ * tensor. F32, F16 and BF16 are taken exactly, F64 is rounded to the nearest float. The optimizer's
+ * moments and the step return to 0; settings stay. Compressing images needs cae_fit_code or
+ * training afterwards. The file may also be a model of libcae; if its architecture is the model's,
+ * its ranges of the code are taken as well.
+ * Returns as cae_model_load; CAE_E_MODEL when names or shapes differ (the message names those of
+ * the file); CAE_E_UNSUPPORTED for weights of other dtypes. Since 0.1. */
 CAE_API int cae_model_load_weights(cae_model *m, const char *path);
 
-/* Flag: take "module." and "_orig_mod.", which PyTorch's DataParallel and torch.compile put before
- * all names, off the file's, as many as there are. */
+/* Flag: remove the prefixes "module." and "_orig_mod." from the file's names, as many as there are.
+ * PyTorch's DataParallel and torch.compile put them before all names. */
 #define CAE_IMPORT_STRIP 1u
 
-/* Flag: leave out tensors without dimensions that the model does not have, such as the
+/* Flag: skip tensors without dimensions that the model does not have, such as the
  * num_batches_tracked of other layers: floats of 16, 32 or 64 bits, integers or BOOL. */
 #define CAE_IMPORT_SKIP 2u
 
-/* The same with more tolerance.
+/* The same as cae_model_load_weights, with flags that accept more files.
  *   m      the model
  *   path   the file's name
  *   flags  0, CAE_IMPORT_STRIP, CAE_IMPORT_SKIP or both
@@ -179,40 +180,42 @@ CAE_API int cae_model_load_weights(cae_model *m, const char *path);
  * prefixes. Since 0.1. */
 CAE_API int cae_model_import_weights(cae_model *m, const char *path, uint32_t flags);
 
-/* Flag: the optimizer's moments and step, the seed, the epoch and the settings too, but for threads
- * and memory_limit, which belong to the machine. */
+/* Flag: include the optimizer's moments and step, the seed, the epoch and the settings except
+ * threads and memory_limit, which depend on the machine. */
 #define CAE_SAVE_TRAINING 1u
 
-/* Flag of cae_model_save alone, for the start of long work: do and check everything as in a save
- * (beside the target a file is written and flushed) but replace nothing, and leave nothing. */
+/* Flag of cae_model_save alone, to find out before long work whether saving will work: do and check
+ * everything as in a save (a file is written and flushed beside the target), then remove that file
+ * and replace nothing. */
 #define CAE_SAVE_TRY 2u
 
-/* Saves a model as a safetensors file (docs/file-formats.md), atomically: written beside `path`,
- * flushed to the disk, renamed, the folder flushed. Whatever fails, an old file at `path` survives
- * whole (if only the folder's flush fails, CAE_E_IO, the new one is in place, whole as well). A
- * symbolic link stays: the regular file that it leads to is replaced, or made where there is none.
- * Any other target is refused; the permissions of an old file are kept.
+/* Saves a model as a safetensors file (docs/file-formats.md), atomically: the file is written
+ * beside `path`, flushed to the disk and renamed, and the folder is flushed. If anything fails, an
+ * old file at `path` stays as it was. The only exception is a failed flush of the folder
+ * (CAE_E_IO): then the new file is in place, complete. A symbolic link stays: the regular file that
+ * it leads to is replaced, or made where there is none. Any other target is refused. The
+ * permissions of an old file are kept.
  *   m       the model
  *   path    the file's name
  *   flags   0, CAE_SAVE_TRAINING, CAE_SAVE_TRY or both
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _LIMIT (names and notes over 1 MiB), _NOMEM. Since 0.1. */
 CAE_API int cae_model_save(const cae_model *m, const char *path, uint32_t flags);
 
-/* The same into memory. `data` NULL with `capacity` 0 asks for the size alone: sets `*size`,
- * returns CAE_OK. CAE_E_BUFFER when capacity is too small; `*size` is set then too. Since 0.1. */
+/* The same into memory. With `data` NULL and `capacity` 0 it only sets `*size` and returns CAE_OK.
+ * CAE_E_BUFFER when capacity is too small; `*size` is set then too. Since 0.1. */
 CAE_API int cae_model_save_memory(const cae_model *m, void *data, size_t capacity, size_t *size,
                                   uint32_t flags);
 
-/* Copies a model, to serve one while the other trains. Settings are copied; with CAE_SAVE_TRAINING
- * the optimizer's state is too, without it the copy starts with an optimizer at step 0. A pending
- * gradient is not copied. Returns CAE_OK; CAE_E_ARGUMENT, _NOMEM. Since 0.1. */
+/* Copies a model, for example to use one while the other trains. Settings are copied. With
+ * CAE_SAVE_TRAINING the optimizer's state is copied too; without it the copy's optimizer is at step
+ * 0. A pending gradient is not copied. Returns CAE_OK; CAE_E_ARGUMENT, _NOMEM. Since 0.1. */
 CAE_API int cae_model_copy(cae_model **out, const cae_model *m, uint32_t flags);
 
 /* Frees a model; NULL is fine. No other thread may be using it. Since 0.1. */
 CAE_API void cae_model_free(cae_model *m);
 
-/* The model's architecture as canonical text: one layer a line, defaults left out. Belongs to the
- * model; NULL when m is NULL. Since 0.1. */
+/* The model's architecture as canonical text: one line for each layer, without defaults. The string
+ * belongs to the model; NULL when m is NULL. Since 0.1. */
 CAE_API const char *cae_model_architecture(const cae_model *m);
 
 /* shape = channels, height, width of the training size, the line `input`. Since 0.1. */
@@ -230,8 +233,9 @@ CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size
  *   beta1          0.9    [0, 1)      decay of the first moment
  *   beta2          0.999  [0, 1)      decay of the second moment
  *   epsilon        1e-8   [1e-30, 1]  added to the root of the second moment
- *   weight_decay   0      [0, 1e6]    decoupled (Loshchilov & Hutter 2019): each step also takes
- *                                     learning_rate * weight_decay * w off every weight w
+ *   weight_decay   0      [0, 1e6]    decoupled (Loshchilov & Hutter 2019): each step also
+ *                                     subtracts learning_rate * weight_decay * w from every
+ *                                     weight w
  *   threads        1      [0, 1024]   of one call; 0 = the processors this process may use: those
  *                                     of its affinity mask, but no more than the CPU quota of its
  *                                     control groups, rounded up. The quota is read when
@@ -239,15 +243,15 @@ CAE_API int cae_code_shape(const cae_model *m, size_t height, size_t width, size
  *   reproducible   0      0 or 1      1: the same seed and data give the same weights, to the last
  *                                     bit, on every processor (no fused multiply-add)
  *   memory_limit   2^30   [2^16, 2^53]
- *                                     bytes of scratch memory for one call; inference of what
- *                                     needs more is done in tiles where there is no dense layer,
- *                                     everything else is refused with CAE_E_LIMIT before that
- *                                     memory is taken. The stacks of a call's threads, 256 KiB
- *                                     each, do not count
- *   epoch          0      [0, 2^53]   the caller's own count, kept with the training state; a
+ *                                     bytes of scratch memory for one call. Inference that needs
+ *                                     more is done in tiles, if there is no dense layer. Anything
+ *                                     else is refused with CAE_E_LIMIT before that memory is
+ *                                     allocated. The stacks of a call's threads, 256 KiB each,
+ *                                     do not count
+ *   epoch          0      [0, 2^53]   the caller's own count, saved with the training state; a
  *                                     change ends an epoch for the ranges of the code (below)
  *   kl_weight      0.3    [0, 1e6]    of a sampled code's divergence in the loss (below); other
- *                                     networks have no use for it
+ *                                     networks ignore it
  * Read-only, for cae_model_get alone: "parameters" (how many), "step" (updates so far).
  * Returns CAE_OK; CAE_E_ARGUMENT for an unknown key, a value out of range, a fraction where a whole
  * number is needed, or a read-only key; CAE_E_UNSUPPORTED for reproducible 1 where the compiler
@@ -266,13 +270,13 @@ CAE_API const char *cae_model_kernels(const cae_model *m);
 
 /* ---- Notes ----------------------------------------------------------------------------------- */
 /*
- * Text that travels with a model: saved with it every time, loaded, copied. The library reads none
- * of it. The command `cae` keeps there what a training depended on, under keys that begin with
- * "cae."; others may choose any prefix but "libcae.". What other programs wrote into the metadata
- * of a model's file becomes notes too, as far as notes can hold it.
+ * Notes are text that is saved, loaded and copied with a model. The library does not use them. The
+ * command `cae` stores in them what a training depended on, under keys that begin with "cae.";
+ * other programs may choose any prefix except "libcae.". Entries that other programs wrote into the
+ * metadata of a model's file become notes too, if they are within the limits of notes.
  */
 
-/* Adds a note, or replaces the one of that key.
+/* Adds a note, or replaces the one with that key.
  *   m      the model
  *   key    1 to 64 bytes of A-Z a-z 0-9 . _ -, not beginning with "libcae."
  *   value  valid UTF-8, at most 4096 bytes, NUL-terminated; NULL removes the note, if there is one
@@ -280,7 +284,7 @@ CAE_API const char *cae_model_kernels(const cae_model *m);
  * longer value, more than 32 notes), _NOMEM. Since 0.1. */
 CAE_API int cae_model_note_set(cae_model *m, const char *key, const char *value);
 
-/* The value of a note; NULL when there is none of that key, or m or key is NULL. Valid until the
+/* The value of a note; NULL when there is none with that key, or m or key is NULL. Valid until the
  * note changes or the model is freed. Since 0.1. */
 CAE_API const char *cae_model_note(const cae_model *m, const char *key);
 
@@ -301,76 +305,77 @@ CAE_API size_t cae_tensor_count(const cae_model *m);
 CAE_API int cae_tensor_info(const cae_model *m, size_t index, const char **name, size_t shape[4],
                             size_t *rank);
 
-/* Copies a tensor out of the model or into it. len = the number of its elements, row-major, else
- * CAE_E_SHAPE. Setting refuses NaN and infinity and leaves the optimizer's state alone. Unless the
- * values are those that were there, to the bit, the ranges of the code are no longer known:
- * compressing images needs cae_fit_code afterwards, or training. Since 0.1. */
+/* Copies a tensor out of the model or into it. len must be the number of its elements, which are in
+ * row-major order, else CAE_E_SHAPE. Setting refuses NaN and infinity and does not change the
+ * optimizer's state. If any value changes, the ranges of the code are no longer known: compressing
+ * images needs cae_fit_code or training afterwards. Since 0.1. */
 CAE_API int cae_tensor_get(const cae_model *m, size_t index, float *values, size_t len);
 CAE_API int cae_tensor_set(cae_model *m, size_t index, const float *values, size_t len);
 
 /* ---- Training -------------------------------------------------------------------------------- */
 /*
- * input, target: count x channels x height x width; the same buffer may be passed for both. Any
- * size that the network takes, not only its training size. loss (may be NULL) receives the mean of
- * (output - target)^2 over all count x channels x height x width values, before the update.
+ * input, target: count x channels x height x width, of any size that the network takes, not only
+ * its training size; the same buffer may be passed for both. loss (may be NULL) receives the mean
+ * of (output - target)^2 over all count x channels x height x width values, before the update.
  * Each returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _NONFINITE, _LIMIT, _NOMEM.
  *
  * A variational autoencoder (Kingma & Welling 2014) has the line `code sampled`: the layer before
  * it gives the code's means and log variances. Training then draws each code, z = mean +
- * exp(log variance / 2) eps with normal eps; all else takes the means: encoding, de-noising,
- * compressing and cae_evaluate. The loss of all functions here is
+ * exp(log variance / 2) eps with normal eps. Encoding, de-noising, compressing and cae_evaluate
+ * use the means instead. The loss of all functions here is
  *     mean squared error + kl_weight * divergence / (channels x height x width),
  * divergence = 1/2 sum(mean^2 + exp(log variance) - log variance - 1) over an image's code, in
- * nats, mean over images. With pixels of variance s^2 around the output this is the negative of the
- * paper's lower bound, up to a constant and a factor, for kl_weight = 2 s^2, if pixels err
- * independently; those of a face err in patches, for which the initial value makes up: at
- * 2 s^2 = 0.01 hundreds of faces are learnt by heart and new images are no faces, at 0.3 they are.
- * A step whose exp(log variance) no float holds is refused with CAE_E_NONFINITE. cae_decode of
- * normal numbers (cae_add_noise on zeros, sigma 1) gives new images.
+ * nats, mean over images. For pixels with independent errors of variance s^2 around the output and
+ * kl_weight = 2 s^2, this is the negative of the paper's lower bound, up to a constant and a
+ * factor. The errors of a face's pixels are not independent but come in patches, so the initial
+ * value is larger: at 0.01 the network memorises hundreds of faces and its new images are not
+ * faces; at 0.3 they are. A step in which exp(log variance) overflows a float is refused with
+ * CAE_E_NONFINITE. cae_decode of normal numbers (cae_add_noise on zeros, sigma 1) gives new images.
  * eps is a function of the model's seed, its "step" and the value's place in the batch. Machines
- * that average gradients of models of one seed therefore draw the same numbers for their own
- * images: the mean is still right, but noisier than need be. A seed for each and the first one's
- * weights in all, by cae_tensor_set, avoid that.
+ * that average gradients of models with one seed therefore draw the same numbers for their own
+ * images: the mean is still right, but noisier than necessary. To avoid this, give each machine's
+ * model its own seed and copy the first one's weights into all, by cae_tensor_set.
  */
 
-/* One step: gradient of the loss, then an update by Adam. A step that would make any
- * weight or moment non-finite is refused with CAE_E_NONFINITE and changes nothing. A step that is
- * done drops a gradient that cae_train_gradient or cae_gradient_set left pending, without applying
- * it; a step that fails leaves it. Since 0.1. */
+/* One step: computes the gradient of the loss, then updates the weights by Adam. A step that would
+ * make any weight or moment non-finite is refused with CAE_E_NONFINITE and changes nothing. A step
+ * that succeeds discards a pending gradient of cae_train_gradient or cae_gradient_set without
+ * applying it; a step that fails keeps it. Since 0.1. */
 CAE_API int cae_train_step(cae_model *m, const float *input, const float *target, size_t count,
                            size_t height, size_t width, float *loss);
 
-/* The first half: computes the gradient and keeps it in the model, in place of an earlier one; also
- * the range of each code channel over these images, which the update adds to the model's. Weights
- * do not change. Since 0.1. */
+/* The first half of a step: computes the gradient and stores it in the model, in place of an
+ * earlier one. It also stores the range of each code channel over these images, which the update
+ * adds to the model's ranges. Weights do not change. Since 0.1. */
 CAE_API int cae_train_gradient(cae_model *m, const float *input, const float *target, size_t count,
                                size_t height, size_t width, float *loss);
 
 /* Reads or replaces the pending gradient: all tensors concatenated in file order, the mean over the
- * batch. len = cae_model_get "parameters", else CAE_E_SHAPE. Between gradient and apply, average it
- * over machines by MPI or anything else. Getting when there is none is CAE_E_ARGUMENT; setting
- * makes one. Since 0.1. */
+ * batch. len must be cae_model_get "parameters", else CAE_E_SHAPE. Between gradient and apply it
+ * can be averaged over machines, by MPI or otherwise. Getting is CAE_E_ARGUMENT when there is none;
+ * setting makes one. Since 0.1. */
 CAE_API int cae_gradient_get(const cae_model *m, float *values, size_t len);
 CAE_API int cae_gradient_set(cae_model *m, const float *values, size_t len);
 
-/* The second half: updates the weights from the pending gradient, which is used up. Gradient and
- * apply equal one cae_train_step bit for bit. CAE_E_ARGUMENT when there is no gradient. Since
- * 0.1. */
+/* The second half: updates the weights from the pending gradient, which is no longer pending
+ * afterwards. Both halves together equal one cae_train_step bit for bit. CAE_E_ARGUMENT when there
+ * is no gradient. Since 0.1. */
 CAE_API int cae_train_apply(cae_model *m);
 
-/* The loss of the whole network without training; a sampled code is its means. Since 0.1. */
+/* The loss of the whole network without training; a sampled code is replaced by its means.
+ * Since 0.1. */
 CAE_API int cae_evaluate(const cae_model *m, const float *input, const float *target, size_t count,
                          size_t height, size_t width, float *loss);
 
 /* ---- Using a model --------------------------------------------------------------------------- */
 /*
- * An output buffer overlaps no other buffer. height and width are those of the images, for
- * cae_decode too. Any count runs in bounded memory. Each returns CAE_OK; CAE_E_ARGUMENT, _SHAPE,
+ * An output buffer must not overlap any other buffer. height and width are those of the images, for
+ * cae_decode too. Memory is bounded for any count. Each returns CAE_OK; CAE_E_ARGUMENT, _SHAPE,
  * _NONFINITE, _LIMIT, _NOMEM; encoding and decoding also _UNSUPPORTED when a skip crosses `code`.
  */
 
-/* images: count x channels x height x width -> codes: count x the shape cae_code_shape gives; of a
- * sampled code the means. Since 0.1. */
+/* images: count x channels x height x width -> codes: count x the shape that cae_code_shape gives.
+ * For a sampled code these are the means. Since 0.1. */
 CAE_API int cae_encode(const cae_model *m, const float *images, size_t count, size_t height,
                        size_t width, float *codes);
 
@@ -378,59 +383,59 @@ CAE_API int cae_encode(const cae_model *m, const float *images, size_t count, si
 CAE_API int cae_decode(const cae_model *m, const float *codes, size_t count, size_t height,
                        size_t width, float *images);
 
-/* Runs the whole network of any model, whatever it was trained for.
+/* Runs the whole network of any model.
  *   m                      the model
- *   noisy, clean           the images and what becomes of them: count x channels x height x width
+ *   noisy, clean           the images and the results: count x channels x height x width
  *   count, height, width   how many images, and their size
  *   sigma                  the noise's standard deviation on the scale [0,1], finite and >= 0; 0 =
- *                          not known. Today no network uses it, whatever its architecture: a noise
- *                          level as an input of the network comes with a later release. The result
- *                          is the same for any value.
+ *                          not known. Today no network uses it, and the result is the same for any
+ *                          value; networks that take a noise level come with a later release.
  * Since 0.1. */
 CAE_API int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t height,
                         size_t width, float sigma, float *clean);
 
 /* Adds Gaussian noise in place to len values: value i gets sigma * normal(seed, i), the same
- * numbers on every machine. Not clipped. sigma finite and >= 0 on the scale of the values (25/255
- * is the usual 25). Needs no model; any thread. Since 0.1. */
+ * numbers on every machine. The sums are not clipped. sigma must be finite and >= 0; it is on the
+ * scale of the values (25/255 for the usual 25). Needs no model; any thread. Since 0.1. */
 CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed);
 
 /* ---- Compressed images ----------------------------------------------------------------------- */
 /*
- * The code of an image, quantised per channel within the channel's range, entropy-coded into a
- * small container (docs/file-formats.md). Any number of channels that the model takes, pixel value
- * v standing for v/255. One file gives one picture on every machine: these functions always run the
- * kernels that are equal everywhere.
+ * A compressed image is a small container (docs/file-formats.md) with the entropy-coded code of the
+ * image, each channel quantised within its range. The image has the model's channels; pixel value v
+ * stands for v/255. A file gives the same picture on every machine, because these functions always
+ * run the kernels that are equal everywhere.
  *
- * Values outside its range are clipped, and a range that is too wide wastes precision, so ranges
- * decide how good the pictures are. They are a part of the model and of its files:
- *   a fresh model         has [0,1] in every channel
- *   training              gathers them: the first update replaces what was there by the range of
- *                         its batch, each later one adds its own. Weights move, so when the setting
- *                         `epoch` gets another value, the ranges become those of the updates since
- *                         it last did. They are of all batches of a whole epoch, at least; of all
- *                         updates, if the caller never sets it. A resumed run gathers the same
- *   cae_fit_code          gathers them from images with the weights as they are. That is best: call
- *                         it when training ends, and before each save that may be the last
+ * Values outside a channel's range are clipped, and a range that is too wide wastes precision, so
+ * the quality of the pictures depends on the ranges. They are part of the model and of its files:
+ *   a new model           has [0,1] in every channel
+ *   training              gathers them: the first update replaces them by the ranges of its batch,
+ *                         each later one extends them by its own. Weights change, so when the
+ *                         setting `epoch` gets another value, the ranges become those of the
+ *                         updates since its last change. So they cover all batches of at least one
+ *                         whole epoch, or of all updates if the caller never sets it. A resumed run
+ *                         gathers the same
+ *   cae_fit_code          gathers them from images with the present weights. This is best: call it
+ *                         when training ends, and before each save that may be the last
  *   weights from outside  (cae_tensor_set, cae_model_load_weights, or training by gradients of
- *                         cae_gradient_set alone) leave none: cae_compress and cae_decompress say
- *                         CAE_E_UNSUPPORTED until one of the two has gathered some
+ *                         cae_gradient_set alone) remove them: cae_compress and cae_decompress
+ *                         return CAE_E_UNSUPPORTED until training or cae_fit_code has gathered some
  */
 
-/* Gathers what the coder needs from these images with the weights as they are, in place of what was
- * there: the smallest and the largest value of each channel of their code, as cae_compress computes
- * it; of a sampled code the means. Take the images trained on, or some hundreds like those to be
- * compressed: count x channels x height x width, all of one size that the network takes. They run
- * in bounded memory, as for cae_encode. The result is the same for any order of the images, any
- * number of threads, any memory limit and on every machine. No weight, moment, step, pending
- * gradient or setting changes. Images compressed before need the model as it was before
+/* Replaces the ranges of the code by those of these images with the present weights: the smallest
+ * and the largest value of each channel of their code, as cae_compress computes it (for a sampled
+ * code, of the means). Use the training images, or some hundreds of images like those to be
+ * compressed: count x channels x height x width, all of one size that the network takes. Memory is
+ * bounded, as for cae_encode. The result is the same for any order of the images, any number of
+ * threads, any memory limit and on every machine. No weight, moment, step, pending gradient or
+ * setting changes. Images that were compressed before need the model as it was before
  * (CAE_E_MODEL), unless the ranges come out the same.
  * Returns CAE_OK; CAE_E_ARGUMENT, _SHAPE, _NONFINITE, _LIMIT, _NOMEM; CAE_E_UNSUPPORTED when a skip
  * crosses `code`. Since 0.1. */
 CAE_API int cae_fit_code(cae_model *m, const float *images, size_t count, size_t height,
                          size_t width);
 
-/* A capacity that always suffices for cae_compress of a height x width image; 0 on error. Needs no
+/* A capacity that is enough for cae_compress of any height x width image; 0 on error. Needs no
  * ranges. Since 0.1. */
 CAE_API size_t cae_compress_bound(const cae_model *m, size_t height, size_t width);
 
@@ -447,16 +452,17 @@ CAE_API int cae_compress(const cae_model *m, const uint8_t *pixels, size_t heigh
                          size_t stride, uint32_t quality, void *data, size_t capacity,
                          size_t *size);
 
-/* Restores an image of known size; ask cae_compressed_info first. Rows of pixels between width x
- * channels and stride are not touched. The file may come from a stranger.
+/* Restores an image whose size is known, from cae_compressed_info. Bytes of a row beyond width x
+ * channels are not written. The data is untrusted input.
  * Returns CAE_OK; CAE_E_FORMAT (damaged), _VERSION, _MODEL (made with another model), _SHAPE
  * (height or width are not the file's), _ARGUMENT, _LIMIT, _UNSUPPORTED, _NONFINITE, _NOMEM.
  * Since 0.1. */
 CAE_API int cae_decompress(const cae_model *m, const void *data, size_t size, uint8_t *pixels,
                            size_t height, size_t width, size_t stride);
 
-/* shape = channels, height, width that the header names. Reads the header alone: needs no model and
- * the payload may be missing. Returns CAE_OK; CAE_E_ARGUMENT, _FORMAT, _VERSION. Since 0.1. */
+/* shape = channels, height, width as the header states them. Only the header is read: no model is
+ * needed, and the payload may be missing. Returns CAE_OK; CAE_E_ARGUMENT, _FORMAT, _VERSION.
+ * Since 0.1. */
 CAE_API int cae_compressed_info(const void *data, size_t size, size_t shape[3]);
 
 #ifdef __cplusplus

@@ -1,11 +1,13 @@
 /*
- * Bounded readers and writers; see bytes.h.
+ * Bounded readers and writers (bytes.h), and scans of float arrays.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "base/bytes.h"
 
 #include <string.h>
+
+#include "base/assert.h"
 
 uint32_t cae_load_u32(const void *p)
 {
@@ -39,6 +41,7 @@ cae_reader cae_reader_make(const void *data, size_t size)
 
 size_t cae_reader_left(const cae_reader *r)
 {
+    CAE_ASSERT(r->at <= r->size);
     return r->size - r->at;
 }
 
@@ -99,6 +102,7 @@ void cae_write_span(cae_writer *w, const void *data, size_t size)
         w->failed = true;
     }
     w->at = size <= SIZE_MAX - w->at ? w->at + size : SIZE_MAX;
+    CAE_ASSERT(w->failed || w->at <= w->capacity);
 }
 
 void cae_write_u8(cae_writer *w, uint8_t value)
@@ -153,8 +157,8 @@ bool cae_all_finite(const float *values, size_t len, size_t *bad)
     enum { BLOCK = 256 };
     for (size_t at = 0; at < len; at += BLOCK) {
         const size_t end = len - at < BLOCK ? len : at + BLOCK;
-        /* The bits decide, as integers: no flag of the floating-point unit matters, and the inner
-         * loop has no branch, so that compilers vectorise it. */
+        /* Bits are compared as integers: flags of the floating-point unit have no effect, and the
+         * inner loop has no branch, so that compilers vectorise it. */
         uint32_t found = 0;
         for (size_t i = at; i < end; i++) {
             uint32_t bits;
@@ -177,7 +181,7 @@ bool cae_all_finite(const float *values, size_t len, size_t *bad)
 
 float cae_largest(const float *values, size_t len)
 {
-    /* Magnitudes are in the order of their bits, with infinity and then NaN behind all others. */
+    /* The bits of magnitudes are in the magnitudes' order; infinity and then NaN are the last. */
     uint32_t largest = 0;
     for (size_t i = 0; i < len; i++) {
         uint32_t bits;

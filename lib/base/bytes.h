@@ -1,8 +1,8 @@
 /*
- * Bounded reading and writing of bytes, little-endian whatever the machine. A reader never reads
- * past its end and a writer never writes past its end: both remember that they were asked to
- * (`failed`), so a parser may check once per record. Binary numbers of files go through this pair
- * alone; text in them (JSON, the architecture) is walked as text, up to a NUL or an end.
+ * Bounded reading and writing of bytes, little-endian on every machine. A reader never reads past
+ * its end and a writer never writes past its end. An attempt sets `failed`, which stays set, so a
+ * parser may check once per record. All binary numbers of files go through readers and writers;
+ * text in files (JSON, the architecture) is parsed as text, up to a NUL or an end.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -23,15 +23,15 @@ typedef struct cae_reader {
 } cae_reader;
 
 cae_reader cae_reader_make(const void *data, size_t size);
-uint8_t cae_read_u8(cae_reader *r); /* 0 once failed; so below */
+uint8_t cae_read_u8(cae_reader *r); /* 0 once failed, as all below */
 uint32_t cae_read_u32(cae_reader *r);
-/* Unsigned LEB128, at most 10 bytes; the shortest form only. */
+/* Unsigned LEB128 of at most 10 bytes, in its shortest form only. */
 uint64_t cae_read_varint(cae_reader *r);
 const uint8_t *cae_read_span(cae_reader *r, size_t size); /* NULL when fewer bytes are left */
 size_t cae_reader_left(const cae_reader *r);
 
-/* A writer with data NULL only counts: `at` is the size that would be needed. `at` goes on counting
- * past `capacity` with `failed` set, for the same purpose. */
+/* A writer with data NULL only counts: `at` is the size that would be needed. Beyond `capacity`,
+ * `failed` is set and `at` still counts, for the same purpose. */
 typedef struct cae_writer {
     uint8_t *data;
     size_t capacity;
@@ -52,8 +52,8 @@ uint64_t cae_load_u64(const void *p);
 void cae_store_u32(void *p, uint32_t value);
 void cae_store_u64(void *p, uint64_t value);
 
-/* Arrays of float between the machine's order and the file's. Source and target may be the same
- * memory, of any alignment on the file's side. */
+/* Converts arrays of float between the machine's byte order and the file's. Source and target may
+ * be the same memory; the file's side may have any alignment. */
 void cae_floats_to_file(void *bytes, const float *values, size_t len);
 void cae_floats_from_file(float *values, const void *bytes, size_t len);
 

@@ -1,7 +1,6 @@
 /*
- * Refuses compilers that have been told to compute otherwise than IEEE 754 says: results are the
- * same bits everywhere or they are nothing. Included by every header that what computes starts
- * from.
+ * Refuses compiler options that change IEEE 754 arithmetic, because results must be the same bits
+ * everywhere. Every header that code with arithmetic includes first includes this one.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

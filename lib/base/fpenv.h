@@ -1,13 +1,14 @@
 /*
  * The floating-point environment: every call that computes, and every worker, runs with rounding to
- * nearest and denormals kept, and gives the caller's environment back, exception flags included.
+ * nearest and with denormals. Afterwards the caller's environment is restored, including its
+ * exception flags.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef CAE_BASE_FPENV_H
 #define CAE_BASE_FPENV_H
 
-/* On 32-bit x86 both units compute: 64-bit integers become floats in the old one. */
+/* 32-bit x86 uses both units: 64-bit integers are converted to floats by the x87 unit. */
 #if defined(__SSE_MATH__) && defined(__x86_64__)
 
 #include <xmmintrin.h>

@@ -11,15 +11,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
 
-/* As x86-64 and most others have them; and from where on a block is not one that every call makes
- * anew, whose pages the system would have to clear. */
+/* The size of huge pages on x86-64 and most others, and the size from which huge pages are asked
+ * for. Smaller blocks are allocated by every call anew, and the system would clear their pages. */
 enum { HUGE_PAGE = 1 << 21, LARGE = 1 << 25 };
 
-/* A large matrix is walked along in rows that are pages apart, and looking up its pages can cost as
- * much as reading them: ask for huge ones. It is only a wish. */
+/* The rows of a large matrix are pages apart, and looking up its pages can take as long as reading
+ * them, so huge ones are asked for. This is a hint; failure is ignored. */
 static void *default_allocate(void *user, size_t size)
 {
     void *block = NULL;
@@ -58,6 +59,7 @@ void *cae_alloc(const cae_memory *memory, size_t count, size_t size)
     if (block == NULL) {
         cae_fail(CAE_E_NOMEM, "out of memory: %zu bytes could not be allocated", bytes);
     }
+    CAE_ASSERT((uintptr_t)block % CAE_ALIGN == 0);
     return block;
 }
 

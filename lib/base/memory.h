@@ -1,7 +1,7 @@
 /*
- * Memory: every byte that the library allocates comes from here, through a context that a model
- * carries, so that an allocator of the user's can come later without touching a caller. No other
- * folder calls malloc.
+ * Memory: the library allocates only through these functions and a context that is stored in the
+ * model, so that a user's allocator can be added without a change of callers. No other folder calls
+ * malloc.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -21,12 +21,12 @@ enum { CAE_ALIGN = 64 };
 /* The C library's allocator. */
 const cae_memory *cae_memory_default(void);
 
-/* `count` elements of `size` bytes, aligned to 64 bytes and zeroed; NULL, with the words set
- * (CAE_E_NOMEM), when the product overflows or memory cannot be had. A count of 0 gives a block
- * that may only be released. */
+/* `count` elements of `size` bytes, aligned to 64 bytes and zeroed; NULL, with the message
+ * set (CAE_E_NOMEM), when the product overflows or memory is out. A count of 0 gives a block that
+ * may only be released. */
 void *cae_alloc_zeroed(const cae_memory *memory, size_t count, size_t size);
 
-/* The same, with contents unspecified: for what is overwritten whole. */
+/* The same with unspecified contents, for blocks that are overwritten completely. */
 void *cae_alloc(const cae_memory *memory, size_t count, size_t size);
 
 void cae_release(const cae_memory *memory, void *block);

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/math.h"
+
 /* Ten rounds of Philox on the counter (index, stream) under the key `seed`; constants from the
  * paper, table 2 and section 4. */
 static void philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
@@ -45,24 +47,6 @@ float cae_random_uniform(uint64_t seed, uint64_t stream, uint64_t index)
     return (float)(cae_random_bits(seed, stream, index) >> 8) * (1.0f / 16777216.0f);
 }
 
-/* Natural logarithm of 2^-34 <= x < 1, to about 1e-16: x = 2^e m with m near 1, then the series of
- * 2 artanh((m - 1)/(m + 1)). */
-static double natural_log(double x)
-{
-    int e = 0;
-    for (; x < 0.70710678118654752; e--) {
-        x *= 2;
-    }
-    const double s = (x - 1) / (x + 1);
-    const double z = s * s;
-    double sum = 0;
-    /* |s| <= 0.1716, so that the term behind z^11/23 is below 2e-19. */
-    for (int k = 23; k >= 1; k -= 2) {
-        sum = sum * z + 1.0 / k;
-    }
-    return 2 * s * sum + e * 0.69314718055994530942;
-}
-
 static double polynomial(const double *c, int degree, double x)
 {
     double sum = c[degree];
@@ -86,7 +70,7 @@ static double inverse_normal(double p)
         const double r = 0.180625 - q * q;
         return q * polynomial(a, 3, r) / polynomial(b, 3, r);
     }
-    const double r = sqrt(-natural_log(q < 0 ? p : 1 - p));
+    const double r = sqrt(-cae_log(q < 0 ? p : 1 - p));
     const double x = polynomial(c, 3, r - 1.6) / polynomial(d, 2, r - 1.6);
     return q < 0 ? -x : x;
 }

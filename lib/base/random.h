@@ -1,6 +1,6 @@
 /*
  * Counter-based random numbers: number `index` of stream `stream` under `seed` is a function of
- * these three alone, so nothing depends on the order of calls, on threads or on what ran before.
+ * these three alone, so nothing depends on the order of calls, on threads or on earlier calls.
  * The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
  * as 1, 2, 3", SC 2011); normal numbers come from the inverse of the normal distribution function
  * in double.
@@ -15,7 +15,7 @@
 
 #include "base/exact.h"
 
-/* Streams in use; a new use takes a new number, never one of these. */
+/* Streams in use. A new use takes a new number. */
 enum {
     CAE_STREAM_NOISE = 1,    /* cae_add_noise */
     CAE_STREAM_WEIGHTS = 256 /* initial weights: this plus the number of the tensor in file order */

@@ -1,7 +1,8 @@
 /*
- * Checked arithmetic on sizes: the one place where sizes from callers and files are multiplied and
+ * Checked arithmetic on sizes: the only place where sizes from callers and files are multiplied and
  * added. Caps come first (a cap turns a product into one that cannot overflow, and gives the better
- * message); these functions are the net below.
+ * message); these functions are the net below: checked where a caller must learn of the overflow,
+ * saturating where a size is compared with a limit later.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -11,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/assert.h"
 
 /* *out = a * b; false, with *out untouched, when that is more than a size_t holds. */
 static inline bool cae_size_mul(size_t a, size_t b, size_t *out)
@@ -31,6 +34,29 @@ static inline bool cae_size_add(size_t a, size_t b, size_t *out)
     return true;
 }
 
+/* Sums and products that stop at SIZE_MAX, which stands for "more than any memory holds": it stays
+ * so under further ones, and every limit is below it. */
+static inline size_t cae_size_sat_add(size_t a, size_t b)
+{
+    return a > SIZE_MAX - b ? SIZE_MAX : a + b;
+}
+
+static inline size_t cae_size_sat_mul(size_t a, size_t b)
+{
+    return b != 0 && a > SIZE_MAX / b ? SIZE_MAX : a * b;
+}
+
+static inline size_t cae_size_sat_mul4(size_t a, size_t b, size_t c, size_t d)
+{
+    return cae_size_sat_mul(cae_size_sat_mul(a, b), cae_size_sat_mul(c, d));
+}
+
+/* `size` rounded up to a multiple of `unit`, a power of two. */
+static inline size_t cae_size_sat_align(size_t size, size_t unit)
+{
+    return size > SIZE_MAX - (unit - 1) ? SIZE_MAX : (size + unit - 1) & ~(unit - 1);
+}
+
 /* *out = a * b * c * d. */
 static inline bool cae_size_mul4(size_t a, size_t b, size_t c, size_t d, size_t *out)
 {
@@ -49,6 +75,7 @@ static inline size_t cae_size_max(size_t a, size_t b)
 
 static inline size_t cae_div_up(size_t a, size_t b)
 {
+    CAE_ASSERT(b != 0);
     return a / b + (a % b != 0);
 }
 

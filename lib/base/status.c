@@ -1,5 +1,5 @@
 /*
- * The thread's message and a formatter of its own: the C library's would follow the locale and may
+ * The thread's message, and a formatter, because the C library's follows the locale and may
  * allocate. The message is one of the library's two mutable globals.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "base/assert.h"
 
 static _Thread_local char message[CAE_MESSAGE_SIZE];
 
@@ -27,7 +29,7 @@ static void put(struct text *t, char c)
 static void put_string(struct text *t, const char *s)
 {
     for (s = s != NULL ? s : "(null)"; *s != '\0'; s++) {
-        /* Names come from files and strangers: keep terminals and logs safe. */
+        /* Names are untrusted input: no control characters in terminals and logs. */
         const unsigned char c = (unsigned char)*s;
         put(t, c < 32 || c == 127 ? '?' : *s);
     }
@@ -56,7 +58,7 @@ static void put_signed(struct text *t, long long value)
     }
 }
 
-/* Up to 7 significant digits, trailing zeros dropped; an exponent outside 1e-5 .. 1e9. Meant for
+/* Up to 7 significant digits without trailing zeros; with an exponent outside 1e-5 .. 1e9. For
  * settings and limits in messages, not for data. */
 static void put_double(struct text *t, double value)
 {
@@ -102,7 +104,7 @@ static void put_double(struct text *t, double value)
     }
 }
 
-/* One conversion; `f` stands behind the per cent sign. Returns its last character. */
+/* One conversion; `f` points behind the per cent sign. Returns its last character. */
 static const char *put_conversion(struct text *t, const char *f, va_list *args)
 {
     if (f[0] == 'z' && f[1] == 'u') {
@@ -151,10 +153,11 @@ static void format_list(char *text, size_t size, const char *format, va_list *ar
 
 int cae_fail(int status, const char *format, ...)
 {
-    /* An argument may point into the old message, so it is replaced only when the new one
-     * stands. */
+    /* An argument may point into the old message, so that is replaced when the new one is complete.
+     */
     char text[CAE_MESSAGE_SIZE];
     va_list args;
+    CAE_ASSERT(status < CAE_OK);
     va_start(args, format);
     format_list(text, sizeof(text), format, &args);
     va_end(args);

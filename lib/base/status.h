@@ -1,7 +1,7 @@
 /*
- * Status and words: how a failure travels. A function that can fail returns int, CAE_OK or a
- * negative status, and whoever finds the fault first puts it into words with cae_fail; callers
- * pass the status on with CAE_TRY or `goto done` and add nothing.
+ * Status and message: how failures are reported. A function that can fail returns int, CAE_OK or a
+ * negative status. The function that detects a fault stores the message with cae_fail; callers pass
+ * the status on with CAE_TRY or `goto done` and do not change the message.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -15,11 +15,11 @@
 
 enum { CAE_MESSAGE_SIZE = 256 };
 
-/* Stores the words for this thread's cae_last_error and returns `status`. The format knows %s, %d,
- * %u, %zu, %lld, %llu, %g and %%, whatever the locale; longer text is cut. */
+/* Stores the message for this thread's cae_last_error and returns `status`. The format has %s, %d,
+ * %u, %zu, %lld, %llu, %g and %%, independent of the locale; longer text is cut. */
 int cae_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The stored words; never NULL. */
+/* The stored message; never NULL. */
 const char *cae_message(void);
 
 /* Writes at most `size` bytes with the final NUL; the same formats. Returns text. */

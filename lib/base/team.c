@@ -1,7 +1,7 @@
 /*
  * The team: one mutex, three conditions. Jobs are coarse (an image, a slab of a matrix), so a lock
- * per job costs nothing that can be measured. To be woken does: whoever has to wait spins for a
- * moment before it sleeps, since the next run often begins, or the last job ends, just then.
+ * per job has no measurable cost. Waking a sleeping thread is expensive, so a thread that waits
+ * spins briefly before it blocks: the next run often begins, or the last job ends, in that time.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -16,12 +16,13 @@
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/fpenv.h"
 
-/* Kernels and layers keep their frames small; glibc alone would take the size from `ulimit -s`. */
+/* Kernels and layers have small frames; without this glibc takes the size from `ulimit -s`. */
 enum { STACK_SIZE = 256 * 1024 };
 
-/* Turns of spinning: some tens of microseconds, about what it takes to be woken. */
+/* Rounds of spinning: some tens of microseconds, about the time of waking a thread. */
 enum { SPINS = 2000 };
 
 struct cae_team {
@@ -37,7 +38,7 @@ struct cae_team {
     size_t next_turn;
     atomic_size_t unfinished; /* changed under the lock, like all of this */
     atomic_uint begun;        /* counts runs, and the end */
-    unsigned spins;           /* 0 on a single processor, where the others need it */
+    unsigned spins;           /* 0 on a single processor, which the other threads need */
     bool ending;
     size_t thread_len; /* without the caller */
     struct worker {
@@ -53,7 +54,7 @@ size_t cae_team_processors(void)
     if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) {
         return (size_t)CPU_COUNT(&set);
     }
-    /* More processors than a cpu_set_t names. */
+    /* There are more processors than a cpu_set_t holds. */
     const long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 ? (size_t)n : 1;
 }
@@ -65,7 +66,7 @@ static inline void cpu_relax(void)
 #endif
 }
 
-/* Runs jobs until none is left; called and left with the lock held. */
+/* Runs jobs until none is left. The lock is held at the beginning and at the end. */
 static void take_jobs(cae_team *team, size_t worker)
 {
     while (team->next_job < team->jobs) {
@@ -79,7 +80,7 @@ static void take_jobs(cae_team *team, size_t worker)
     }
 }
 
-/* Waits for the next run or the end, with the lock held before and after. */
+/* Waits for the next run or the team's end. The lock is held at the beginning and at the end. */
 static void await_work(cae_team *team)
 {
     const unsigned seen = atomic_load(&team->begun);
@@ -93,7 +94,7 @@ static void await_work(cae_team *team)
     }
 }
 
-/* Waits until all jobs of the run have ended; likewise. */
+/* Waits until all jobs of the run have ended, with the lock in the same way. */
 static void await_jobs(cae_team *team)
 {
     if (atomic_load(&team->unfinished) > 0) {
@@ -112,8 +113,8 @@ static void *worker_main(void *arg)
 {
     const struct worker *self = arg;
     cae_team *team = self->team;
-    /* A thread inherits the environment of its maker, which has set it already on most systems but
-     * not by any standard. The thread ends with it: nothing to give back. */
+    /* On most systems a thread inherits its creator's environment, but no standard requires it. The
+     * environment ends with the thread, so it is not restored. */
     (void)cae_fpenv_enter();
     pthread_mutex_lock(&team->lock);
     while (!team->ending) {
@@ -133,7 +134,7 @@ static void start_threads(cae_team *team, size_t threads)
     if (pthread_attr_init(&attributes) != 0) {
         return;
     }
-    /* Signals belong to the program: workers are born with all of them blocked. */
+    /* Signals are for the program's threads: workers start with all of them blocked. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
@@ -192,6 +193,7 @@ void cae_team_stop(cae_team *team)
         return;
     }
     pthread_mutex_lock(&team->lock);
+    CAE_ASSERT(atomic_load(&team->unfinished) == 0 && !team->ending);
     team->ending = true;
     atomic_fetch_add(&team->begun, 1);
     pthread_cond_broadcast(&team->work);
@@ -223,6 +225,7 @@ void cae_team_run(cae_team *team, size_t jobs, cae_job run, void *arg)
         return;
     }
     pthread_mutex_lock(&team->lock);
+    CAE_ASSERT(atomic_load(&team->unfinished) == 0 && !team->ending);
     team->run = run;
     team->arg = arg;
     team->jobs = jobs;
@@ -233,7 +236,8 @@ void cae_team_run(cae_team *team, size_t jobs, cae_job run, void *arg)
     pthread_cond_broadcast(&team->work);
     take_jobs(team, 0);
     await_jobs(team);
-    /* Workers that wake late must find nothing to do. */
+    CAE_ASSERT(team->next_job == jobs && (team->next_turn == 0 || team->next_turn == jobs));
+    /* A worker that wakes late finds no job. */
     team->jobs = 0;
     team->next_turn = 0;
     pthread_mutex_unlock(&team->lock);
@@ -245,6 +249,7 @@ void cae_team_await_turn(cae_team *team, size_t job)
         return;
     }
     pthread_mutex_lock(&team->lock);
+    CAE_ASSERT(team->next_turn <= job);
     while (team->next_turn != job) {
         pthread_cond_wait(&team->turn, &team->lock);
     }
@@ -257,6 +262,7 @@ void cae_team_pass_turn(cae_team *team, size_t job)
         return;
     }
     pthread_mutex_lock(&team->lock);
+    CAE_ASSERT(team->next_turn == job);
     team->next_turn = job + 1;
     pthread_cond_broadcast(&team->turn);
     pthread_mutex_unlock(&team->lock);

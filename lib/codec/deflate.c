@@ -61,8 +61,7 @@ static size_t stored_blocks(size_t len)
 
 size_t cae_deflate_bound(size_t len)
 {
-    size_t bound;
-    return cae_size_add(len, stored_blocks(len) * STORED_HEADER, &bound) ? bound : SIZE_MAX;
+    return cae_size_sat_add(len, stored_blocks(len) * STORED_HEADER);
 }
 
 static void store(const uint8_t *symbols, size_t len, uint8_t *data)
@@ -114,7 +113,7 @@ static int pack_with(const cae_memory *memory, int strategy, const uint8_t *symb
     return CAE_OK;
 }
 
-int cae_deflate(const cae_memory *memory, const uint8_t *symbols, size_t len, uint8_t *data,
+int cae_deflate(const cae_memory *memory, const void *symbols, size_t len, uint8_t *data,
                 size_t *size)
 {
     size_t best_size = cae_deflate_bound(len);
@@ -180,7 +179,7 @@ static int unpack(z_stream *z, const uint8_t *data, size_t size, uint8_t *symbol
     return in_left + z->avail_in == 0 ? CAE_OK : fail_payload("bytes follow its payload's stream");
 }
 
-int cae_inflate(const cae_memory *memory, const uint8_t *data, size_t size, uint8_t *symbols,
+int cae_inflate(const cae_memory *memory, const uint8_t *data, size_t size, void *symbols,
                 size_t len)
 {
     z_stream z = make_stream(memory);

@@ -9,6 +9,8 @@
 #include <float.h>
 #include <string.h>
 
+#include "base/status.h"
+
 /* Steps across the range, times 256: round(256 * 255^((q - 1) / 99)) for q = 1 to 100. The table is
  * the definition, since powers differ in the last bit between computers. It ascends strictly. */
 static const uint32_t steps_256[100] = {
@@ -53,39 +55,61 @@ static uint8_t to_symbol(float v, float lo, float step, unsigned top)
     return x >= (float)(top + 1) ? (uint8_t)top : (uint8_t)x;
 }
 
-void cae_quantise(uint8_t *symbols, const float *code, const cae_ranges *r, size_t plane,
+void cae_quantise(void *symbols, const float *code, const cae_ranges *r, size_t plane,
                   unsigned quality)
 {
+    uint8_t *bytes = symbols;
     const unsigned top = cae_quantise_top(quality);
     for (size_t c = 0; c < r->channels; c++) {
         const float step = step_of(r, c, quality);
         for (size_t i = c * plane; i < (c + 1) * plane; i++) {
-            symbols[i] = step > 0.0f ? to_symbol(code[i], r->lo[c], step, top) : 0;
+            bytes[i] = step > 0.0f ? to_symbol(code[i], r->lo[c], step, top) : 0;
         }
     }
 }
 
-void cae_dequantise(float *code, const uint8_t *symbols, const cae_ranges *r, size_t plane,
+void cae_dequantise(float *code, const void *symbols, const cae_ranges *r, size_t plane,
                     unsigned quality)
 {
+    const uint8_t *bytes = symbols;
     for (size_t c = 0; c < r->channels; c++) {
         const float step = step_of(r, c, quality);
         for (size_t i = c * plane; i < (c + 1) * plane; i++) {
-            code[i] = r->lo[c] + (float)symbols[i] * step;
+            code[i] = r->lo[c] + (float)bytes[i] * step;
         }
     }
 }
 
-bool cae_symbols_valid(const uint8_t *symbols, size_t len, unsigned quality, size_t *bad)
+int cae_symbols_check(const void *symbols, size_t len, unsigned quality)
 {
+    const uint8_t *bytes = symbols;
     const unsigned top = cae_quantise_top(quality);
     for (size_t i = 0; i < len; i++) {
-        if (symbols[i] > top) {
-            *bad = i;
-            return false;
+        if (bytes[i] > top) {
+            return cae_fail(CAE_E_FORMAT, "symbol %zu of the payload is above the largest, %u", i,
+                            top);
         }
     }
-    return true;
+    return CAE_OK;
+}
+
+int cae_ranges_make(cae_ranges *r, const cae_memory *memory, size_t channels)
+{
+    r->channels = channels;
+    r->lo = cae_alloc(memory, channels, sizeof(float));
+    r->hi = cae_alloc(memory, channels, sizeof(float));
+    if (r->lo == NULL || r->hi == NULL) {
+        cae_ranges_free(r, memory);
+        return CAE_E_NOMEM;
+    }
+    return CAE_OK;
+}
+
+void cae_ranges_free(cae_ranges *r, const cae_memory *memory)
+{
+    cae_release(memory, r->lo);
+    cae_release(memory, r->hi);
+    *r = (cae_ranges){0};
 }
 
 void cae_ranges_reset(const cae_ranges *r)

@@ -13,12 +13,17 @@
 #include <stdint.h>
 
 #include "base/exact.h"
+#include "base/memory.h"
 
 /* The range of each channel's values. Belongs to whoever holds the arrays. */
 typedef struct cae_ranges {
     float *lo, *hi;
     size_t channels;
 } cae_ranges;
+
+/* Both arrays, values unspecified, or none: `lo` says whether they are there. CAE_E_NOMEM. */
+int cae_ranges_make(cae_ranges *r, const cae_memory *memory, size_t channels);
+void cae_ranges_free(cae_ranges *r, const cae_memory *memory);
 
 /* [0,1] everywhere: what a model without gathered ranges uses. */
 void cae_ranges_reset(const cae_ranges *r);
@@ -35,15 +40,14 @@ void cae_ranges_extend(const cae_ranges *r, const cae_ranges *by);
 /* The largest symbol of a quality, 1 to 255. Qualities are 1 to 100 here and below. */
 unsigned cae_quantise_top(unsigned quality);
 
-/* One code of channels x plane values (height x width in rows) to symbols of the same layout, and
- * back. Symbols that come from a file must be checked first. */
-void cae_quantise(uint8_t *symbols, const float *code, const cae_ranges *r, size_t plane,
+/* One code of channels x plane values (height x width in rows) to symbols of the same layout, one
+ * byte each, and back. Symbols that come from a file must be checked first. */
+void cae_quantise(void *symbols, const float *code, const cae_ranges *r, size_t plane,
                   unsigned quality);
-void cae_dequantise(float *code, const uint8_t *symbols, const cae_ranges *r, size_t plane,
+void cae_dequantise(float *code, const void *symbols, const cae_ranges *r, size_t plane,
                     unsigned quality);
 
-/* True when no symbol is above the quality's largest; *bad receives the index of the first that is.
- */
-bool cae_symbols_valid(const uint8_t *symbols, size_t len, unsigned quality, size_t *bad);
+/* CAE_E_FORMAT when a symbol is above the quality's largest, naming the first that is. */
+int cae_symbols_check(const void *symbols, size_t len, unsigned quality);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include "base/size.h"
 #include "base/status.h"
-#include "codec/deflate.h"
 
 /* ---- Pieces of rows -------------------------------------------------------------------------- */
 
@@ -40,12 +39,19 @@ static void write_pixels(void *to, size_t n, size_t c, size_t y, size_t x0, size
     }
 }
 
+/* Symbols of a code, planar. */
 struct symbol_rows {
-    uint8_t *symbols; /* planar */
+    const cae_coder *coder;
+    uint8_t *symbols;
     const cae_ranges *ranges;
     cae_shape shape;
     unsigned quality;
 };
+
+static void *symbols_at(const struct symbol_rows *s, size_t c, size_t y, size_t x)
+{
+    return s->symbols + ((c * s->shape.h + y) * s->shape.w + x) * s->coder->symbol_size;
+}
 
 /* Channel c alone, as the quantiser takes it. */
 static cae_ranges range_of(const struct symbol_rows *s, size_t c)
@@ -59,8 +65,7 @@ static void read_symbols(const void *from, size_t n, size_t c, size_t y, size_t 
     const struct symbol_rows *s = from;
     const cae_ranges range = range_of(s, c);
     (void)n;
-    cae_dequantise(row, s->symbols + (c * s->shape.h + y) * s->shape.w + x0, &range, x1 - x0,
-                   s->quality);
+    s->coder->dequantise(row, symbols_at(s, c, y, x0), &range, x1 - x0, s->quality);
 }
 
 static void write_symbols(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1,
@@ -69,8 +74,7 @@ static void write_symbols(void *to, size_t n, size_t c, size_t y, size_t x0, siz
     const struct symbol_rows *s = to;
     const cae_ranges range = range_of(s, c);
     (void)n;
-    cae_quantise(s->symbols + (c * s->shape.h + y) * s->shape.w + x0, row, &range, x1 - x0,
-                 s->quality);
+    s->coder->quantise(symbols_at(s, c, y, x0), row, &range, x1 - x0, s->quality);
 }
 
 /* ---- Whole images ---------------------------------------------------------------------------- */
@@ -90,17 +94,19 @@ int cae_image_bound(const cae_net *net, size_t height, size_t width, size_t *bou
     cae_shape code;
     size_t len = 0;
     CAE_TRY(symbol_count(net, height, width, &code, &len));
-    const size_t payload = cae_deflate_bound(len);
     /* Channels, height and width above those of CAE_IMAGE_OVERHEAD take a few bytes more. */
-    if (payload == SIZE_MAX || !cae_size_add(payload, CAE_IMAGE_OVERHEAD + 16, bound)) {
+    *bound = cae_size_sat_add(cae_coder_find(CAE_CODER)->bound(len), CAE_IMAGE_OVERHEAD + 16);
+    if (*bound == SIZE_MAX) {
         return cae_fail(CAE_E_LIMIT, "the code of %zu x %zu pixels is too large", height, width);
     }
     return CAE_OK;
 }
 
-/* Takes `bytes` off the engine's memory limit. */
-static int reserve(cae_engine *e, size_t bytes)
+/* Takes what coding `len` symbols needs, `more` beside the symbols, off the engine's memory limit:
+ * what is left is the network's. */
+static int reserve(cae_engine *e, const cae_coder *coder, size_t len, size_t more)
 {
+    const size_t bytes = cae_size_sat_add(cae_size_sat_mul(len, coder->symbol_size), more);
     if (bytes >= e->memory_limit) {
         return cae_fail(CAE_E_LIMIT, "coding takes %zu bytes, and memory_limit is %zu bytes", bytes,
                         e->memory_limit);
@@ -109,42 +115,23 @@ static int reserve(cae_engine *e, size_t bytes)
     return CAE_OK;
 }
 
-int cae_image_check(cae_engine *engine, cae_part part, size_t height, size_t width,
-                    const cae_image_file *file)
+int cae_image_compress(const cae_image_codec *codec, const cae_pixels *pixels, unsigned quality,
+                       cae_image_file *file, uint8_t **payload)
 {
-    cae_shape code;
-    size_t len = 0;
-    CAE_TRY(symbol_count(engine->net, height, width, &code, &len));
-    if (file != NULL && !cae_deflate_could_hold(file->payload_size, len)) {
-        return cae_fail(CAE_E_FORMAT, "a payload of %zu bytes cannot hold %zu symbols",
-                        file->payload_size, len);
-    }
-    size_t bytes = CAE_INFLATE_MEMORY;
-    if ((part == CAE_ENCODE && !cae_size_add(cae_deflate_bound(len), CAE_DEFLATE_MEMORY, &bytes)) ||
-        !cae_size_add(bytes, len, &bytes)) {
-        return cae_fail(CAE_E_LIMIT, "the code of %zu x %zu pixels is too large", height, width);
-    }
-    CAE_TRY(reserve(engine, bytes));
-    return cae_net_check(engine, part, height, width);
-}
-
-int cae_image_compress(const cae_image_coder *coder, const cae_pixels *pixels, unsigned quality,
-                       void *data, size_t capacity, size_t *size)
-{
-    const cae_engine engine = coder->engine;
+    const cae_coder *coder = cae_coder_find(CAE_CODER);
+    cae_engine engine = codec->engine;
     const cae_memory *memory = engine.net->memory;
     const struct pixel_rows from = {pixels, engine.net->input.c};
-    struct symbol_rows to = {.ranges = &coder->ranges, .quality = quality};
-    uint8_t *payload = NULL;
+    struct symbol_rows to = {.coder = coder, .ranges = &codec->ranges, .quality = quality};
     size_t len = 0;
-    int status = symbol_count(engine.net, pixels->height, pixels->width, &to.shape, &len);
-    if (status != CAE_OK) {
-        return status;
-    }
-    to.symbols = cae_alloc(memory, len, 1);
-    payload = cae_alloc(memory, cae_deflate_bound(len), 1);
-    if (to.symbols == NULL || payload == NULL) {
-        status = CAE_E_NOMEM;
+    *payload = NULL;
+    CAE_TRY(symbol_count(engine.net, pixels->height, pixels->width, &to.shape, &len));
+    const size_t bound = coder->bound(len);
+    CAE_TRY(reserve(&engine, coder, len, cae_size_sat_add(bound, coder->encode_memory)));
+    to.symbols = cae_alloc(memory, len, coder->symbol_size);
+    *payload = cae_alloc(memory, bound, 1);
+    int status = CAE_E_NOMEM;
+    if (to.symbols == NULL || *payload == NULL) {
         goto done;
     }
     status = cae_net_infer(&engine, CAE_ENCODE, (cae_source){read_pixels, &from, 0, 0}, 1,
@@ -152,44 +139,45 @@ int cae_image_compress(const cae_image_coder *coder, const cae_pixels *pixels, u
     if (status != CAE_OK) {
         goto done;
     }
-    cae_image_file file = {.coder = CAE_IMAGE_CODER_DEFLATE,
-                           .quality = quality,
-                           .channels = engine.net->input.c,
-                           .height = pixels->height,
-                           .width = pixels->width,
-                           .payload = payload};
-    for (size_t i = 0; i < CAE_IMAGE_ID; i++) {
-        file.model_id[i] = coder->id[i];
-    }
-    status = cae_deflate(memory, to.symbols, len, payload, &file.payload_size);
-    if (status == CAE_OK) {
-        status = cae_image_file_write(&file, data, capacity, size);
-    }
+    *file = (cae_image_file){.coder = coder->id,
+                             .quality = quality,
+                             .channels = engine.net->input.c,
+                             .height = pixels->height,
+                             .width = pixels->width,
+                             .payload = *payload};
+    status = coder->encode(memory, to.symbols, len, *payload, &file->payload_size);
 
 done:
-    cae_release(memory, payload);
+    if (status != CAE_OK) {
+        cae_release(memory, *payload);
+        *payload = NULL;
+    }
     cae_release(memory, to.symbols);
     return status;
 }
 
-int cae_image_decompress(const cae_image_coder *coder, const cae_image_file *file,
+int cae_image_decompress(const cae_image_codec *codec, const cae_image_file *file,
                          const cae_pixels *pixels)
 {
-    const cae_engine engine = coder->engine;
+    const cae_coder *coder = cae_coder_find(file->coder);
+    cae_engine engine = codec->engine;
     const cae_memory *memory = engine.net->memory;
     struct pixel_rows to = {pixels, engine.net->input.c};
-    struct symbol_rows from = {.ranges = &coder->ranges, .quality = file->quality};
+    struct symbol_rows from = {.coder = coder, .ranges = &codec->ranges, .quality = file->quality};
     size_t len = 0;
-    size_t bad = 0;
     CAE_TRY(symbol_count(engine.net, pixels->height, pixels->width, &from.shape, &len));
-    from.symbols = cae_alloc(memory, len, 1);
+    if (!coder->could_hold(file->payload_size, len)) {
+        return cae_fail(CAE_E_FORMAT, "a payload of %zu bytes cannot hold %zu symbols",
+                        file->payload_size, len);
+    }
+    CAE_TRY(reserve(&engine, coder, len, coder->decode_memory));
+    from.symbols = cae_alloc(memory, len, coder->symbol_size);
     if (from.symbols == NULL) {
         return CAE_E_NOMEM;
     }
-    int status = cae_inflate(memory, file->payload, file->payload_size, from.symbols, len);
-    if (status == CAE_OK && !cae_symbols_valid(from.symbols, len, file->quality, &bad)) {
-        status = cae_fail(CAE_E_FORMAT, "symbol %zu of the payload is above the largest, %u", bad,
-                          cae_quantise_top(file->quality));
+    int status = coder->decode(memory, file->payload, file->payload_size, from.symbols, len);
+    if (status == CAE_OK) {
+        status = coder->check(from.symbols, len, file->quality);
     }
     if (status == CAE_OK) {
         status = cae_net_infer(&engine, CAE_DECODE, (cae_source){read_symbols, &from, 0, 0}, 1,

@@ -1,8 +1,8 @@
 /*
- * Dispatch: which tiers this processor runs, and which one CAE_CPU leaves. A processor may know AVX
- * while the system does not save its registers, so XGETBV is asked as well as CPUID. The result is
- * one of the library's two mutable globals; computing it twice gives the same, so no lock is
- * needed.
+ * Dispatch: which tiers this processor can run, and which of them CAE_CPU allows. A processor may
+ * have AVX while the system does not save its registers, so XGETBV is checked as well as CPUID. The
+ * result is one of the library's two mutable globals. No lock is needed, because computing it twice
+ * gives the same result.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -16,8 +16,8 @@
 #include <cpuid.h>
 #endif
 
-/* Asked first of all by what makes a model or computes, see lib/meson.build: this file is compiled
- * without the flags that give the others SSE2. */
+/* Called first by every function that makes a model or computes (lib/meson.build): this file is
+ * compiled without the flags that allow the others SSE2. */
 bool cae_kernels_processor(void)
 {
 #if defined(__i386__)
@@ -84,8 +84,8 @@ const cae_kernels *cae_kernels_tier(size_t index)
     return i < TIERS ? tiers[i].kernels : NULL;
 }
 
-/* Names that CAE_CPU may hold everywhere, built in or not, slowest first: "avx2" on a machine
- * without it is a wish that cannot be met in full, not a mistake. */
+/* The values of CAE_CPU, slowest first, also those of tiers that are not built in: "avx2" on a
+ * machine without it is no error and allows the tiers below it. */
 static const char *const names[] = {"c", "sse2", "avx2", "fma"};
 
 enum { NAMES = sizeof(names) / sizeof(names[0]), UNKNOWN = 0, BAD = -1 };

@@ -1,6 +1,7 @@
 /*
- * The kernel table and its contracts. All arithmetic on tensors happens in these functions;
- * everything above only moves pointers. They allocate nothing, report nothing and know no network.
+ * The kernel table and its contracts. All arithmetic on tensors is done by these functions; the
+ * folders that use them only compute addresses. Kernels do not allocate and report no errors, and
+ * they know nothing of networks.
  *
  * A *tier* is one table: "c" (portable), "sse2", "avx2" (multiply, then add) and "fma" (AVX2 with
  * fused multiply-add), all compiled from the one source vector.h over a few simd vectors.
@@ -10,7 +11,7 @@
  * Rules for all: vectors run over outputs, never over a sum, so that each output element sums its
  * terms in the order written here whatever the vector's length; no element outside the stated
  * ranges is read or written; pointers need the alignment of float only; outputs overlap no input
- * unless the contract says so; NaN goes through as IEEE arithmetic has it.
+ * unless the contract says so; NaN is propagated as in IEEE arithmetic.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -23,7 +24,7 @@
 
 #include "base/exact.h"
 
-/* A layer's last step, element by element. In the order of the architecture text's words. */
+/* A layer's last step, element by element. The order is that of the architecture text. */
 typedef enum cae_activation {
     CAE_NONE,
     CAE_RELU,    /* x < 0 ? 0 : x */
@@ -38,8 +39,7 @@ typedef enum cae_activation {
  *
  *     C[i][j] = start + sum over s, then over l, of  A_s[i][l] * B_s[l][j]
  *
- * for i < m, j < n, with s < entries and l < k in rising order, one chain of acc = madd(A, B,
- * acc).
+ * for i < m, j < n, with s < entries and l < k in rising order, one chain of acc = madd(A, B, acc).
  *
  *     A_s[i][l] = a[a_entry[s] + (i / line) * a_line + (i % line) * a_row + l * a_k]
  *     B_s[l][j] = b[b_entry[s] + l * b_k + (j / 16) * b_panel + j % 16]
@@ -47,11 +47,11 @@ typedef enum cae_activation {
  *
  * Rows come in lines, as pixels do. B stands in panels of 16 columns, so that weights can be packed
  * (b_k = width of the panel) and plain rows can be used as they are (b_panel = 16). The last panel
- * is as wide as what is left of n. The start is 0, C itself, bias[j] or bias[i]. With no entry
- * or k = 0 that is all. This is a batch-reduce GEMM: one batch entry is a tap or a row of taps of a
- * convolution, or a row of pixels.
- * With `relu` it is relu(C) that is stored. With `b_over` rows of the last panel may be read up to
- * the next multiple of CAE_OVER columns; what stands there is not used.
+ * has the columns that are left of n. The start is 0, C itself, bias[j] or bias[i]; without entries
+ * or with k = 0, C becomes the start. This is a batch-reduce GEMM: one batch entry is a tap or a
+ * row of taps of a convolution, or a row of pixels. With `relu` the stored value is relu(C). With
+ * `b_over` rows of the last panel may be read up to the next multiple of CAE_OVER columns; the
+ * extra columns are ignored.
  */
 typedef enum cae_gemm_start {
     CAE_START_ZERO,
@@ -80,8 +80,8 @@ typedef struct cae_gemm {
 } cae_gemm;
 
 /*
- * transpose: to[j * to_row + i] = from[i * from_row + j] for i < rows, j < cols. Pixels with their
- * channels innermost become one plane a channel.
+ * transpose: to[j * to_row + i] = from[i * from_row + j] for i < rows, j < cols. Turns pixels with
+ * their channels innermost into one plane per channel.
  */
 
 /*
@@ -91,8 +91,8 @@ typedef struct cae_gemm {
  *     y[p * channels + c] = the largest x[p * x_step + tap[t] + c],  t < taps
  *     argmax[p * channels + c] = id[t] of the first t that has it
  *
- * taps >= 1; a NaN that comes first stays, a later one is passed over. argmax may be NULL.
- * Backward, onto what dx holds already, pixels then taps in rising order:
+ * taps >= 1; a NaN that comes first stays, a later one is ignored. argmax may be NULL.
+ * Backward adds to dx, over pixels and then taps in rising order:
  *
  *     dx[p * x_step + tap[t] + c] += id[t] == argmax[p * channels + c] ? dy[p * channels + c] : +0
  */
@@ -105,9 +105,10 @@ typedef struct cae_pool {
 
 /*
  * The gradient that a max pool hands back has one pixel per window and channel; all others are 0.
- * Where windows do not overlap it is kept by windows: the value dz[y * dz_row + x * channels + c],
- * and which pixel of the window has it, argmax[(y * cols + x) * channels + c] = py * side + px. The
- * backward passes of a convolution walk this *sparse gradient* alone; a value of 0 counts as none.
+ * Where windows do not overlap it is stored by windows: the value dz[y * dz_row + x * channels + c]
+ * and the pixel of the window that has it, argmax[(y * cols + x) * channels + c] = py * side + px.
+ * This is the *sparse gradient*. The backward passes of a convolution read nothing else; a value of
+ * 0 counts as no value.
  *
  * occupancy_bits writes, for pixel id of the window, rows x cols x side^2 x
  * cae_occupancy_words(channels) words: bit c % 64 of word c / 64 says whether channel c has its
@@ -136,7 +137,7 @@ static inline size_t cae_occupancy_words(size_t channels)
  *         x[r * x_row + y * y_step + x * x_step + py * py_step + px * px_step + j] * dz
  *
  * in one chain of acc = madd(x, dz, acc). With len <= CAE_SPARSE_FEW every pixel of a window is a
- * term, in row-major order, those that have no value with dz = +0, and bits may be NULL or unset.
+ * term, in row-major order; pixels without a value have dz = +0, and bits may be NULL or unset.
  * list: room for cae_sparse_term[rows * cols * channels]; len_of: size_t[channels].
  */
 enum { CAE_SPARSE_FEW = 12 };
@@ -189,15 +190,15 @@ typedef struct cae_adam_step {
 } cae_adam_step;
 
 /*
- * The same update of a matrix of weights, rows x cols, whose gradient is a sum over images that
- * nobody stores: element (o, i) takes
+ * The same update of a matrix of weights, rows x cols, whose gradient is a sum over images that is
+ * not stored: the gradient of element (o, i) is
  *
  *     g = the sum over n of  dy[o * images + n] * x[(i / 16) * images * 16 + n * 16 + i % 16]
  *
- * from +0, for n < images in rising order, one chain of g = madd(dy, x, g). x stands in whole
- * panels of 16 columns: the last one, too, has 16, and what it holds beyond `cols` has no effect.
- * Weights and moments of (o, i) stand at o * row + i. That all results are finite is for the caller
- * to know.
+ * from +0, for n < images in rising order, one chain of g = madd(dy, x, g). x is stored in panels
+ * of 16 columns. The last panel has 16 columns too; its columns from `cols` on have no effect.
+ * Weights and moments of (o, i) are at o * row + i. The caller guarantees that all results are
+ * finite.
  */
 typedef struct cae_dense_step {
     size_t rows, cols, images;
@@ -243,12 +244,12 @@ typedef struct cae_kernels {
 /* Whether this processor has what the library, not only one of its tiers, was compiled for. */
 bool cae_kernels_processor(void);
 
-/* The tiers built in that this processor runs, slowest first; NULL past the end. CAE_CPU has no say
- * here. */
+/* The built-in tiers that this processor can run, slowest first; NULL past the end. CAE_CPU has no
+ * effect here. */
 const cae_kernels *cae_kernels_tier(size_t index);
 
 /* The tier to use: the best, or the best exact one, lowered by CAE_CPU. NULL when CAE_CPU names no
- * tier; then `*bad` says what it holds. */
+ * tier; then `*bad` is its value. */
 const cae_kernels *cae_kernels_choose(bool exact, const char **bad);
 
 /* The tables, one per file. reference.c is linked by tests only. */

@@ -1,7 +1,7 @@
 /*
  * The plain specification of the kernels: one element after the other, in the order that kernels.h
- * states, with nothing clever. Tests compare every tier with it by memcmp. Compiled twice: madd
- * is a multiplication and an addition, or with CAE_REFERENCE_FMA one fmaf. Linked by tests only.
+ * states, without optimisation. Tests compare every tier with it by memcmp. It is compiled twice:
+ * madd is a multiplication and an addition, or with CAE_REFERENCE_FMA one fmaf. Only tests link it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -214,7 +214,7 @@ static void pool_back(const cae_pool *p, const float *dy, const uint32_t *argmax
     }
 }
 
-/* ---- Picks ----------------------------------------------------------------------------------- */
+/* ---- Sparse pool gradients ------------------------------------------------------------------- */
 
 static float sparse_value(const cae_sparse_grad *p, size_t y, size_t x, size_t c)
 {

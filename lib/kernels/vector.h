@@ -1,11 +1,12 @@
 /*
- * All kernels, written once over the simd vectors of a tier (simd_*.h) and compiled once per
- * tier by tier_*.c. kernels.h has the contracts, reference.c the plain text that this file must
- * equal bit for bit. What is left over at the end of a row goes through the same vectors on a short
- * copy, so there is no second arithmetic to keep equal.
+ * All kernels, written once over the simd vectors of a tier (simd_*.h) and compiled once per tier
+ * by tier_*.c. kernels.h has the contracts; reference.c is the plain code whose results this file
+ * must equal bit for bit. The rest of a row that does not fill a vector uses the same vectors with
+ * a tail mask, so there is no second arithmetic to keep equal.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "base/assert.h"
 #include "kernels/kernels.h"
 
 #define INLINE  static inline __attribute__((always_inline))
@@ -186,9 +187,10 @@ INLINE void activate_back_all(const cae_activation activation, const float *y, f
     }
 }
 
-/* One loop per activation, with the choice outside. */
+/* The choice is outside of the loop: one loop per activation. */
 static void activate(cae_activation activation, float *y, size_t len)
 {
+    CAE_ASSERT(activation < CAE_ACTIVATIONS);
     switch (activation) {
     case CAE_RELU:
         activate_all(CAE_RELU, y, len);
@@ -209,6 +211,7 @@ static void activate(cae_activation activation, float *y, size_t len)
 
 static void activate_back(cae_activation activation, const float *y, float *dy, size_t len)
 {
+    CAE_ASSERT(activation < CAE_ACTIVATIONS);
     switch (activation) {
     case CAE_RELU:
         activate_back_all(CAE_RELU, y, dy, len);
@@ -237,7 +240,7 @@ static void add(float *y, const float *x, size_t len)
     }
 }
 
-/* Four vectors at a time: an addition takes as long as four begin. */
+/* Four vectors at a time: in the latency of one addition four can be started. */
 static void sum_rows(float *sum, const float *x, size_t rows, size_t cols, ptrdiff_t stride)
 {
     size_t j = 0;
@@ -314,9 +317,10 @@ INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *a
     }
 }
 
-/* Windows of 2 x 2 are what networks have most. */
+/* Windows of 2 x 2 are the most frequent. */
 static void pool(const cae_pool *p, const float *x, float *y, uint32_t *argmax)
 {
+    CAE_ASSERT(p->taps >= 1);
     if (p->taps == 4 && argmax != NULL) {
         pool_pixels(p, x, y, argmax, true);
     } else if (p->taps == 4) {
@@ -343,13 +347,13 @@ static void pool_back(const cae_pool *p, const float *dy, const uint32_t *argmax
     }
 }
 
-/* ---- Picks ----------------------------------------------------------------------------------- */
+/* ---- Sparse pool gradients ------------------------------------------------------------------- */
 
 #include "kernels/vector_sparse.h"
 
 /* ---- Adam ------------------------------------------------------------------------------------ */
 
-/* 0 for what is below the smallest normal float: denormals would make later steps slow. */
+/* 0 for magnitudes below the smallest normal float: denormals would make later steps slow. */
 INLINE vec flush(vec x)
 {
     return v_andnot(v_greater(v_set(1.17549435e-38f), magnitude(x)), x);
@@ -371,11 +375,11 @@ INLINE vec adam_vector(const cae_adam_step *s, float *w, float *m, float *v, con
         store_some(m, m1, n);
         store_some(v, v1, n);
     }
-    /* x - x is 0 for what is finite and NaN for the rest; NaN stays in a sum. */
+    /* x - x is 0 if x is finite and NaN otherwise; NaN stays in a sum. */
     return v_add(v_add(v_sub(w1, w1), v_sub(m1, m1)), v_sub(v1, v1));
 }
 
-/* Works on a copy of the scalars, which no store can change. */
+/* Works on a copy of the scalars, which no store can alias. */
 INLINE vec adam_row(const cae_adam_step *scalars, float *w, float *m, float *v, const float *g,
                     size_t len, bool write)
 {
@@ -391,7 +395,7 @@ INLINE vec adam_row(const cae_adam_step *scalars, float *w, float *m, float *v, 
     return poison;
 }
 
-/* One copy of the code, for the kernel that follows and for dense_step. */
+/* One copy of the code, for the kernel below and for dense_step. */
 OUTLINE vec adam_write(const cae_adam_step *s, float *w, float *m, float *v, const float *g,
                        size_t len)
 {

@@ -1,16 +1,16 @@
 /*
  * The dense_step kernel over simd vectors; a part of vector.h. The gradient of a few rows is summed
- * in registers, a chunk at a time, and handed to Adam's update in the first-level cache, so that
- * it never goes to memory, and weights and moments are read and written once. They come from memory
- * while the sums run: each tile asks for what is to be updated later.
+ * in registers, a chunk at a time, and handed to Adam's update in the first-level cache, so that it
+ * is never stored in memory, and weights and moments are read and written once. They are loaded
+ * while the sums run: each tile prefetches what will be updated later.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-/* 3 x 4 of the 16 vector registers accumulate. Lines are asked for AHEAD floats in advance. */
+/* 3 x 4 of the 16 vector registers accumulate. Lines are prefetched AHEAD floats in advance. */
 enum { STEP_ROWS = 3, STEP_WORDS = 4, STEP_CHUNK = 256, AHEAD = 128 };
 
-/* Asks for the weights and moments of a tile's row; beyond the matrix it is a wish that nobody
- * fulfils. */
+/* Prefetches the weights and moments of a tile's row. Prefetches past the end of the matrix are
+ * harmless. */
 INLINE void fetch(const cae_dense_step *d, size_t at, size_t len)
 {
     for (size_t i = 0; i < len; i += CAE_PANEL) {
@@ -91,6 +91,7 @@ INLINE void step_rows(const cae_adam_step *s, const cae_dense_step *d, size_t o,
 static void dense_step(const cae_adam_step *s, const cae_dense_step *d)
 {
     size_t o = 0;
+    CAE_ASSERT(d->row >= d->cols);
     for (; o + STEP_ROWS <= d->rows; o += STEP_ROWS) {
         step_rows(s, d, o, STEP_ROWS);
     }

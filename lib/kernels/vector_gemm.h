@@ -1,14 +1,15 @@
 /*
- * The gemm kernel over simd vectors; a part of vector.h. All its cost is the innermost loop: one
- * load of B per vector, one broadcast of A per row, and a multiply-add for each pair.
+ * The gemm kernel over simd vectors; a part of vector.h. Nearly all of its time is spent in the
+ * innermost loop: one load of B per vector, one broadcast of A per row, and a multiply-add for each
+ * pair.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 
 /*
  * A block of rows x vectors of C stays in registers while the whole sum runs. Up to 12 of the 16
- * vector registers accumulate; 8 chains at least keep the adders busy, so that few rows take more
- * vectors: 6 x 2, 5 x 2, 4 x 2, 3 x 4, 2 x 4, 1 x 8.
+ * vector registers accumulate. At least 8 chains are needed to keep the adders busy, so fewer rows
+ * take more vectors: 6 x 2, 5 x 2, 4 x 2, 3 x 4, 2 x 4, 1 x 8.
  */
 enum { ROWS = 6, VECTORS = 8, PANEL_VECTORS = CAE_PANEL / LANES };
 
@@ -51,7 +52,7 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
     const ptrdiff_t a_k = g->a_k;
     const ptrdiff_t b_k = g->b_k;
     const size_t k = g->k;
-    /* A batch entry begins with another index, not with other pointers: short ones are many. */
+    /* A new batch entry changes an index, not pointers: there are many short ones. */
     const float *a[ROWS];
     UNROLL for (int r = 0; r < rows; r++)
     {
@@ -217,12 +218,14 @@ static void gemm(const cae_gemm *g)
     size_t blocks = g->m / ROWS + (g->m % ROWS != 0);
     cae_gemm whole = *g;
     struct last_columns last;
+    CAE_ASSERT(g->start < CAE_START_COLUMN_BIAS || g->bias != NULL);
+    CAE_ASSERT(g->entries == 0 || (g->a_entry != NULL && g->b_entry != NULL));
     if (g->n % LANES != 0) {
         whole.n -= g->n % (g->b_over ? CAE_PANEL : LANES);
         prepare_last(&last, g, whole.n);
     }
     for (size_t i = 0; i < g->m; blocks--) {
-        /* Rows are split evenly: 32 as 6+6+5+5+5+5, not as five times 6 and a poor 2. */
+        /* Rows are split evenly: 32 as 6+6+5+5+5+5, not as five times 6 and a slow 2. */
         const size_t rows = (g->m - i + blocks - 1) / blocks;
         at.first = i;
         for (size_t r = 0; r < rows; r++, i++) {

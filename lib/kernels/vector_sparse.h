@@ -1,15 +1,15 @@
 /*
  * The kernels over sparse pool gradients; a part of vector.h. A row of the kernel and its input
- * channels are `len` adjacent floats, in the weights as in the image, so both passes are the same
- * move: a stretch of CHUNK vectors stays in registers while one value after the other is added
- * times `len` floats to it. What is left over at the end uses fewer vectors, then a masked one.
+ * channels are `len` adjacent floats, in the weights as in the image, so both passes work alike: a
+ * stretch of CHUNK vectors stays in registers while, for one value after the other, its product
+ * with `len` floats is added. The rest at the end uses fewer vectors, then a masked one.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 enum { CHUNK = 12 };
 
-/* A statement for each vector w < vectors of a stretch, written out: gcc takes a loop that loads an
- * array for a copy of memory, and then the array does not stay in registers. */
+/* A statement for each vector w < vectors of a stretch, without a loop: gcc turns a loop that loads
+ * an array into a memory copy, and then the array does not stay in registers. */
 #define VECTOR(i, statement) \
     if (vectors > (i)) {     \
         enum { w = (i) };    \
@@ -26,7 +26,7 @@ enum { CHUNK = 12 };
     VECTOR(7, statement)       \
     VECTOR(8, statement) VECTOR(9, statement) VECTOR(10, statement) VECTOR(11, statement)
 
-/* Where the next one bit stands; the bits must not be 0. */
+/* The position of the lowest one bit; the bits must not be 0. */
 INLINE size_t lowest_bit(uint64_t bits)
 {
     return (size_t)__builtin_ctzll(bits);
@@ -94,7 +94,7 @@ static void weights_row(float *grad, const cae_sparse_term *e, size_t terms, ptr
     }
 }
 
-/* Sorts the values of all windows by channel; what a term reads is told for the kernel's row 0. */
+/* Sorts the values of all windows by channel; the address of a term is for the kernel's row 0. */
 static void list_terms(const cae_sparse_grad *p, const cae_sparse_weights *w)
 {
     const size_t room = p->rows * p->cols;
@@ -121,9 +121,9 @@ static void list_terms(const cae_sparse_grad *p, const cae_sparse_weights *w)
 }
 
 /*
- * For so few floats in a row of the kernel that vectors along it would stand empty: vectors over
- * channels, every pixel of a window a term. `vectors` vectors of channels and `len` floats of the
- * row at a time, in sums[j][channel].
+ * For a row of the kernel with so few floats that vectors along it would be mostly empty. Vectors
+ * run over channels, and every pixel of a window is a term. `vectors` vectors of channels and `len`
+ * floats of the row at a time, in sums[j][channel].
  */
 INLINE void few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
                         size_t c, float *sums, const int len, const int vectors, const v_mask *mask)
@@ -235,6 +235,7 @@ static void all_few_weights(const cae_sparse_grad *p, const cae_sparse_weights *
 
 static void sparse_weights(const cae_sparse_grad *p, const cae_sparse_weights *w)
 {
+    CAE_ASSERT(p->side >= 1 && (p->bits != NULL || w->len <= CAE_SPARSE_FEW));
     if (w->len <= CAE_SPARSE_FEW) {
         all_few_weights(p, w);
         return;
@@ -284,11 +285,12 @@ INLINE void data_stretch(const cae_sparse_grad *p, const cae_sparse_data *d, siz
     }
 }
 
-/* Stretches from right to left: where pixels overlap, a float of the row gets the end of a pixel's
- * stretch before the beginning of the next one's. */
+/* Stretches go from right to left: where pixels overlap, a float of the row gets the end of a
+ * pixel's stretch before the beginning of the next one's. */
 static void sparse_data(const cae_sparse_grad *p, const cae_sparse_data *d)
 {
     size_t j = d->len;
+    CAE_ASSERT(p->bits != NULL && d->y < p->rows && d->py < p->side);
     if (j % LANES != 0) {
         const v_mask rest = v_mask_of(j % LANES);
         j -= j % LANES;

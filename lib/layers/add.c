@@ -4,11 +4,11 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "base/status.h"
-#include "layers/types.h"
+#include "layers/op.h"
 
-static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
+static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
 {
-    (void)l;
+    (void)op;
     if (in[0].c != in[1].c || in[0].h != in[1].h || in[0].w != in[1].w) {
         return cae_fail(CAE_E_SHAPE,
                         "cannot add %zu x %zu x %zu (channels, height, width) to %zu x %zu x %zu",
@@ -35,11 +35,11 @@ static void backward(const cae_pass *p)
     }
 }
 
-const cae_layer_type cae_layer_add = {
+const cae_op_type cae_op_add = {
     .word = "add",
     .takes = CAE_TAKES_NAME | CAE_TAKES_ACTIVATION,
     .shape = shape,
-    .needs = cae_layer_needs_same,
+    .needs = cae_op_needs_same,
     .forward = forward,
     .backward = backward,
 };

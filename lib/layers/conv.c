@@ -1,38 +1,80 @@
 /*
  * Convolution: y(o) at (y, x) = bias(o) + the sum over taps (ky, kx) and input channels i of
- * x(i) at (y * stride - pad + ky, x * stride - pad + kx) * weight[o][i][ky][kx]. Everything
- * but the shape it shares with the transposed convolution: see conv_geometry.h.
+ * x(i) at (y * stride - pad + ky, x * stride - pad + kx) * weight[o][i][ky][kx].
+ *
+ * Transposed convolution, the gradient of a convolution with respect to its input: input pixel
+ * (y, x) adds x(i) * weight[i][o][ky][kx] to output pixel
+ * (y * stride - pad + ky, x * stride - pad + kx). It is computed as an implicit GEMM, so that
+ * each output element is one sum.
+ *
+ * The two are one computation with the maps exchanged (conv_geometry.h); here is which pass runs
+ * what.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "base/status.h"
+#include "layers/conv_gemm.h"
 #include "layers/conv_geometry.h"
-#include "layers/types.h"
+#include "layers/conv_weights.h"
+#include "layers/conv_wgrad.h"
 
-static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
+static size_t scratch(const cae_pass *p, bool training)
 {
-    const size_t h = in[0].h + 2 * l->pad;
-    const size_t w = in[0].w + 2 * l->pad;
-    if (h < l->kernel || w < l->kernel) {
-        return cae_fail(CAE_E_SHAPE, "a kernel of %zu is larger than the padded input, %zu x %zu",
-                        l->kernel, h, w);
+    const size_t forward = cae_conv_gemm_scratch(p, false);
+    if (!training) {
+        return forward;
     }
-    *out = (cae_shape){l->size.c, (h - l->kernel) / l->stride + 1, (w - l->kernel) / l->stride + 1};
-    return CAE_OK;
+    return cae_size_max(forward,
+                        cae_size_max(cae_conv_wgrad_scratch(p), cae_conv_gemm_scratch(p, true)));
 }
 
-const cae_layer_type cae_layer_conv = {
+static void forward(const cae_pass *p)
+{
+    cae_conv_gemm(p, false);
+}
+
+static void backward(const cae_pass *p)
+{
+    if (p->weight_grad != NULL) {
+        cae_conv_wgrad(p);
+    }
+    if (p->dx_wanted[0]) {
+        cae_conv_gemm(p, true);
+    }
+}
+
+enum {
+    TAKES = CAE_TAKES_CHANNELS | CAE_TAKES_KERNEL | CAE_TAKES_STRIDE_PAD | CAE_TAKES_ACTIVATION
+};
+
+const cae_op_type cae_op_conv = {
     .word = "conv",
-    .takes = CAE_TAKES_CHANNELS | CAE_TAKES_KERNEL | CAE_TAKES_STRIDE_PAD | CAE_TAKES_ACTIVATION,
+    .takes = TAKES,
     .activates = true,
-    .shape = shape,
+    .shape = cae_conv_shape,
     .needs = cae_conv_needs,
     .needs_back = cae_conv_needs_back,
     .parameters = cae_conv_parameters,
     .pack = cae_conv_pack,
     .pack_back = cae_conv_pack_back,
     .unpack = cae_conv_unpack,
-    .scratch = cae_conv_scratch,
-    .forward = cae_conv_forward,
-    .backward = cae_conv_backward,
+    .scratch = scratch,
+    .forward = forward,
+    .backward = backward,
+};
+
+const cae_op_type cae_op_tconv = {
+    .word = "tconv",
+    .takes = TAKES,
+    .transposed = true,
+    .activates = true,
+    .shape = cae_tconv_shape,
+    .needs = cae_conv_needs,
+    .needs_back = cae_conv_needs_back,
+    .parameters = cae_conv_parameters,
+    .pack = cae_conv_pack,
+    .pack_back = cae_conv_pack_back,
+    .unpack = cae_conv_unpack,
+    .scratch = scratch,
+    .forward = forward,
+    .backward = backward,
 };

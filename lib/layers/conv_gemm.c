@@ -6,35 +6,34 @@
  */
 #include "layers/conv_gemm.h"
 
+#include "layers/conv_geometry.h"
 #include "layers/conv_planar.h"
 
 /* Floats of the map read for one product with many channels: what stays in the second level of
  * cache while all panels of channels run over it. No bits depend on it. */
 enum { MAP_BLOCK = 65536 };
 
-static bool writes_coarse(const cae_layer *l, bool backward)
+/* A convolution goes forward from the fine map to the coarse one, and backward the other way; a
+ * transposed one the reverse. */
+static bool writes_coarse(const cae_op *op, bool backward)
 {
-    return l->type->transposed == backward;
+    return op->type->transposed == backward;
 }
 
-/* Bytes of one worker's tables. */
+/* Bytes of one worker's tables. A kernel has at most 2^28 taps: nothing overflows. */
 static size_t tables_size(const cae_packing *p)
 {
-    const size_t bytes = p->taps * 3 * sizeof(ptrdiff_t);
-    return cae_div_up(bytes, CAE_ALIGN) * CAE_ALIGN;
+    return cae_size_sat_align(p->taps * 3 * sizeof(ptrdiff_t), CAE_ALIGN);
 }
 
-size_t cae_conv_gemm_scratch(const cae_layer *l, const cae_pass *pass, bool backward)
+size_t cae_conv_gemm_scratch(const cae_pass *pass, bool backward)
 {
-    const cae_packing p = cae_conv_packing(l, &pass->in[0], backward);
+    const cae_op *op = pass->op;
+    const cae_packing p = cae_conv_packing(op, &pass->in[0], backward);
     const size_t width = backward ? pass->in[0].w : cae_region_width(&pass->y.region);
     const size_t planar =
-        p.out < CAE_FEW ? cae_conv_planar_size(l, &p, width, writes_coarse(l, backward)) : 0;
-    size_t bytes = 0;
-    return cae_size_add(planar, tables_size(&p), &bytes) &&
-                   cae_size_mul(bytes, cae_team_size(pass->team), &bytes)
-               ? bytes
-               : SIZE_MAX;
+        p.out < CAE_FEW ? cae_conv_planar_size(op, &p, width, writes_coarse(op, backward)) : 0;
+    return cae_size_sat_mul(cae_size_sat_add(planar, tables_size(&p)), pass->workers);
 }
 
 static cae_batch_entries table_of(const cae_conv_gemm_job *g, size_t worker)
@@ -48,8 +47,8 @@ static cae_batch_entries table_of(const cae_conv_gemm_job *g, size_t worker)
 /* A worker's scratch for the planar path stands behind all tables. */
 static void *planar_scratch_of(const cae_conv_gemm_job *g, size_t worker)
 {
-    const size_t tables = cae_team_size(g->pass->team) * tables_size(&g->packing);
-    const size_t size = cae_conv_planar_size(g->pass->layer, &g->packing,
+    const size_t tables = g->pass->workers * tables_size(&g->packing);
+    const size_t size = cae_conv_planar_size(g->pass->op, &g->packing,
                                              cae_region_width(&g->to->region), g->to_coarse);
     return (char *)g->pass->scratch + tables + worker * size;
 }
@@ -107,15 +106,15 @@ static void multiply_pixels(const cae_conv_gemm_job *g, const cae_batch_entries 
 /* Taps of a kernel's row meet adjacent pixels: a row is one batch entry. */
 static void to_coarse_image(const cae_conv_gemm_job *g, size_t image, cae_batch_entries s)
 {
-    const cae_layer *l = g->pass->layer;
-    const ptrdiff_t stride = (ptrdiff_t)l->stride;
-    const ptrdiff_t pad = (ptrdiff_t)l->pad;
+    const cae_op *op = g->pass->op;
+    const ptrdiff_t stride = (ptrdiff_t)op->stride;
+    const ptrdiff_t pad = (ptrdiff_t)op->pad;
     const cae_region *out = &g->to->region;
-    for (size_t ky = 0; ky < l->kernel; ky++) {
+    for (size_t ky = 0; ky < op->kernel; ky++) {
         s.map[ky] = (ptrdiff_t)ky * g->from->row;
-        s.tap[ky] = (ptrdiff_t)(ky * l->kernel);
+        s.tap[ky] = (ptrdiff_t)(ky * op->kernel);
     }
-    s.len = l->kernel;
+    s.len = op->kernel;
     const struct pixels pixels = {
         .from = cae_view_at(g->from, image, out->y0 * stride - pad, out->x0 * stride - pad),
         .to = cae_view_at(g->to, image, out->y0, out->x0),
@@ -125,7 +124,7 @@ static void to_coarse_image(const cae_conv_gemm_job *g, size_t image, cae_batch_
         .to_pixel = (ptrdiff_t)g->to->c,
         .height = cae_region_height(out),
         .width = cae_region_width(out),
-        .merged = l->kernel};
+        .merged = op->kernel};
     multiply_pixels(g, &s, &pixels);
 }
 
@@ -135,17 +134,17 @@ static void to_coarse_image(const cae_conv_gemm_job *g, size_t image, cae_batch_
 static void fine_phase(const cae_conv_gemm_job *g, size_t image, cae_batch_entries s, ptrdiff_t y,
                        ptrdiff_t x)
 {
-    const cae_layer *l = g->pass->layer;
-    const ptrdiff_t stride = (ptrdiff_t)l->stride;
-    const ptrdiff_t pad = (ptrdiff_t)l->pad;
+    const cae_op *op = g->pass->op;
+    const ptrdiff_t stride = (ptrdiff_t)op->stride;
+    const ptrdiff_t pad = (ptrdiff_t)op->pad;
     const cae_region *out = &g->to->region;
-    const size_t y_phase = (size_t)(y + pad) % l->stride;
-    const size_t x_phase = (size_t)(x + pad) % l->stride;
-    const size_t across = cae_phase_taps(l, x_phase);
-    for (size_t i = cae_phase_taps(l, y_phase); across > 0 && i-- > 0;) {
+    const size_t y_phase = (size_t)(y + pad) % op->stride;
+    const size_t x_phase = (size_t)(x + pad) % op->stride;
+    const size_t across = cae_phase_taps(op, x_phase);
+    for (size_t i = cae_phase_taps(op, y_phase); across > 0 && i-- > 0;) {
         s.map[s.len] = -(ptrdiff_t)i * g->from->row - (ptrdiff_t)((across - 1) * g->from->c);
-        s.tap[s.len++] = (ptrdiff_t)cae_packing_tap(&g->packing, y_phase + i * l->stride,
-                                                    x_phase + (across - 1) * l->stride);
+        s.tap[s.len++] = (ptrdiff_t)cae_packing_tap(&g->packing, y_phase + i * op->stride,
+                                                    x_phase + (across - 1) * op->stride);
     }
     /* From the coarse pixel that meets the phase's first tap. */
     const struct pixels pixels = {
@@ -155,15 +154,15 @@ static void fine_phase(const cae_conv_gemm_job *g, size_t image, cae_batch_entri
         .to_row = stride * g->to->row,
         .from_pixel = (ptrdiff_t)g->from->c,
         .to_pixel = stride * (ptrdiff_t)g->to->c,
-        .height = cae_div_up((size_t)(out->y1 - y), l->stride),
-        .width = cae_div_up((size_t)(out->x1 - x), l->stride),
+        .height = cae_div_up((size_t)(out->y1 - y), op->stride),
+        .width = cae_div_up((size_t)(out->x1 - x), op->stride),
         .merged = across};
     multiply_pixels(g, &s, &pixels);
 }
 
 static void to_fine_image(const cae_conv_gemm_job *g, size_t image, const cae_batch_entries *s)
 {
-    const ptrdiff_t stride = (ptrdiff_t)g->pass->layer->stride;
+    const ptrdiff_t stride = (ptrdiff_t)g->pass->op->stride;
     const cae_region *out = &g->to->region;
     for (ptrdiff_t y = out->y0; y < out->y1 && y < out->y0 + stride; y++) {
         for (ptrdiff_t x = out->x0; x < out->x1 && x < out->x0 + stride; x++) {
@@ -207,14 +206,14 @@ void cae_conv_gemm(const cae_pass *p, bool backward)
                            .from = backward ? &p->dy : &p->x[0],
                            .to = backward ? &p->dx[0] : &p->y,
                            .packed = backward ? p->weight_back : p->weight,
-                           .packing = cae_conv_packing(p->layer, &p->in[0], backward),
-                           .to_coarse = writes_coarse(p->layer, backward)};
+                           .packing = cae_conv_packing(p->op, &p->in[0], backward),
+                           .to_coarse = writes_coarse(p->op, backward)};
     if (backward) {
         g.start = p->dx_begun[0] ? CAE_START_C : CAE_START_ZERO;
     } else {
         g.start = CAE_START_COLUMN_BIAS;
         g.bias = p->bias;
-        g.activation = p->layer->activation;
+        g.activation = p->op->activation;
     }
     cae_team_run(p->team, p->images, image_job, &g);
 }

@@ -1,11 +1,13 @@
 /*
- * The planar path, for few channels written, whose vectors would stand empty: rows of the product
- * are channels here and columns pixels. The rows of the map that is read are turned into planes for
- * that, in a line buffer of as many rows as one row of output meets. See conv_planar.h.
+ * The rows of the map that is read are turned into planes, in a line buffer of as many rows as one
+ * row of output meets.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "layers/conv_planar.h"
+
+#include "base/memory.h"
+#include "layers/conv_geometry.h"
 
 /* The line buffer: `rows` rows of the map read, each as [phase][channel][cols],
  * pixel x of the row being number x / phases of phase x % phases. */
@@ -14,35 +16,28 @@ struct line_buffer {
     size_t floats; /* of all of it */
 };
 
-static struct line_buffer line_buffer_of(const cae_layer *l, const cae_packing *p, size_t out_width,
+static struct line_buffer line_buffer_of(const cae_op *op, const cae_packing *p, size_t out_width,
                                          bool to_coarse)
 {
-    struct line_buffer r = {.rows = to_coarse ? l->kernel : cae_div_up(l->kernel, l->stride),
-                            .phases = to_coarse ? l->stride : 1};
+    struct line_buffer r = {.rows = to_coarse ? op->kernel : cae_div_up(op->kernel, op->stride),
+                            .phases = to_coarse ? op->stride : 1};
     /* Columns of the map read that `out_width` adjacent ones see, all phases alike. */
-    r.cols = to_coarse ? out_width + cae_div_up(l->kernel, l->stride)
-                       : (out_width + l->kernel) / l->stride + 2;
+    r.cols = to_coarse ? out_width + cae_div_up(op->kernel, op->stride)
+                       : (out_width + op->kernel) / op->stride + 2;
     /* An odd number of cache lines, or the planes of one row would meet in a few sets. */
     r.cols = cae_div_up(r.cols, CAE_PANEL) * CAE_PANEL;
     r.cols += r.cols / CAE_PANEL % 2 == 0 ? CAE_PANEL : 0;
-    if (!cae_size_mul4(r.rows, r.phases, r.cols, p->in, &r.floats)) {
-        r.floats = SIZE_MAX;
-    }
+    r.floats = cae_size_sat_mul4(r.rows, r.phases, r.cols, p->in);
     return r;
 }
 
-size_t cae_conv_planar_size(const cae_layer *l, const cae_packing *p, size_t out_width,
+size_t cae_conv_planar_size(const cae_op *op, const cae_packing *p, size_t out_width,
                             bool to_coarse)
 {
-    const struct line_buffer r = line_buffer_of(l, p, out_width, to_coarse);
-    size_t line = 0;
-    size_t floats = 0;
-    size_t bytes = 0;
-    return cae_size_mul(p->out, out_width, &line) && cae_size_add(line, CAE_PANEL, &line) &&
-                   cae_size_add(r.floats, line, &floats) &&
-                   cae_size_mul(cae_div_up(floats, CAE_PANEL), CAE_ALIGN, &bytes)
-               ? bytes
-               : SIZE_MAX;
+    const struct line_buffer r = line_buffer_of(op, p, out_width, to_coarse);
+    const size_t line = cae_size_sat_add(cae_size_sat_mul(p->out, out_width), CAE_PANEL);
+    const size_t floats = cae_size_sat_add(r.floats, line);
+    return cae_size_sat_align(cae_size_sat_mul(floats, sizeof(float)), CAE_ALIGN);
 }
 
 /* One image's run over the rows of its output. */
@@ -117,16 +112,21 @@ static void write_pixels(const struct planar *p, ptrdiff_t y, ptrdiff_t x, size_
                         .c_row = (ptrdiff_t)p->line_step,
                         .start = g->bias != NULL ? CAE_START_ROW_BIAS : g->start,
                         .bias = g->bias};
-    for (size_t o = 0; !direct && g->start == CAE_START_C && o < packing->out; o++) {
-        for (size_t i = 0; i < width; i++) {
-            line[o * p->line_step + i] = to[i * to_step + o];
+    if (!direct && g->start == CAE_START_C) {
+        for (size_t o = 0; o < packing->out; o++) {
+            for (size_t i = 0; i < width; i++) {
+                line[o * p->line_step + i] = to[i * to_step + o];
+            }
         }
     }
     g->pass->kernels->gemm(&m);
     for (size_t o = 0; o < packing->out; o++) {
         float *values = line + o * p->line_step;
         g->pass->kernels->activate(g->activation, values, width);
-        for (size_t i = 0; !direct && i < width; i++) {
+        if (direct) {
+            continue;
+        }
+        for (size_t i = 0; i < width; i++) {
             to[i * to_step + o] = values[i];
         }
     }
@@ -152,22 +152,22 @@ static void set_taps(struct planar *p)
 
 static void to_coarse(struct planar *p)
 {
-    const cae_layer *l = p->g->pass->layer;
+    const cae_op *op = p->g->pass->op;
     const cae_region *out = &p->g->to->region;
-    const cae_region need = cae_conv_fine(l, *out);
-    const ptrdiff_t stride = (ptrdiff_t)l->stride;
+    const cae_region need = cae_conv_fine(op, *out);
+    const ptrdiff_t stride = (ptrdiff_t)op->stride;
     const size_t plane = p->buffer.cols * p->g->packing.in;
     p->x0 = need.x0;
     p->next = need.y0;
     for (ptrdiff_t y = out->y0; y < out->y1; y++) {
-        const ptrdiff_t first = y * stride - (ptrdiff_t)l->pad;
-        load_rows(p, first, first + (ptrdiff_t)l->kernel, cae_region_width(&need));
+        const ptrdiff_t first = y * stride - (ptrdiff_t)op->pad;
+        load_rows(p, first, first + (ptrdiff_t)op->kernel, cae_region_width(&need));
         p->entries.len = 0;
-        for (size_t ky = 0; ky < l->kernel; ky++) {
+        for (size_t ky = 0; ky < op->kernel; ky++) {
             const ptrdiff_t row = buffer_row(p, first + (ptrdiff_t)ky) - p->data;
-            for (size_t kx = 0; kx < l->kernel; kx++) {
-                const size_t column = kx % l->stride * plane + kx / l->stride;
-                add_entry(p, row + (ptrdiff_t)column, ky * l->kernel + kx);
+            for (size_t kx = 0; kx < op->kernel; kx++) {
+                const size_t column = kx % op->stride * plane + kx / op->stride;
+                add_entry(p, row + (ptrdiff_t)column, ky * op->kernel + kx);
             }
         }
         write_pixels(p, y, out->x0, 1);
@@ -178,33 +178,33 @@ static void to_coarse(struct planar *p)
  * planes, from the last taps down. */
 static void find_entries(struct planar *p, ptrdiff_t y, size_t y_phase, ptrdiff_t x, size_t x_phase)
 {
-    const cae_layer *l = p->g->pass->layer;
+    const cae_op *op = p->g->pass->op;
     p->entries.len = 0;
-    for (size_t i = cae_phase_taps(l, y_phase); i-- > 0;) {
+    for (size_t i = cae_phase_taps(op, y_phase); i-- > 0;) {
         const ptrdiff_t row = buffer_row(p, y - (ptrdiff_t)i) - p->data;
-        for (size_t j = cae_phase_taps(l, x_phase); j-- > 0;) {
+        for (size_t j = cae_phase_taps(op, x_phase); j-- > 0;) {
             add_entry(p, row + x - (ptrdiff_t)j,
-                      (y_phase + i * l->stride) * l->kernel + x_phase + j * l->stride);
+                      (y_phase + i * op->stride) * op->kernel + x_phase + j * op->stride);
         }
     }
 }
 
 static void to_fine(struct planar *p)
 {
-    const cae_layer *l = p->g->pass->layer;
+    const cae_op *op = p->g->pass->op;
     const cae_region *out = &p->g->to->region;
-    const cae_region need = cae_conv_coarse(l, *out);
-    const ptrdiff_t stride = (ptrdiff_t)l->stride;
-    const ptrdiff_t pad = (ptrdiff_t)l->pad;
+    const cae_region need = cae_conv_coarse(op, *out);
+    const ptrdiff_t stride = (ptrdiff_t)op->stride;
+    const ptrdiff_t pad = (ptrdiff_t)op->pad;
     p->x0 = need.x0;
     p->next = need.y0;
     for (ptrdiff_t y = out->y0; y < out->y1; y++) {
-        const cae_region row = cae_conv_coarse(l, (cae_region){y, y + 1, out->x0, out->x1});
+        const cae_region row = cae_conv_coarse(op, (cae_region){y, y + 1, out->x0, out->x1});
         load_rows(p, row.y0, row.y1, cae_region_width(&need));
         for (ptrdiff_t x = out->x0; x < out->x1 && x < out->x0 + stride; x++) {
-            find_entries(p, (y + pad) / stride, (size_t)(y + pad) % l->stride,
-                         (x + pad) / stride - p->x0, (size_t)(x + pad) % l->stride);
-            write_pixels(p, y, x, l->stride);
+            find_entries(p, (y + pad) / stride, (size_t)(y + pad) % op->stride,
+                         (x + pad) / stride - p->x0, (size_t)(x + pad) % op->stride);
+            write_pixels(p, y, x, op->stride);
         }
     }
 }
@@ -216,7 +216,7 @@ void cae_conv_planar_image(const cae_conv_gemm_job *g, size_t image, cae_batch_e
     struct planar p = {.g = g,
                        .image = image,
                        .entries = entries,
-                       .buffer = line_buffer_of(g->pass->layer, &g->packing, width, g->to_coarse),
+                       .buffer = line_buffer_of(g->pass->op, &g->packing, width, g->to_coarse),
                        .data = scratch,
                        .line_step = width};
     p.line = p.data + p.buffer.floats;

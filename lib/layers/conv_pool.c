@@ -1,6 +1,13 @@
 /*
- * A convolution and the max pool behind it; see conv_pool.h. Work is spread over the team by
- * images, and by rows of the kernel for the weights' gradient.
+ * A convolution fused with the max pool behind it: the pool alone reads what the convolution makes,
+ * and its windows do not overlap. What is between the two never stands whole in memory. Forward
+ * makes a strip of its rows at a time, which the pool reads while it is in cache. Its gradient has
+ * one pixel per window and channel, so it is never spread out, and the backward passes walk this
+ * sparse gradient (cae_sparse_grad in kernels.h). y, dy and argmax of a pass are the pool's.
+ *
+ * The weights for the way back, and their gradient, stand as [ky][out][kx][in]: a row of the kernel
+ * is adjacent, as the pixels are that it meets. Work is spread over the team by images, and by rows
+ * of the kernel for the weights' gradient.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -11,7 +18,9 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "layers/conv_gemm.h"
-#include "layers/types.h"
+#include "layers/conv_geometry.h"
+#include "layers/conv_weights.h"
+#include "layers/conv_wgrad.h"
 
 /* How much the weights' pass walks over at a time, while all channels run over it: floats of the
  * input, which should stay in the first level of cache, and terms. No bits depend on it. */
@@ -21,19 +30,42 @@ enum { BLOCK_FLOATS = 5120, BLOCK_TERMS = 4096 };
  * more: they should stay in the second level of cache. */
 enum { STRIP_FLOATS = 16384 };
 
-bool cae_conv_pool_applies(const cae_layer *l, const cae_layer *pool)
+bool cae_conv_pool_applies(const cae_op *op, const cae_op *pool)
 {
-    return l->type == &cae_layer_conv && pool->type == &cae_layer_maxpool &&
+    return op->type == &cae_op_conv && pool->type == &cae_op_maxpool &&
            pool->stride >= pool->kernel && pool->pad == 0;
+}
+
+/* ---- Regions --------------------------------------------------------------------------------- */
+
+/* What the convolution makes: the map that the pool reads. */
+static cae_shape between_shape(const cae_pass *p)
+{
+    cae_shape shape = {0};
+    (void)cae_conv_shape(p->op, p->in, &shape); /* the network has that shape: it cannot fail */
+    return shape;
+}
+
+/* The pixels of that map that pixels `out` of the pool read. */
+static cae_region windows(const cae_op *pool, cae_region out)
+{
+    const ptrdiff_t step = (ptrdiff_t)pool->stride;
+    const ptrdiff_t more = (ptrdiff_t)pool->kernel - step; /* at most 0 */
+    return (cae_region){out.y0 * step, out.y1 * step + more, out.x0 * step, out.x1 * step + more};
+}
+
+static cae_region needs(const cae_op *op, size_t which, cae_region out, const cae_shape *in)
+{
+    return cae_conv_needs(op, which, windows(op->pool, out), in);
 }
 
 /* ---- Packing --------------------------------------------------------------------------------- */
 
-void cae_conv_pool_pack(const cae_layer *l, const cae_shape *in, const float *weight, float *packed)
+static void pack_back(const cae_op *op, const cae_shape *in, const float *weight, float *packed)
 {
-    const size_t k = l->kernel;
+    const size_t k = op->kernel;
     for (size_t ky = 0; ky < k; ky++) {
-        for (size_t o = 0; o < l->size.c; o++) {
+        for (size_t o = 0; o < op->size.c; o++) {
             for (size_t kx = 0; kx < k; kx++) {
                 const float *from = weight + (o * in->c * k + ky) * k + kx;
                 for (size_t i = 0; i < in->c; i++) {
@@ -44,12 +76,11 @@ void cae_conv_pool_pack(const cae_layer *l, const cae_shape *in, const float *we
     }
 }
 
-void cae_conv_pool_unpack(const cae_layer *l, const cae_shape *in, const float *packed,
-                          float *weight)
+static void unpack(const cae_op *op, const cae_shape *in, const float *packed, float *weight)
 {
-    const size_t k = l->kernel;
+    const size_t k = op->kernel;
     for (size_t ky = 0; ky < k; ky++) {
-        for (size_t o = 0; o < l->size.c; o++) {
+        for (size_t o = 0; o < op->size.c; o++) {
             for (size_t kx = 0; kx < k; kx++) {
                 float *to = weight + (o * in->c * k + ky) * k + kx;
                 for (size_t i = 0; i < in->c; i++) {
@@ -70,21 +101,14 @@ struct strips {
     size_t bytes;
 };
 
-/* What the convolution makes for rows [y0, y1) of the pool's output. */
-static cae_region between_of(const cae_pass *p, ptrdiff_t y0, ptrdiff_t y1)
-{
-    const ptrdiff_t step = (ptrdiff_t)p->pool->stride;
-    const ptrdiff_t more = (ptrdiff_t)p->pool->kernel - step; /* at most 0 */
-    const cae_region *out = &p->y.region;
-    return (cae_region){y0 * step, y1 * step + more, out->x0 * step, out->x1 * step + more};
-}
-
 /* The passes of both for one image and some rows of it. */
 static cae_pass conv_pass(const cae_pass *p, size_t image, const cae_view *between, void *scratch)
 {
     cae_pass conv = *p;
     conv.team = NULL;
+    conv.workers = 1;
     conv.images = 1;
+    conv.out = between_shape(p);
     conv.scratch = scratch;
     if (conv.x[0].data != NULL) {
         conv.x[0].data += (ptrdiff_t)image * conv.x[0].image;
@@ -96,79 +120,78 @@ static cae_pass conv_pass(const cae_pass *p, size_t image, const cae_view *betwe
 static cae_pass pool_pass(const cae_pass *p, size_t image, const cae_view *between, cae_region out,
                           void *scratch)
 {
-    const size_t step = p->pool->stride;
-    const size_t side = p->pool->kernel;
-    cae_pass pool = {.layer = p->pool,
+    cae_pass pool = {.op = p->op->pool,
                      .kernels = p->kernels,
+                     .workers = 1,
                      .images = 1,
-                     .in = {p->out},
-                     .out = {p->out.c, (p->out.h - side) / step + 1, (p->out.w - side) / step + 1},
+                     .in = {between_shape(p)},
+                     .out = p->out,
                      .x = {*between},
                      .y = p->y,
                      .scratch = scratch};
     pool.y.data = cae_view_at(&p->y, image, out.y0, out.x0);
     pool.y.region = out;
     if (p->argmax != NULL) {
-        pool.argmax = p->argmax + image * pool.out.h * pool.out.w * pool.out.c;
+        pool.argmax = p->argmax + image * p->out.h * p->out.w * p->out.c;
     }
     return pool;
 }
 
-/* False when a product overflows. */
-static bool find_strips(struct strips *b, const cae_pass *p)
+/* Rows [y0, y1) of the output. */
+static cae_region rows_of(const cae_pass *p, ptrdiff_t y0, ptrdiff_t y1)
 {
     const cae_region *out = &p->y.region;
-    const cae_region one = between_of(p, 0, 1);
-    const cae_view nothing = {.region = one};
-    const cae_pass conv = conv_pass(p, 0, &nothing, NULL);
-    const cae_pass pool = pool_pass(p, 0, &nothing, one, NULL);
-    size_t row = 0;
-    *b = (struct strips){0};
+    return (cae_region){y0, y1, out->x0, out->x1};
+}
+
+static struct strips strips_of(const cae_pass *p)
+{
+    const cae_op *pool = p->op->pool;
+    const cae_region *out = &p->y.region;
+    const cae_region one = rows_of(p, 0, 1);
+    const cae_view between = {.region = windows(pool, one)};
+    struct strips s = {0};
     if (out->x1 <= out->x0 || out->y1 <= out->y0) {
-        return true;
+        return s;
     }
-    b->conv = cae_conv_gemm_scratch(p->layer, &conv, false);
-    b->pool = p->pool->type->scratch(p->pool, &pool, false);
-    if (!cae_size_mul4(p->pool->stride, cae_region_width(&one), p->out.c, 1, &row)) {
-        return false;
-    }
-    b->rows = cae_size_min(cae_size_max(1, STRIP_FLOATS / row), cae_region_height(out));
-    if (!cae_size_mul4(row, b->rows, sizeof(float), 1, &b->between) ||
-        !cae_size_add(b->conv, CAE_ALIGN - 1, &b->conv) ||
-        !cae_size_add(b->pool, CAE_ALIGN - 1, &b->pool) ||
-        !cae_size_add(b->between, CAE_ALIGN - 1, &b->between)) {
-        return false;
-    }
-    b->conv -= b->conv % CAE_ALIGN;
-    b->pool -= b->pool % CAE_ALIGN;
-    b->between -= b->between % CAE_ALIGN;
-    return cae_size_add(b->conv, b->pool, &b->bytes) &&
-           cae_size_add(b->bytes, b->between, &b->bytes);
+    const cae_pass conv_part = conv_pass(p, 0, &between, NULL);
+    const cae_pass pool_part = pool_pass(p, 0, &between, one, NULL);
+    const size_t row =
+        cae_size_sat_mul4(pool->stride, cae_region_width(&between.region), p->out.c, 1);
+    s.rows = cae_size_min(cae_size_max(1, STRIP_FLOATS / row), cae_region_height(out));
+    s.conv = cae_size_sat_align(cae_conv_gemm_scratch(&conv_part, false), CAE_ALIGN);
+    s.pool = cae_size_sat_align(pool->type->scratch(&pool_part, false), CAE_ALIGN);
+    s.between = cae_size_sat_align(cae_size_sat_mul4(row, s.rows, sizeof(float), 1), CAE_ALIGN);
+    s.bytes = cae_size_sat_add(cae_size_sat_add(s.conv, s.pool), s.between);
+    return s;
 }
 
 static void forward_job(void *arg, size_t image, size_t worker)
 {
     const cae_pass *p = arg;
-    const cae_region *out = &p->y.region;
-    struct strips b;
-    (void)find_strips(&b, p); /* it has been planned: nothing overflows */
-    char *scratch = (char *)p->scratch + worker * b.bytes;
-    const ptrdiff_t rows = (ptrdiff_t)b.rows;
-    for (ptrdiff_t y = out->y0; rows > 0 && y < out->y1; y += rows) {
-        const ptrdiff_t y1 = out->y1 - y < rows ? out->y1 : y + rows;
-        cae_view between = {.data = (float *)(void *)(scratch + b.conv + b.pool),
-                            .region = between_of(p, y, y1),
+    const cae_op *pool = p->op->pool;
+    const ptrdiff_t end = p->y.region.y1;
+    const struct strips s = strips_of(p);
+    char *scratch = (char *)p->scratch + worker * s.bytes;
+    if (s.rows == 0) {
+        return;
+    }
+    for (ptrdiff_t y = p->y.region.y0; y < end; y += (ptrdiff_t)s.rows) {
+        const ptrdiff_t left = end - y;
+        const cae_region out =
+            rows_of(p, y, left < (ptrdiff_t)s.rows ? end : y + (ptrdiff_t)s.rows);
+        cae_view between = {.data = (float *)(void *)(scratch + s.conv + s.pool),
+                            .region = windows(pool, out),
                             .c = p->out.c};
         between.row = (ptrdiff_t)(cae_region_width(&between.region) * between.c);
-        const cae_pass conv = conv_pass(p, image, &between, scratch);
-        const cae_pass pool =
-            pool_pass(p, image, &between, (cae_region){y, y1, out->x0, out->x1}, scratch + b.conv);
-        cae_conv_gemm(&conv, false);
-        p->pool->type->forward(&pool);
+        const cae_pass conv_part = conv_pass(p, image, &between, scratch);
+        const cae_pass pool_part = pool_pass(p, image, &between, out, scratch + s.conv);
+        cae_conv_gemm(&conv_part, false);
+        pool->type->forward(&pool_part);
     }
 }
 
-void cae_conv_pool_forward(const cae_pass *p)
+static void forward(const cae_pass *p)
 {
     cae_pass shared = *p;
     cae_team_run(p->team, p->images, forward_job, &shared);
@@ -185,60 +208,37 @@ struct sizes {
     size_t bytes; /* of one worker */
 };
 
-/* Whole rows of windows while they fit, or else a part of one. */
-static void set_block(struct sizes *s, const cae_layer *l, const cae_pass *p)
+static struct sizes sizes_of(const cae_pass *p)
 {
-    const size_t step = p->pool->stride;
-    size_t floats = 0;
-    if (!cae_size_mul4(step, step, l->stride, l->stride, &floats) ||
-        !cae_size_mul(floats, p->in[0].c, &floats)) {
-        floats = SIZE_MAX;
-    }
-    const size_t windows =
-        cae_size_max(1, cae_size_min(BLOCK_FLOATS / floats, BLOCK_TERMS / p->out.c));
-    s->block_rows = cae_size_min(cae_size_max(1, windows / s->cols), s->rows);
-    s->block_cols = cae_size_min(windows, s->cols);
-}
-
-/* False when a product overflows. */
-static bool find_sizes(struct sizes *s, const cae_layer *l, const cae_pass *p)
-{
-    const cae_layer *pool = p->pool;
+    const cae_op *op = p->op;
+    const cae_op *pool = op->pool;
     const size_t channels = p->out.c;
-    size_t term_bytes = 0;
-    size_t row_bytes = 0;
-    s->rows = (p->out.h - pool->kernel) / pool->stride + 1;
-    s->cols = (p->out.w - pool->kernel) / pool->stride + 1;
-    set_block(s, l, p);
-    if (!cae_size_mul4(s->rows, s->cols, pool->kernel * pool->kernel, cae_occupancy_words(channels),
-                       &s->bits) ||
-        !cae_size_mul4(s->block_rows, s->block_cols, channels, 1, &s->terms) ||
-        !cae_size_mul(p->out.w - 1, l->stride, &s->row) ||
-        !cae_size_add(s->row, l->kernel, &s->row) || !cae_size_mul(s->row, p->in[0].c, &s->row) ||
-        !cae_size_mul(s->bits, sizeof(uint64_t), &s->bytes) ||
-        !cae_size_mul(s->terms, sizeof(cae_sparse_term), &term_bytes) ||
-        !cae_size_mul(s->row, sizeof(float), &row_bytes)) {
-        return false;
-    }
-    const size_t lens_and_slack = channels * sizeof(size_t) + CAE_ALIGN;
-    if (!cae_size_add(s->bytes, term_bytes, &s->bytes) ||
-        !cae_size_add(s->bytes, row_bytes, &s->bytes) ||
-        !cae_size_add(s->bytes, lens_and_slack, &s->bytes)) {
-        return false;
-    }
-    s->bytes -= s->bytes % CAE_ALIGN;
-    return true;
+    struct sizes s = {.rows = p->out.h, .cols = p->out.w};
+    /* Whole rows of windows while they fit, or else a part of one. */
+    const size_t pixels = cae_size_sat_mul4(pool->stride, pool->stride, op->stride, op->stride);
+    const size_t floats = cae_size_sat_mul(pixels, p->in[0].c);
+    const size_t many =
+        cae_size_max(1, cae_size_min(BLOCK_FLOATS / floats, BLOCK_TERMS / channels));
+    s.block_rows = cae_size_min(cae_size_max(1, many / s.cols), s.rows);
+    s.block_cols = cae_size_min(many, s.cols);
+    s.bits = cae_size_sat_mul4(s.rows, s.cols, pool->kernel * pool->kernel,
+                               cae_occupancy_words(channels));
+    s.terms = cae_size_sat_mul4(s.block_rows, s.block_cols, channels, 1);
+    const size_t across = cae_size_sat_mul(between_shape(p).w - 1, op->stride);
+    s.row = cae_size_sat_mul(cae_size_sat_add(across, op->kernel), p->in[0].c);
+    s.bytes = cae_size_sat_mul(s.bits, sizeof(uint64_t));
+    s.bytes = cae_size_sat_add(s.bytes, cae_size_sat_mul(s.terms, sizeof(cae_sparse_term)));
+    s.bytes = cae_size_sat_add(s.bytes, cae_size_sat_mul(s.row, sizeof(float)));
+    s.bytes = cae_size_sat_add(s.bytes, channels * sizeof(size_t));
+    s.bytes = cae_size_sat_align(s.bytes, CAE_ALIGN);
+    return s;
 }
 
-size_t cae_conv_pool_scratch(const cae_layer *l, const cae_pass *pass, bool backward)
+static size_t scratch(const cae_pass *p, bool training)
 {
-    struct sizes s;
-    struct strips b;
-    size_t bytes = 0;
-    const bool fits = backward ? find_sizes(&s, l, pass) : find_strips(&b, pass);
-    return fits && cae_size_mul(backward ? s.bytes : b.bytes, cae_team_size(pass->team), &bytes)
-               ? bytes
-               : SIZE_MAX;
+    const size_t ahead = strips_of(p).bytes;
+    const size_t back = training ? sizes_of(p).bytes : 0;
+    return cae_size_sat_mul(cae_size_max(ahead, back), p->workers);
 }
 
 /* What a worker works with. */
@@ -253,8 +253,7 @@ struct work {
 
 static struct work work_of(const cae_pass *p, size_t worker)
 {
-    struct work w = {.pass = p};
-    (void)find_sizes(&w.sizes, p->layer, p); /* it has been planned: nothing overflows */
+    struct work w = {.pass = p, .sizes = sizes_of(p)};
     w.bits = (uint64_t *)(void *)((char *)p->scratch + worker * w.sizes.bytes);
     w.list = (cae_sparse_term *)(void *)(w.bits + w.sizes.bits);
     w.len_of = (size_t *)(void *)(w.list + w.sizes.terms);
@@ -270,12 +269,12 @@ static cae_sparse_grad sparse_of(const struct work *w, size_t image)
     const cae_sparse_grad sparse = {.rows = w->sizes.rows,
                                     .cols = w->sizes.cols,
                                     .channels = p->out.c,
-                                    .side = p->pool->kernel,
+                                    .side = p->op->pool->kernel,
                                     .dz = cae_view_at(&p->dy, image, 0, 0),
                                     .dz_row = p->dy.row,
                                     .argmax = p->argmax + image * windows * p->out.c,
                                     .bits = w->bits};
-    if (p->dx_wanted[0] || p->layer->kernel * p->in[0].c > CAE_SPARSE_FEW) {
+    if (p->dx_wanted[0] || p->op->kernel * p->in[0].c > CAE_SPARSE_FEW) {
         p->kernels->occupancy_bits(&sparse, w->bits);
     }
     return sparse;
@@ -288,24 +287,24 @@ static void weights_block(const struct work *w, const cae_sparse_grad *all, size
                           size_t x0, size_t r0, size_t r1)
 {
     const cae_pass *p = w->pass;
-    const cae_layer *l = p->layer;
+    const cae_op *op = p->op;
     const cae_view *x = &p->x[0];
     const size_t ids = all->side * all->side;
     const size_t window = y0 * all->cols + x0;
-    const ptrdiff_t pixel = (ptrdiff_t)(l->stride * x->c);
-    const ptrdiff_t line = (ptrdiff_t)l->stride * x->row;
-    const ptrdiff_t step = (ptrdiff_t)p->pool->stride;
+    const ptrdiff_t pixel = (ptrdiff_t)(op->stride * x->c);
+    const ptrdiff_t line = (ptrdiff_t)op->stride * x->row;
+    const ptrdiff_t step = (ptrdiff_t)p->op->pool->stride;
     cae_sparse_grad part = *all;
     part.rows = cae_size_min(w->sizes.block_rows, all->rows - y0);
     part.cols = cae_size_min(w->sizes.block_cols, all->cols - x0);
     part.dz += (ptrdiff_t)y0 * all->dz_row + (ptrdiff_t)(x0 * all->channels);
     part.argmax += window * all->channels;
     part.bits += window * ids * cae_occupancy_words(all->channels);
-    const size_t len = l->kernel * x->c;
+    const size_t len = op->kernel * x->c;
     const cae_sparse_weights weights = {
         .kernel_rows = r1 - r0,
         .len = len,
-        .x = cae_view_at(x, image, (ptrdiff_t)r0 - (ptrdiff_t)l->pad, -(ptrdiff_t)l->pad) +
+        .x = cae_view_at(x, image, (ptrdiff_t)r0 - (ptrdiff_t)op->pad, -(ptrdiff_t)op->pad) +
              (ptrdiff_t)y0 * step * line + (ptrdiff_t)x0 * step * pixel,
         .x_row = x->row,
         .y_step = step * line,
@@ -339,7 +338,7 @@ struct meeting {
 static struct meeting meeting_of(const cae_pass *p, const struct sizes *s)
 {
     const size_t pixels = s->row / p->in[0].c;
-    const size_t pad = p->layer->pad;
+    const size_t pad = p->op->pad;
     return (struct meeting){pad, pixels > pad ? cae_size_min(pixels - pad, p->in[0].w) : 0};
 }
 
@@ -348,17 +347,17 @@ static void data_row(const struct work *w, const cae_sparse_grad *sparse, size_t
                      ptrdiff_t y)
 {
     const cae_pass *p = w->pass;
-    const cae_layer *l = p->layer;
-    const size_t step = p->pool->stride;
-    const ptrdiff_t to_y = y * (ptrdiff_t)l->stride - (ptrdiff_t)l->pad + (ptrdiff_t)ky;
+    const cae_op *op = p->op;
+    const size_t step = p->op->pool->stride;
+    const ptrdiff_t to_y = y * (ptrdiff_t)op->stride - (ptrdiff_t)op->pad + (ptrdiff_t)ky;
     const size_t c = p->in[0].c;
     const struct meeting m = meeting_of(p, &w->sizes);
     const cae_sparse_data d = {.y = (size_t)y / step,
                                .py = (size_t)y % step,
-                               .len = l->kernel * c,
-                               .weight = p->weight_back + ky * sparse->channels * l->kernel * c,
-                               .x_step = (ptrdiff_t)(step * l->stride * c),
-                               .px_step = (ptrdiff_t)(l->stride * c),
+                               .len = op->kernel * c,
+                               .weight = p->weight_back + ky * sparse->channels * op->kernel * c,
+                               .x_step = (ptrdiff_t)(step * op->stride * c),
+                               .px_step = (ptrdiff_t)(op->stride * c),
                                .row = w->row};
     if (to_y < 0 || to_y >= (ptrdiff_t)p->in[0].h || d.py >= sparse->side || d.y >= sparse->rows) {
         return;
@@ -375,8 +374,9 @@ static void data_row(const struct work *w, const cae_sparse_grad *sparse, size_t
  * last first, since a pixel adds over what it reads from top to bottom. */
 static void data_image(const struct work *w, const cae_sparse_grad *sparse, size_t image)
 {
-    for (size_t ky = w->pass->layer->kernel; ky-- > 0;) {
-        for (size_t y = 0; y < w->pass->out.h; y++) {
+    const size_t height = between_shape(w->pass).h;
+    for (size_t ky = w->pass->op->kernel; ky-- > 0;) {
+        for (size_t y = 0; y < height; y++) {
             data_row(w, sparse, image, ky, (ptrdiff_t)y);
         }
     }
@@ -409,7 +409,7 @@ static void backward_alone(const cae_pass *p)
     for (size_t image = 0; image < p->images; image++) {
         const cae_sparse_grad sparse = sparse_of(&w, image);
         if (p->weight_grad != NULL) {
-            weights_image(&w, &sparse, image, 0, p->layer->kernel);
+            weights_image(&w, &sparse, image, 0, p->op->kernel);
         }
         if (p->dx_wanted[0]) {
             data_image(&w, &sparse, image);
@@ -417,7 +417,7 @@ static void backward_alone(const cae_pass *p)
     }
 }
 
-void cae_conv_pool_backward(const cae_pass *p)
+static void backward(const cae_pass *p)
 {
     cae_pass shared = *p;
     if (p->weight_grad != NULL) {
@@ -431,9 +431,23 @@ void cae_conv_pool_backward(const cae_pass *p)
         return;
     }
     if (p->weight_grad != NULL) {
-        cae_team_run(p->team, p->layer->kernel, weights_job, &shared);
+        cae_team_run(p->team, p->op->kernel, weights_job, &shared);
     }
     if (p->dx_wanted[0]) {
         cae_team_run(p->team, p->images, data_job, &shared);
     }
 }
+
+const cae_op_type cae_op_conv_pool = {
+    .activates = true,
+    .argmax = true,
+    .shape = cae_conv_shape,
+    .needs = needs,
+    .parameters = cae_conv_parameters,
+    .pack = cae_conv_pack,
+    .pack_back = pack_back,
+    .unpack = unpack,
+    .scratch = scratch,
+    .forward = forward,
+    .backward = backward,
+};

@@ -4,7 +4,9 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/conv_geometry.h"
+#include "layers/conv_wgrad.h"
+
+#include "layers/conv_weights.h"
 
 /* Floats of both maps that are worked on at a time: what stays in the first level of cache while
  * all taps run over it; but pixels enough to pay for loading and storing the sums. The bits do
@@ -17,13 +19,9 @@ struct entries {
     ptrdiff_t *x, *dy;
 };
 
-size_t cae_conv_wgrad_scratch(const cae_layer *l, const cae_pass *pass)
+size_t cae_conv_wgrad_scratch(const cae_pass *p)
 {
-    size_t bytes = 0;
-    (void)l;
-    return cae_size_mul4(ROW_BLOCK, 2, sizeof(ptrdiff_t), cae_team_size(pass->team), &bytes)
-               ? bytes
-               : SIZE_MAX;
+    return cae_size_sat_mul4(ROW_BLOCK, 2, sizeof(ptrdiff_t), p->workers);
 }
 
 static struct entries table_of(const cae_pass *p, size_t worker)
@@ -44,10 +42,10 @@ struct rows {
 static struct rows rows_of(const cae_pass *p, size_t worker, size_t image, ptrdiff_t y0,
                            ptrdiff_t y1)
 {
-    const cae_layer *l = p->layer;
-    const ptrdiff_t stride = (ptrdiff_t)l->stride;
-    const ptrdiff_t pad = (ptrdiff_t)l->pad;
-    const bool x_is_fine = !l->type->transposed;
+    const cae_op *op = p->op;
+    const ptrdiff_t stride = (ptrdiff_t)op->stride;
+    const ptrdiff_t pad = (ptrdiff_t)op->pad;
+    const bool x_is_fine = !op->type->transposed;
     const cae_view *x = &p->x[0];
     const cae_view *dy = &p->dy;
     const ptrdiff_t x_step = x_is_fine ? stride : 1;
@@ -78,11 +76,11 @@ static struct rows rows_of(const cae_pass *p, size_t worker, size_t image, ptrdi
 static void kernel_row(const struct rows *r, size_t ky)
 {
     const cae_pass *p = r->pass;
-    const size_t kernel = p->layer->kernel;
+    const size_t kernel = p->op->kernel;
     const size_t in = p->in[0].c;
     const size_t out = p->out.c;
-    const bool x_is_fine = !p->layer->type->transposed;
-    const cae_gradient_steps steps = cae_conv_gradient_steps(p->layer, &p->in[0]);
+    const bool x_is_fine = !p->op->type->transposed;
+    const cae_gradient_steps steps = cae_conv_gradient_steps(p->op, &p->in[0]);
     const float *x = r->x + (x_is_fine ? (ptrdiff_t)ky * p->x[0].row : 0);
     const float *dy = r->dy + (x_is_fine ? 0 : (ptrdiff_t)ky * p->dy.row);
     cae_gemm m = {.k = r->width,
@@ -118,7 +116,10 @@ static void kernel_row(const struct rows *r, size_t ky)
         p->kernels->gemm(&m);
         return;
     }
-    for (size_t o = 0; ky == 0 && o < out; o++) {
+    if (ky > 0) {
+        return; /* the first row's turn made all */
+    }
+    for (size_t o = 0; o < out; o++) {
         m.m = kernel * kernel;
         m.n = in;
         m.line = kernel;
@@ -135,7 +136,7 @@ static void kernel_row(const struct rows *r, size_t ky)
 /* All rows of one image for rows [ky0, ky1) of the kernel, a block of rows at a time. */
 static void weights_image(const cae_pass *p, size_t worker, size_t image, size_t ky0, size_t ky1)
 {
-    const cae_view *coarse = p->layer->type->transposed ? &p->x[0] : &p->dy;
+    const cae_view *coarse = p->op->type->transposed ? &p->x[0] : &p->dy;
     const size_t width = cae_size_max(1, cae_region_width(&coarse->region));
     const ptrdiff_t block = (ptrdiff_t)cae_size_max(cae_div_up(PIXELS, width),
                                                     ROW_BLOCK / (width * (p->x[0].c + p->dy.c)));
@@ -172,10 +173,10 @@ void cae_conv_wgrad(const cae_pass *p)
     cae_conv_bias_grad(p);
     if (p->team != NULL) {
         cae_pass shared = *p;
-        cae_team_run(p->team, p->layer->kernel, weights_job, &shared);
+        cae_team_run(p->team, p->op->kernel, weights_job, &shared);
         return;
     }
     for (size_t image = 0; image < p->images; image++) {
-        weights_image(p, 0, image, 0, p->layer->kernel);
+        weights_image(p, 0, image, 0, p->op->kernel);
     }
 }

@@ -16,7 +16,7 @@
 #include "base/bytes.h"
 #include "base/size.h"
 #include "base/status.h"
-#include "layers/types.h"
+#include "layers/op.h"
 
 /* How much of a matrix is worked on at a time, so that it stays in cache. No bits depend on it. */
 enum {
@@ -40,27 +40,27 @@ static size_t outputs_of(const cae_pass *p)
     return p->out.c * p->out.h * p->out.w;
 }
 
-static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
+static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
 {
     (void)in;
-    *out = l->size;
+    *out = op->size;
     return CAE_OK;
 }
 
-static cae_region needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in)
+static cae_region needs(const cae_op *op, size_t which, cae_region out, const cae_shape *in)
 {
-    (void)l;
+    (void)op;
     (void)which;
     (void)out;
     return cae_region_whole(in);
 }
 
-static bool parameters(const cae_layer *l, const cae_shape *in, cae_parameter p[2])
+static bool parameters(const cae_op *op, const cae_shape *in, cae_parameter p[2])
 {
     size_t inputs = 0;
     size_t outputs = 0;
     if (!cae_size_mul4(in->c, in->h, in->w, 1, &inputs) ||
-        !cae_size_mul4(l->size.c, l->size.h, l->size.w, 1, &outputs)) {
+        !cae_size_mul4(op->size.c, op->size.h, op->size.w, 1, &outputs)) {
         return false;
     }
     p[0] = (cae_parameter){"weight", 2, {outputs, inputs, 1, 1}, inputs};
@@ -92,13 +92,8 @@ struct factors {
 /* SIZE_MAX when that overflows. */
 static size_t factors_len(const cae_pass *p)
 {
-    size_t products = 0;
-    size_t sum = 0;
-    return cae_size_add(panels_of(inputs_of(p)), outputs_of(p), &sum) &&
-                   cae_size_mul(sum, p->images, &products) &&
-                   cae_size_add(products, outputs_of(p), &sum)
-               ? sum
-               : SIZE_MAX;
+    const size_t values = panels_of(inputs_of(p)) + outputs_of(p); /* below 2^30 */
+    return cae_size_sat_add(cae_size_sat_mul(values, p->images), outputs_of(p));
 }
 
 static struct factors factors_at(const cae_pass *p, float *at)
@@ -109,25 +104,11 @@ static struct factors factors_at(const cae_pass *p, float *at)
 
 /* Scratch. Forward, x and y as [input][image] and [output][image]; backward, dy and then dx as
  * [image][value], and the factors when they are not deferred. */
-static size_t scratch(const cae_layer *l, const cae_pass *p, bool training)
+static size_t scratch(const cae_pass *p, bool training)
 {
-    size_t values = 0;
-    size_t floats = 0;
-    size_t bytes = 0;
-    (void)l;
-    if (!cae_size_add(inputs_of(p), outputs_of(p), &values) ||
-        !cae_size_mul(values, columns_of(p->images), &floats) ||
-        (training &&
-         (factors_len(p) == SIZE_MAX || !cae_size_add(floats, factors_len(p), &floats))) ||
-        !cae_size_mul(floats, sizeof(float), &bytes)) {
-        return SIZE_MAX;
-    }
-    return bytes;
-}
-
-static size_t deferred_len(const cae_pass *p)
-{
-    return factors_len(p);
+    const size_t values = cae_size_sat_mul(inputs_of(p) + outputs_of(p), columns_of(p->images));
+    const size_t factors = training ? factors_len(p) : 0;
+    return cae_size_sat_mul(cae_size_sat_add(values, factors), sizeof(float));
 }
 
 /* ---- Between views and planar values --------------------------------------------------------- */
@@ -406,15 +387,17 @@ static void update_job(void *arg, size_t job, size_t worker)
     const cae_pass *p = j->pass;
     const size_t inputs = inputs_of(p);
     const size_t first = job * STEP_OUT;
+    const cae_adam_state *state = j->to->state;
+    const size_t at = j->to->weight + first * inputs;
     (void)worker;
     const cae_dense_step d = {.rows = cae_size_min(STEP_OUT, outputs_of(p) - first),
                               .cols = inputs,
                               .images = p->images,
                               .dy = j->f.dy + first * p->images,
                               .x = j->f.x,
-                              .w = j->to->weight + first * inputs,
-                              .m = j->to->weight_m + first * inputs,
-                              .v = j->to->weight_v + first * inputs,
+                              .w = state->weights + at,
+                              .m = state->m + at,
+                              .v = state->v + at,
                               .row = inputs};
     p->kernels->dense_step(j->to->step, &d);
 }
@@ -423,21 +406,20 @@ static void update(const cae_pass *p, const cae_update *u)
 {
     struct update j = {p, u, factors_at(p, p->deferred)};
     cae_team_run(p->team, cae_div_up(outputs_of(p), STEP_OUT), update_job, &j);
-    (void)p->kernels->adam(u->step, u->bias, u->bias_m, u->bias_v, j.f.bias_grad, outputs_of(p),
-                           true);
+    cae_adam_update(u->step, u->state, u->bias, j.f.bias_grad, outputs_of(p), p->kernels);
 }
 
-const cae_layer_type cae_layer_dense = {
+const cae_op_type cae_op_dense = {
     .word = "dense",
     .takes = CAE_TAKES_SHAPE | CAE_TAKES_ACTIVATION,
-    .whole = true,
+    .fixed_size = true,
     .shape = shape,
     .needs = needs,
     .parameters = parameters,
     .scratch = scratch,
     .forward = forward,
     .backward = backward,
-    .deferred_len = deferred_len,
+    .deferred_len = factors_len,
     .bound = bound,
     .update = update,
 };

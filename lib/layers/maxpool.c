@@ -6,47 +6,45 @@
  */
 #include "base/size.h"
 #include "base/status.h"
-#include "layers/types.h"
+#include "layers/op.h"
 
-static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
+static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
 {
-    const size_t h = in[0].h + 2 * l->pad;
-    const size_t w = in[0].w + 2 * l->pad;
-    if (2 * l->pad > l->kernel) {
-        return cae_fail(CAE_E_SHAPE, "pad %zu is more than half the window of %zu", l->pad,
-                        l->kernel);
+    const size_t h = in[0].h + 2 * op->pad;
+    const size_t w = in[0].w + 2 * op->pad;
+    if (2 * op->pad > op->kernel) {
+        return cae_fail(CAE_E_SHAPE, "pad %zu is more than half the window of %zu", op->pad,
+                        op->kernel);
     }
-    if (h < l->kernel || w < l->kernel) {
+    if (h < op->kernel || w < op->kernel) {
         return cae_fail(CAE_E_SHAPE, "a window of %zu is larger than the padded input, %zu x %zu",
-                        l->kernel, h, w);
+                        op->kernel, h, w);
     }
-    *out = (cae_shape){in[0].c, (h - l->kernel) / l->stride + 1, (w - l->kernel) / l->stride + 1};
+    *out =
+        (cae_shape){in[0].c, (h - op->kernel) / op->stride + 1, (w - op->kernel) / op->stride + 1};
     return CAE_OK;
 }
 
-static cae_region window(const cae_layer *l, cae_region out)
+static cae_region window(const cae_op *op, cae_region out)
 {
-    const ptrdiff_t s = (ptrdiff_t)l->stride;
-    const ptrdiff_t p = (ptrdiff_t)l->pad;
-    const ptrdiff_t k = (ptrdiff_t)l->kernel;
+    const ptrdiff_t s = (ptrdiff_t)op->stride;
+    const ptrdiff_t p = (ptrdiff_t)op->pad;
+    const ptrdiff_t k = (ptrdiff_t)op->kernel;
     return (cae_region){out.y0 * s - p, (out.y1 - 1) * s - p + k, out.x0 * s - p,
                         (out.x1 - 1) * s - p + k};
 }
 
-static cae_region needs(const cae_layer *l, size_t which, cae_region out, const cae_shape *in)
+static cae_region needs(const cae_op *op, size_t which, cae_region out, const cae_shape *in)
 {
     (void)which;
-    return cae_region_clip(window(l, out), in);
+    return cae_region_clip(window(op, out), in);
 }
 
-static size_t scratch(const cae_layer *l, const cae_pass *pass, bool training)
+static size_t scratch(const cae_pass *pass, bool training)
 {
-    size_t bytes = 0;
+    const size_t side = pass->op->kernel;
     (void)training;
-    return cae_size_mul4(l->kernel, l->kernel, sizeof(ptrdiff_t) + sizeof(uint32_t),
-                         cae_team_size(pass->team), &bytes)
-               ? bytes
-               : SIZE_MAX;
+    return cae_size_sat_mul4(side, side, sizeof(ptrdiff_t) + sizeof(uint32_t), pass->workers);
 }
 
 /* One run of pixels of an output row whose windows are cut alike. */
@@ -62,25 +60,24 @@ struct job {
 
 static void run_pixels(const struct job *j, size_t image, size_t worker, cae_region out)
 {
-    const cae_layer *l = j->pass->layer;
-    const size_t taps = l->kernel * l->kernel;
+    const cae_op *op = j->pass->op;
+    const size_t taps = op->kernel * op->kernel;
     ptrdiff_t *tap = (ptrdiff_t *)j->pass->scratch + worker * taps;
     uint32_t *id =
-        (uint32_t *)((ptrdiff_t *)j->pass->scratch + cae_team_size(j->pass->team) * taps) +
-        worker * taps;
+        (uint32_t *)((ptrdiff_t *)j->pass->scratch + j->pass->workers * taps) + worker * taps;
     const cae_region first = {out.y0, out.y1, out.x0, out.x0 + 1};
-    const cae_region whole = window(l, first);
+    const cae_region whole = window(op, first);
     const cae_region seen = cae_region_clip(whole, &j->pass->in[0]);
     cae_pool pool = {.pixels = cae_region_width(&out),
                      .channels = j->in->c,
                      .tap = tap,
                      .id = id,
-                     .x_step = (ptrdiff_t)(l->stride * j->in->c)};
+                     .x_step = (ptrdiff_t)(op->stride * j->in->c)};
     for (ptrdiff_t y = seen.y0; y < seen.y1; y++) {
         for (ptrdiff_t x = seen.x0; x < seen.x1; x++) {
             tap[pool.taps] = (y - seen.y0) * j->in->row + (x - seen.x0) * (ptrdiff_t)j->in->c;
             id[pool.taps++] =
-                (uint32_t)((size_t)(y - whole.y0) * l->kernel + (size_t)(x - whole.x0));
+                (uint32_t)((size_t)(y - whole.y0) * op->kernel + (size_t)(x - whole.x0));
         }
     }
     j->run(j->pass, &pool, image, out.y0, out.x0, &seen);
@@ -90,11 +87,11 @@ static void run_pixels(const struct job *j, size_t image, size_t worker, cae_reg
 static void pool_job(void *arg, size_t image, size_t worker)
 {
     const struct job *j = arg;
-    const cae_layer *l = j->pass->layer;
+    const cae_op *op = j->pass->op;
     const cae_region *r = &j->out->region;
-    const ptrdiff_t s = (ptrdiff_t)l->stride;
-    const ptrdiff_t k = (ptrdiff_t)l->kernel;
-    const ptrdiff_t pad = (ptrdiff_t)l->pad;
+    const ptrdiff_t s = (ptrdiff_t)op->stride;
+    const ptrdiff_t k = (ptrdiff_t)op->kernel;
+    const ptrdiff_t pad = (ptrdiff_t)op->pad;
     /* Output columns [left, right) see whole windows. */
     const ptrdiff_t left = cae_div_ceil(pad, s);
     const ptrdiff_t right = cae_div_floor((ptrdiff_t)j->pass->in[0].w + pad - k, s) + 1;
@@ -146,7 +143,7 @@ static void backward(const cae_pass *p)
     cae_team_run(p->team, p->images, pool_job, &j);
 }
 
-const cae_layer_type cae_layer_maxpool = {
+const cae_op_type cae_op_maxpool = {
     .word = "maxpool",
     .takes = CAE_TAKES_WINDOW | CAE_TAKES_STRIDE_PAD,
     .argmax = true,

@@ -15,22 +15,25 @@
 
 #include "base/size.h"
 #include "base/status.h"
-#include "net/divergence.h"
 #include "net/loss.h"
 
 enum { CHUNK = 2 }; /* images */
 
 /* ---- One chunk ------------------------------------------------------------------------------- */
 
-/* Of the means: what a sampled code draws is not what a file will hold. */
-static void gather_ranges(const cae_batch_worker *w, const cae_view *means, size_t channels,
-                          size_t images)
+/* Of the symbols: what a code is in training is not what a file will hold. */
+static void gather_ranges(const cae_batch_worker *w, const cae_latent *latent,
+                          const cae_view *encoded, size_t channels, size_t images)
 {
-    const cae_region *r = &means->region;
+    const cae_region *r = &encoded->region;
     for (size_t n = 0; n < images; n++) {
         for (ptrdiff_t y = r->y0; y < r->y1; y++) {
             for (ptrdiff_t x = r->x0; x < r->x1; x++) {
-                const float *v = cae_view_at(means, n, y, x);
+                const float *v = cae_view_at(encoded, n, y, x);
+                if (latent != NULL) {
+                    latent->symbols(v, channels, w->symbols);
+                    v = w->symbols;
+                }
                 for (size_t c = 0; c < channels; c++) {
                     /* Adding +0 turns -0 into it: which zero came first must not matter. */
                     const float value = v[c] + 0.0f;
@@ -42,15 +45,15 @@ static void gather_ranges(const cae_batch_worker *w, const cae_view *means, size
     }
 }
 
-/* The divergence of image n of the pass, as it counts in the loss. */
-static double weighed_divergence(const cae_batch *b, const cae_batch_worker *w, size_t n)
+/* The code's term for image n of the pass, as it counts in the loss. */
+static double weighted_term(const cae_batch *b, const cae_batch_worker *w, size_t n)
 {
-    if (!b->engine->net->sampled) {
+    if (b->engine->net->latent == NULL) {
         return 0;
     }
     memset(w->loss_blocks, 0, b->loss_block_len * sizeof(double));
-    cae_divergence_of(w->plan, w->base, n, cae_div_up(b->target.w, CAE_LOSS_BLOCK), w->loss_blocks);
-    return b->engine->kl_weight * cae_loss_sum(w->loss_blocks, b->loss_block_len);
+    cae_loss_add_term(w->plan, w->base, n, cae_div_up(b->target.w, CAE_LOSS_BLOCK), w->loss_blocks);
+    return b->engine->term_weight * cae_loss_sum(w->loss_blocks, b->loss_block_len);
 }
 
 /* Forward, loss and backward of plan->images images; losses[n] receives the sum of image n. */
@@ -60,19 +63,19 @@ static void train_images(cae_batch *b, cae_batch_worker *w, float *sums, size_t 
     cae_plan *plan = w->plan;
     const cae_net *net = plan->net;
     cae_engine engine = *b->engine;
-    engine.sampling.first = first;
-    engine.sampling.pull = b->pull;
+    engine.latent.first = first;
+    engine.latent.term_scale = b->term_scale;
     const cae_source in = cae_source_planar(&b->images);
     cae_exec_load(plan, w->base, &in, first);
     cae_exec_forward(&engine, plan, w->base);
-    const cae_view means = cae_plan_view(plan, cae_net_means(net), w->base);
-    gather_ranges(w, &means, b->shapes[net->code].c, plan->images);
+    const cae_view encoded = cae_plan_view(plan, cae_net_encoded(net), w->base);
+    gather_ranges(w, net->latent, &encoded, b->shapes[net->code].c, plan->images);
     cae_exec_begin_gradient(plan, w->base, plan->to);
     const cae_view y = cae_plan_view(plan, plan->to, w->base);
     const cae_view dy = cae_plan_gradient(plan, plan->to, w->base);
     for (size_t n = 0; n < plan->images; n++) {
         cae_loss_of(&y, n, &b->target, first, w->loss_blocks, &dy, b->scale);
-        losses[n] = cae_loss_sum(w->loss_blocks, b->loss_block_len) + weighed_divergence(b, w, n);
+        losses[n] = cae_loss_sum(w->loss_blocks, b->loss_block_len) + weighted_term(b, w, n);
     }
     cae_exec_backward_deferred(&engine, plan, w->base, b->packed_back, sums, b->deferred);
 }
@@ -106,11 +109,12 @@ static void chunk_job(void *arg, size_t chunk, size_t worker)
 static void run_slices(cae_batch *b)
 {
     cae_batch_worker *w = &b->workers[0];
-    const cae_region whole = cae_region_whole(&b->shapes[b->engine->net->layer_len]);
+    const cae_region whole = cae_region_whole(&b->shapes[b->engine->net->op_len]);
     for (size_t first = 0; first < b->count; first += b->slice) {
         const size_t images = cae_size_min(b->slice, b->count - first);
         double losses[CAE_BATCH_SLICE];
-        cae_plan_make(w->plan, CAE_WHOLE, b->shapes, whole, images, true, b->team);
+        cae_plan_make(w->plan, CAE_WHOLE, b->shapes, whole, images, true, b->team_size);
+        w->plan->team = b->team;
         train_images(b, w, b->total, first, losses);
         add_losses(b, losses, images);
     }
@@ -118,7 +122,7 @@ static void run_slices(cae_batch *b)
 
 void cae_batch_run(cae_batch *b)
 {
-    if (b->engine->net->whole) {
+    if (b->engine->net->fixed_size) {
         run_slices(b);
     } else {
         cae_team_run(b->team, cae_div_up(b->count, CHUNK), chunk_job, b);
@@ -139,20 +143,20 @@ static int too_large(const cae_batch *b)
 static int fit(cae_batch *b, cae_plan *plan)
 {
     const cae_net *net = b->engine->net;
-    const cae_region whole = cae_region_whole(&b->shapes[net->layer_len]);
+    const cae_region whole = cae_region_whole(&b->shapes[net->op_len]);
     const size_t limit = b->engine->memory_limit;
     const size_t sums = net->packed_len * sizeof(float);
     /* The packing for the way back and the total; and for every worker, beside its block, a plan,
      * loss blocks, ranges and the sums of its chunk. */
-    const size_t packed = (b->engine->packed != NULL ? sums : 0) + (net->whole ? 0 : sums);
+    const size_t packed = (b->engine->packed != NULL ? sums : 0) + (net->fixed_size ? 0 : sums);
     const size_t extra = cae_plan_overhead(net, 1) + b->loss_block_len * sizeof(double) +
-                         b->shapes[net->code].c * 2 * sizeof(float) + (net->whole ? 0 : sums);
+                         b->shapes[net->code].c * 3 * sizeof(float) + (net->fixed_size ? 0 : sums);
     if (packed > limit || extra > limit - packed) {
         return too_large(b);
     }
-    b->slice = net->whole ? cae_size_min(b->count, CAE_BATCH_SLICE) : 1;
+    b->slice = net->fixed_size ? cae_size_min(b->count, CAE_BATCH_SLICE) : 1;
     for (;; b->slice /= 2) {
-        cae_plan_make(plan, CAE_WHOLE, b->shapes, whole, b->slice, true, b->team);
+        cae_plan_make(plan, CAE_WHOLE, b->shapes, whole, b->slice, true, b->team_size);
         if (plan->size <= limit - packed - extra) {
             break;
         }
@@ -163,7 +167,7 @@ static int fit(cae_batch *b, cae_plan *plan)
     b->block_size = plan->size;
     b->spare = limit - packed - extra - b->block_size;
     const size_t most =
-        net->whole ? 1 : cae_size_min(b->engine->threads, cae_div_up(b->count, CHUNK));
+        net->fixed_size ? 1 : cae_size_min(b->engine->threads, cae_div_up(b->count, CHUNK));
     b->worker_len = cae_size_min(most, (limit - packed) / (b->block_size + extra));
     return CAE_OK;
 }
@@ -171,19 +175,19 @@ static int fit(cae_batch *b, cae_plan *plan)
 static int make_worker(cae_batch *b, cae_batch_worker *w)
 {
     const cae_net *net = b->engine->net;
-    const cae_region whole = cae_region_whole(&b->shapes[net->layer_len]);
+    const cae_region whole = cae_region_whole(&b->shapes[net->op_len]);
     const size_t channels = b->shapes[net->code].c;
     CAE_TRY(cae_plan_new(&w->plan, net));
-    cae_plan_make(w->plan, CAE_WHOLE, b->shapes, whole, b->slice, true, b->team);
+    cae_plan_make(w->plan, CAE_WHOLE, b->shapes, whole, b->slice, true, b->team_size);
     w->base = cae_alloc(net->memory, b->block_size, 1);
-    w->sums = cae_alloc(net->memory, net->whole ? 0 : net->packed_len, sizeof(float));
+    w->sums = cae_alloc(net->memory, net->fixed_size ? 0 : net->packed_len, sizeof(float));
     w->loss_blocks = cae_alloc(net->memory, b->loss_block_len, sizeof(double));
-    w->low = cae_alloc(net->memory, channels, sizeof(float));
-    w->high = cae_alloc(net->memory, channels, sizeof(float));
-    if (w->base == NULL || w->sums == NULL || w->loss_blocks == NULL || w->low == NULL ||
-        w->high == NULL) {
+    w->low = cae_alloc(net->memory, channels, 3 * sizeof(float));
+    if (w->base == NULL || w->sums == NULL || w->loss_blocks == NULL || w->low == NULL) {
         return CAE_E_NOMEM;
     }
+    w->high = w->low + channels;
+    w->symbols = w->high + channels;
     for (size_t c = 0; c < channels; c++) {
         w->low[c] = FLT_MAX;
         w->high[c] = -FLT_MAX;
@@ -195,13 +199,13 @@ static int prepare(cae_batch *b)
 {
     const cae_net *net = b->engine->net;
     cae_plan *plan = NULL;
-    b->shapes = cae_alloc(net->memory, net->layer_len + 1, sizeof(b->shapes[0]));
+    b->shapes = cae_alloc(net->memory, net->op_len + 1, sizeof(b->shapes[0]));
     if (b->shapes == NULL) {
         return CAE_E_NOMEM;
     }
     CAE_TRY(cae_net_shapes(net, b->images.h, b->images.w, b->shapes));
     b->loss_block_len = cae_loss_blocks(b->images.h, b->images.w);
-    b->team = net->whole ? cae_team_start(net->memory, b->engine->threads) : NULL;
+    b->team_size = net->fixed_size ? b->engine->threads : 1;
     CAE_TRY(cae_plan_new(&plan, net));
     const int status = fit(b, plan);
     cae_plan_free(plan);
@@ -220,13 +224,13 @@ static int prepare(cae_batch *b)
     for (size_t i = 0; i < b->worker_len; i++) {
         CAE_TRY(make_worker(b, &b->workers[i]));
     }
-    if (!net->whole) {
+    if (!net->fixed_size) {
         b->total = cae_alloc_zeroed(net->memory, net->packed_len, sizeof(float));
         if (b->total == NULL) {
             return CAE_E_NOMEM;
         }
-        b->team = cae_team_start(net->memory, b->worker_len);
     }
+    b->team = cae_team_start(net->memory, net->fixed_size ? b->team_size : b->worker_len);
     return CAE_OK;
 }
 
@@ -240,7 +244,7 @@ int cae_batch_prepare(cae_batch *b, const cae_engine *e, const float *in, const 
                      .target = {target, c, height, width},
                      .count = count,
                      .scale = (float)(2.0 / values),
-                     .pull = e->kl_weight / values};
+                     .term_scale = e->term_weight / values};
     return prepare(b);
 }
 
@@ -254,13 +258,12 @@ void cae_batch_free(cae_batch *b)
         cae_release(memory, w->sums);
         cae_release(memory, w->loss_blocks);
         cae_release(memory, w->low);
-        cae_release(memory, w->high);
     }
     cae_release(memory, b->workers);
     cae_release(memory, b->packed_back);
     cae_release(memory, b->deferred);
     cae_release(memory, b->deferred_floats);
-    cae_release(memory, b->engine->net->whole ? NULL : b->total);
+    cae_release(memory, b->engine->net->fixed_size ? NULL : b->total);
     cae_release(memory, b->shapes);
     cae_team_stop(b->team);
 }
@@ -274,14 +277,14 @@ void cae_batch_unpack(const cae_batch *b, float *weights)
     const cae_net *net = b->engine->net;
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
-        const cae_layer *l = &net->layers[w->layer];
+        const cae_op *op = &net->ops[w->op];
         const float *from = b->total + w->packed;
-        if (!w->is_bias && l->type->unpack != NULL) {
-            if (net->whole) {
+        if (!w->is_bias && op->type->unpack != NULL) {
+            if (net->fixed_size) {
                 from = memcpy(b->packed_back, from, w->len * sizeof(float));
             }
-            l->type->unpack(l, &net->shapes[l->input[0]], from, weights + w->offset);
-        } else if (!net->whole) {
+            op->type->unpack(op, &net->shapes[op->input[0]], from, weights + w->offset);
+        } else if (!net->fixed_size) {
             memcpy(weights + w->offset, from, w->len * sizeof(float));
         }
     }

@@ -15,9 +15,9 @@ enum { CAE_BATCH_SLICE = 64 }; /* images that run at once, at the most */
 typedef struct cae_batch_worker {
     cae_plan *plan;
     void *base;
-    float *sums;         /* a chunk's gradient; with a dense layer: empty */
-    double *loss_blocks; /* of one image */
-    float *low, *high;
+    float *sums;                 /* a chunk's gradient; with a dense layer: empty */
+    double *loss_blocks;         /* of one image */
+    float *low, *high, *symbols; /* one block, of so many channels as the code has */
 } cae_batch_worker;
 
 typedef struct cae_batch {
@@ -29,11 +29,12 @@ typedef struct cae_batch {
     float *total; /* as packed; with a dense layer the caller's, zeroed; NULL: all layers defer */
     float **deferred; /* by layer; NULL: every gradient is stored */
     float *deferred_floats;
-    double sum;  /* of the losses */
-    float scale; /* of the difference in the gradient of the output */
-    double pull; /* of a sampled code: see cae_sampling */
+    double sum;        /* of the losses */
+    float scale;       /* of the difference in the gradient of the output */
+    double term_scale; /* see cae_latent_pass */
     size_t slice;
     cae_team *team;
+    size_t team_size;          /* that operators' scratch is laid out for */
     cae_batch_worker *workers; /* one, with a dense layer */
     size_t worker_len;
     size_t loss_block_len;

@@ -1,5 +1,5 @@
 /*
- * One pass over the layers of a plan; see exec.h.
+ * One pass over the operators of a plan; see exec.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -12,12 +12,12 @@
 
 void cae_pack_weights(const cae_net *net, const float *weights, float *packed, bool backward)
 {
-    for (size_t i = 0; i < net->layer_len; i++) {
-        const cae_layer *l = &net->layers[i];
-        if (l->type->pack != NULL) {
-            (backward ? l->type->pack_back : l->type->pack)(l, &net->shapes[l->input[0]],
-                                                            weights + net->slots[i].weight,
-                                                            packed + net->slots[i].packed_weight);
+    for (size_t i = 0; i < net->op_len; i++) {
+        const cae_op *op = &net->ops[i];
+        if (op->type->pack != NULL) {
+            (backward ? op->type->pack_back : op->type->pack)(op, &net->shapes[op->input[0]],
+                                                              weights + net->slots[i].weight,
+                                                              packed + net->slots[i].packed_weight);
         }
     }
 }
@@ -50,10 +50,10 @@ static void zero_halo(const cae_view *v, const cae_region *with_halo, size_t ima
 }
 
 /* The halo of what this strip makes of tensor t, `v`. */
-static void zero_fresh_halo(const cae_plan *plan, size_t t, const cae_view *v)
+static void zero_new_halo(const cae_plan *plan, size_t t, const cae_view *v)
 {
     cae_region with_halo = plan->tensors[t].with_halo;
-    with_halo.y0 = plan->tensors[t].fresh;
+    with_halo.y0 = plan->tensors[t].new_y0;
     zero_halo(v, &with_halo, plan->images);
 }
 
@@ -117,9 +117,9 @@ static void load_row(const cae_source *s, size_t n, size_t c, size_t y, const ca
 
 void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, size_t first)
 {
-    const cae_view v = cae_plan_fresh(plan, plan->from, base);
+    const cae_view v = cae_plan_new_rows(plan, plan->from, base);
     const cae_region *r = &v.region;
-    zero_fresh_halo(plan, plan->from, &v);
+    zero_new_halo(plan, plan->from, &v);
     if (r->x0 >= r->x1) {
         return;
     }
@@ -168,32 +168,31 @@ bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, si
     return finite;
 }
 
-/* ---- Layers ---------------------------------------------------------------------------------- */
+/* ---- Operators ------------------------------------------------------------------------------- */
 
 /* What both directions share. */
-static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base, size_t layer)
+static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base, size_t at)
 {
     const cae_net *net = plan->net;
-    const cae_layer *l = &net->layers[layer];
-    const size_t makes = cae_net_makes(plan->net, layer);
-    const cae_planned *made = &plan->tensors[makes];
-    cae_pass p = {.layer = l,
+    const cae_op *op = &net->ops[at];
+    const cae_tensor_plan *made = &plan->tensors[at + 1];
+    cae_pass p = {.op = op,
                   .kernels = e->kernels,
                   .team = plan->team,
+                  .workers = plan->workers,
                   .images = plan->images,
-                  .out = plan->shapes[layer + 1],
-                  .y = cae_plan_view(plan, makes, base),
-                  .pool = cae_net_pool(net, layer),
-                  .sampling = plan->training ? &e->sampling : NULL,
+                  .out = plan->shapes[at + 1],
+                  .y = cae_plan_view(plan, at + 1, base),
+                  .latent = plan->training ? &e->latent : NULL,
                   .scratch = (char *)base + plan->scratch_at};
-    for (size_t k = 0; k < l->input_len; k++) {
-        p.in[k] = plan->shapes[l->input[k]];
-        p.x[k] = cae_plan_view(plan, l->input[k], base);
+    for (size_t k = 0; k < op->input_len; k++) {
+        p.in[k] = plan->shapes[op->input[k]];
+        p.x[k] = cae_plan_view(plan, op->input[k], base);
     }
-    if (l->type->parameters != NULL) {
-        p.weight = l->type->pack != NULL ? e->packed + net->slots[layer].packed_weight
-                                         : e->weights + net->slots[layer].weight;
-        p.bias = e->weights + net->slots[layer].bias;
+    if (op->type->parameters != NULL) {
+        p.weight = op->type->pack != NULL ? e->packed + net->slots[at].packed_weight
+                                          : e->weights + net->slots[at].weight;
+        p.bias = e->weights + net->slots[at].bias;
     }
     if (made->argmax_at != SIZE_MAX) {
         p.argmax = (uint32_t *)(void *)((char *)base + made->argmax_at);
@@ -216,26 +215,25 @@ static void activate_back(const cae_kernels *k, cae_activation a, const cae_view
     }
 }
 
-void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *base, size_t layer)
+void cae_exec_forward_op(const cae_engine *e, const cae_plan *plan, void *base, size_t at)
 {
-    const cae_layer *l = &plan->net->layers[layer];
-    if (cae_net_runs_before(plan->net, layer, plan->from)) {
+    const cae_op *op = &plan->net->ops[at];
+    cae_pass p = make_pass(e, plan, base, at);
+    p.y = cae_plan_new_rows(plan, at + 1, base);
+    zero_new_halo(plan, at + 1, &p.y);
+    op->type->forward(&p);
+    if (op->type->activates) {
         return;
     }
-    const size_t makes = cae_net_makes(plan->net, layer);
-    cae_pass p = make_pass(e, plan, base, layer);
-    p.y = cae_plan_fresh(plan, makes, base);
-    zero_fresh_halo(plan, makes, &p.y);
-    l->type->forward(&p);
-    for (size_t n = 0; !l->type->activates && n < plan->images; n++) {
-        cae_view_activate(e->kernels, l->activation, &p.y, n);
+    for (size_t n = 0; n < plan->images; n++) {
+        cae_view_activate(e->kernels, op->activation, &p.y, n);
     }
 }
 
 void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base)
 {
     for (size_t i = plan->from; i < plan->to; i++) {
-        cae_exec_forward_layer(e, plan, base, i);
+        cae_exec_forward_op(e, plan, base, i);
     }
 }
 
@@ -246,12 +244,12 @@ void cae_exec_begin_gradient(cae_plan *plan, void *base, size_t t)
     plan->tensors[t].begun = true;
 }
 
-/* The gradients of a layer's inputs: where they stand, and whether they hold terms already. */
+/* The gradients of an operator's inputs: where they stand, and whether they hold terms already. */
 static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
 {
-    const cae_layer *l = p->layer;
-    for (size_t k = 0; k < l->input_len; k++) {
-        const size_t t = l->input[k];
+    const cae_op *op = p->op;
+    for (size_t k = 0; k < op->input_len; k++) {
+        const size_t t = op->input[k];
         if (!plan->tensors[t].gradient) {
             continue;
         }
@@ -264,41 +262,40 @@ static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
     }
 }
 
-static void backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
-                           const float *packed_back, float *sums, float *deferred)
+static void backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
+                        const float *packed_back, float *sums, float *deferred)
 {
     const cae_net *net = plan->net;
-    const cae_layer *l = &net->layers[layer];
-    if (!plan->tensors[layer + 1].gradient || cae_net_runs_before(plan->net, layer, plan->from)) {
+    const cae_op *op = &net->ops[at];
+    if (!plan->tensors[at + 1].gradient) {
         return;
     }
-    cae_pass p = make_pass(e, plan, base, layer);
+    cae_pass p = make_pass(e, plan, base, at);
     p.deferred = deferred;
-    p.dy = cae_plan_gradient(plan, cae_net_makes(net, layer), base);
-    if (l->type->parameters != NULL) {
-        p.weight_back =
-            l->type->pack != NULL ? packed_back + net->slots[layer].packed_weight : NULL;
+    p.dy = cae_plan_gradient(plan, at + 1, base);
+    if (op->type->pack != NULL) {
+        p.weight_back = packed_back + net->slots[at].packed_weight;
     }
-    if (l->type->parameters != NULL && sums != NULL && deferred == NULL) {
-        p.weight_grad = sums + net->slots[layer].packed_weight;
-        p.bias_grad = sums + net->slots[layer].packed_bias;
+    if (op->type->parameters != NULL && sums != NULL && deferred == NULL) {
+        p.weight_grad = sums + net->slots[at].packed_weight;
+        p.bias_grad = sums + net->slots[at].packed_bias;
     }
     prepare_inputs(plan, base, &p);
-    activate_back(e->kernels, l->activation, &p.y, &p.dy, plan->images);
-    l->type->backward(&p);
+    activate_back(e->kernels, op->activation, &p.y, &p.dy, plan->images);
+    op->type->backward(&p);
 }
 
-void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
-                             const float *packed_back, float *sums)
+void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
+                          const float *packed_back, float *sums)
 {
-    backward_layer(e, plan, base, layer, packed_back, sums, NULL);
+    backward_op(e, plan, base, at, packed_back, sums, NULL);
 }
 
 void cae_exec_backward_deferred(const cae_engine *e, cae_plan *plan, void *base,
                                 const float *packed_back, float *sums, float *const *deferred)
 {
     for (size_t i = plan->to; i-- > 0;) {
-        backward_layer(e, plan, base, i, packed_back, sums, deferred != NULL ? deferred[i] : NULL);
+        backward_op(e, plan, base, i, packed_back, sums, deferred != NULL ? deferred[i] : NULL);
     }
     for (size_t t = 0; t <= plan->to; t++) {
         plan->tensors[t].begun = false;
@@ -313,41 +310,40 @@ void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const fl
 
 /* ---- Updates --------------------------------------------------------------------------------- */
 
-/* What a layer needs to know about what it deferred. */
-static cae_pass deferred_pass(const cae_engine *e, const cae_plan *plan, size_t layer,
-                              float *deferred)
+/* What an operator needs to know about what it deferred. */
+static cae_pass deferred_pass(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred)
 {
-    const cae_layer *l = &plan->net->layers[layer];
-    cae_pass p = {.layer = l,
+    const cae_op *op = &plan->net->ops[at];
+    cae_pass p = {.op = op,
                   .kernels = e->kernels,
                   .team = plan->team,
                   .images = plan->images,
-                  .out = plan->shapes[layer + 1],
+                  .out = plan->shapes[at + 1],
                   .deferred = deferred};
-    for (size_t k = 0; k < l->input_len; k++) {
-        p.in[k] = plan->shapes[l->input[k]];
+    for (size_t k = 0; k < op->input_len; k++) {
+        p.in[k] = plan->shapes[op->input[k]];
     }
     return p;
 }
 
-size_t cae_exec_deferred_len(const cae_plan *plan, size_t layer)
+size_t cae_exec_deferred_len(const cae_plan *plan, size_t at)
 {
-    const cae_layer_type *type = plan->net->layers[layer].type;
+    const cae_op_type *type = plan->net->ops[at].type;
     const cae_engine none = {0};
-    const cae_pass p = deferred_pass(&none, plan, layer, NULL);
-    return type->deferred_len != NULL && plan->tensors[layer + 1].gradient ? type->deferred_len(&p)
-                                                                           : 0;
+    const cae_pass p = deferred_pass(&none, plan, at, NULL);
+    return type->deferred_len != NULL && plan->tensors[at + 1].gradient ? type->deferred_len(&p)
+                                                                        : 0;
 }
 
-double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t layer, float *deferred)
+double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred)
 {
-    const cae_pass p = deferred_pass(e, plan, layer, deferred);
-    return p.layer->type->bound(&p);
+    const cae_pass p = deferred_pass(e, plan, at, deferred);
+    return p.op->type->bound(&p);
 }
 
-void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t layer, float *deferred,
+void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred,
                      const cae_update *u)
 {
-    const cae_pass p = deferred_pass(e, plan, layer, deferred);
-    p.layer->type->update(&p, u);
+    const cae_pass p = deferred_pass(e, plan, at, deferred);
+    p.op->type->update(&p, u);
 }

@@ -13,12 +13,12 @@
 typedef struct cae_engine {
     const cae_net *net;
     const cae_kernels *kernels;
-    const float *weights;  /* in file order, PyTorch's layouts */
-    const float *packed;   /* those of layers that pack theirs, at their packed offsets */
-    size_t threads;        /* at least 1 */
-    size_t memory_limit;   /* bytes of scratch for one call */
-    cae_sampling sampling; /* for training; who trains sets `first` and `pull` */
-    double kl_weight;      /* of the divergence of a sampled code in the loss */
+    const float *weights;   /* in file order, PyTorch's layouts */
+    const float *packed;    /* those of operators that pack theirs, at their packed offsets */
+    size_t threads;         /* at least 1 */
+    size_t memory_limit;    /* bytes of scratch for one call */
+    cae_latent_pass latent; /* for training, which sets `first` and `term_scale` */
+    double term_weight;     /* of the code's term in the loss */
 } cae_engine;
 
 /* Planar images, count x c x h x w. */
@@ -51,16 +51,16 @@ typedef struct cae_sink {
 cae_source cae_source_planar(const cae_planar *images);
 cae_sink cae_sink_planar(cae_planar_out *images);
 
-/* Packs the weights of all layers that have a packing, forward or backward. */
+/* Packs the weights of all operators that have a packing, forward or backward. */
 void cae_pack_weights(const cae_net *net, const float *weights, float *packed, bool backward);
 
 /* Fills the run's input from images `first` ...; pixels beyond an image repeat its last row and
  * column. */
 void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, size_t first);
 
-/* Runs the layers of the plan; or one of them, in its turn. */
+/* Runs the operators of the plan; or one of them, in its turn. */
 void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base);
-void cae_exec_forward_layer(const cae_engine *e, const cae_plan *plan, void *base, size_t layer);
+void cae_exec_forward_op(const cae_engine *e, const cae_plan *plan, void *base, size_t at);
 
 /* Hands out what the run's output holds of images `first` ...; what lies beyond them is dropped.
  * False when a value is not finite. */
@@ -70,24 +70,23 @@ bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, si
 void cae_exec_begin_gradient(cae_plan *plan, void *base, size_t t);
 
 /* Runs backward; the gradient of the last tensor is in place. Adds to `sums`, the gradient of the
- * weights at their packed offsets, in the layer's own order where it packs. NULL: those are not
+ * weights at their packed offsets, in the operator's own order where it packs. NULL: those are not
  * wanted. */
 void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
                        float *sums);
-void cae_exec_backward_layer(const cae_engine *e, cae_plan *plan, void *base, size_t layer,
-                             const float *packed_back, float *sums);
+void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
+                          const float *packed_back, float *sums);
 
-/* The same for a training step whose largest gradients are never stored: a layer with
- * deferred[layer] leaves there what its update needs, and nothing in `sums`; NULL when all layers
- * do. */
+/* The same for a training step whose largest gradients are never stored: an operator
+ * with deferred[at] leaves there what its update needs, and nothing in `sums`; NULL when all do. */
 void cae_exec_backward_deferred(const cae_engine *e, cae_plan *plan, void *base,
                                 const float *packed_back, float *sums, float *const *deferred);
 
-/* The floats that a layer wants for its deferred gradient (SIZE_MAX: more than there are), 0 when
- * it has no such way; what its gradient does not exceed, by what was deferred; and its update. */
-size_t cae_exec_deferred_len(const cae_plan *plan, size_t layer);
-double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t layer, float *deferred);
-void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t layer, float *deferred,
+/* The floats that an operator needs for its deferred gradient (SIZE_MAX: more than there are), 0
+ * when it defers none; what its gradient does not exceed, by what was deferred; and its update. */
+size_t cae_exec_deferred_len(const cae_plan *plan, size_t at);
+double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred);
+void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred,
                      const cae_update *u);
 
 #endif

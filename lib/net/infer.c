@@ -13,7 +13,6 @@
 
 #include "base/size.h"
 #include "base/status.h"
-#include "net/divergence.h"
 #include "net/loss.h"
 #include "net/run.h"
 
@@ -48,7 +47,7 @@ struct run {
     size_t tiles_y, tiles_x;
     size_t slice;          /* images per job */
     size_t group_from;     /* the first image of the group under way */
-    double *loss_blocks;   /* of the squares of every image of a group, then of its divergence */
+    double *loss_blocks;   /* of the squares of every image of a group, then of its code's term */
     size_t loss_block_len; /* of either */
     cae_team *team;
     struct worker *workers;
@@ -60,7 +59,7 @@ struct run {
 
 static size_t loss_blocks_each(const struct run *r)
 {
-    return r->engine->net->sampled ? 2 * r->loss_block_len : r->loss_block_len;
+    return r->engine->net->latent != NULL ? 2 * r->loss_block_len : r->loss_block_len;
 }
 
 static cae_region tile_of(const struct run *r, size_t tile)
@@ -77,8 +76,9 @@ static cae_region tile_of(const struct run *r, size_t tile)
 static void plan_tile(const struct run *r, cae_plan *plan, size_t tile, size_t images)
 {
     const cae_region region = tile_of(r, tile);
-    if (r->engine->net->whole) {
-        cae_plan_make(plan, r->part, r->shapes, region, images, false, r->team);
+    if (r->engine->net->fixed_size) {
+        cae_plan_make(plan, r->part, r->shapes, region, images, false, r->engine->threads);
+        plan->team = r->team;
     } else {
         const size_t loss_block = r->out.write == NULL ? CAE_LOSS_BLOCK : 1;
         cae_plan_strips(plan, r->part, r->shapes, region, r->strip, loss_block);
@@ -91,17 +91,19 @@ static double *loss_blocks_of(const struct run *r, size_t n)
     return r->loss_blocks + (n - r->group_from) * loss_blocks_each(r);
 }
 
-/* Hands out what a strip made: rows; or the sums of loss blocks that are complete, and the
- * divergence. */
+/* Hands out what a strip made: rows; or the sums of loss blocks that are complete, and the code's
+ * term. */
 static void hand_out(const struct run *r, struct worker *w, size_t first, size_t images)
 {
     if (r->out.write != NULL) {
         w->overflowed = !cae_exec_store(w->plan, w->base, &r->out, first) || w->overflowed;
         return;
     }
-    for (size_t n = 0; r->engine->net->sampled && n < images; n++) {
-        cae_divergence_of(w->plan, w->base, n, cae_div_up(r->out.w, CAE_LOSS_BLOCK),
-                          loss_blocks_of(r, first + n) + r->loss_block_len);
+    if (r->engine->net->latent != NULL) {
+        for (size_t n = 0; n < images; n++) {
+            cae_loss_add_term(w->plan, w->base, n, cae_div_up(r->out.w, CAE_LOSS_BLOCK),
+                              loss_blocks_of(r, first + n) + r->loss_block_len);
+        }
     }
     const cae_view y = cae_plan_view(w->plan, w->plan->to, w->base);
     if (y.region.y1 % CAE_LOSS_BLOCK != 0 && y.region.y1 != r->whole.y1) {
@@ -308,7 +310,7 @@ static void free_run(struct run *r)
 static int prepare(struct run *r, size_t count, size_t height, size_t width)
 {
     const cae_net *net = r->engine->net;
-    const size_t tensor_len = net->layer_len + 1;
+    const size_t tensor_len = net->op_len + 1;
     r->shapes = cae_alloc(net->memory, tensor_len, sizeof(r->shapes[0]));
     if (r->shapes == NULL) {
         return CAE_E_NOMEM;
@@ -330,15 +332,13 @@ static int prepare(struct run *r, size_t count, size_t height, size_t width)
     }
     cae_plan *plan = NULL;
     CAE_TRY(cae_plan_new(&plan, net));
-    /* Layers' scratch depends on the team's size: start it first. */
-    r->team = net->whole ? cae_team_start(net->memory, r->engine->threads) : NULL;
-    const int status = net->whole ? choose_slice(r, plan, count)
-                                  : choose_tiles(r, plan, cae_size_min(count, GROUP));
+    const int status = net->fixed_size ? choose_slice(r, plan, count)
+                                       : choose_tiles(r, plan, cae_size_min(count, GROUP));
     cae_plan_free(plan);
     return status;
 }
 
-/* The memory, and the team of a network that is not run as a whole. */
+/* The memory and the team. */
 static int start(struct run *r, size_t count)
 {
     const cae_net *net = r->engine->net;
@@ -349,15 +349,14 @@ static int start(struct run *r, size_t count)
             return CAE_E_NOMEM;
         }
     }
-    if (!net->whole) {
-        r->team = cae_team_start(net->memory, r->worker_len);
-    }
-    return make_workers(r);
+    CAE_TRY(make_workers(r));
+    r->team = cae_team_start(net->memory, net->fixed_size ? r->engine->threads : r->worker_len);
+    return CAE_OK;
 }
 
 static void run_group(struct run *r, size_t images)
 {
-    if (!r->engine->net->whole) {
+    if (!r->engine->net->fixed_size) {
         cae_team_run(r->team, images * r->tiles_y * r->tiles_x, job, r);
         return;
     }
@@ -370,10 +369,11 @@ static double loss_of(const struct run *r, size_t n)
 {
     const double *loss_blocks = loss_blocks_of(r, n);
     const double squares = cae_loss_sum(loss_blocks, r->loss_block_len);
-    return r->engine->net->sampled
-               ? squares + r->engine->kl_weight *
-                               cae_loss_sum(loss_blocks + r->loss_block_len, r->loss_block_len)
-               : squares;
+    if (r->engine->net->latent == NULL) {
+        return squares;
+    }
+    return squares + r->engine->term_weight *
+                         cae_loss_sum(loss_blocks + r->loss_block_len, r->loss_block_len);
 }
 
 static int infer(struct run *r, size_t count, size_t height, size_t width, double *sum)

@@ -1,5 +1,5 @@
 /*
- * Sums of squares by loss blocks; see loss.h.
+ * Sums by loss blocks: of squares, and of the code's term.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -66,6 +66,16 @@ void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t f
                 sum;
         }
     }
+}
+
+void cae_loss_add_term(const cae_plan *plan, void *base, size_t n, size_t across,
+                       double *loss_blocks)
+{
+    const cae_net *net = plan->net;
+    const cae_latent_grid grid = cae_net_grid(net, plan->shapes);
+    const cae_view encoded = cae_plan_view(plan, cae_net_encoded(net), base);
+    const cae_latent_sums to = {loss_blocks, CAE_LOSS_BLOCK, across};
+    cae_latent_add(net->latent, &grid, &encoded, plan->shapes[net->code].c, n, plan->counted, &to);
 }
 
 double cae_loss_sum(const double *loss_blocks, size_t len)

@@ -21,6 +21,11 @@ size_t cae_loss_blocks(size_t h, size_t w);
 void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t first,
                  double *loss_blocks, const cae_view *dy, float scale);
 
+/* Adds the term of the code, where there is one, of the pixels that the strip which has been run
+ * counts, of image n of the run. `across`: loss blocks in a row. */
+void cae_loss_add_term(const cae_plan *plan, void *base, size_t n, size_t across,
+                       double *loss_blocks);
+
 /* The sum of loss blocks in order. */
 double cae_loss_sum(const double *loss_blocks, size_t len);
 

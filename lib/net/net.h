@@ -1,9 +1,10 @@
 /*
- * The network: an architecture text parsed into a graph of layers, with the shapes that follow from
- * it and the names and places of its weights. Immutable once made; weights live elsewhere.
+ * The network: an architecture text parsed into lines, the lines lowered to operators, with the
+ * shapes that follow from them and the names and places of their weights. Immutable once made;
+ * weights live elsewhere.
  *
- * Tensor 0 is the network's input, tensor i + 1 the output of layer i. Layers stand in the order of
- * the text, and read tensors that came before them.
+ * Tensor 0 is the network's input, tensor i + 1 what operator i makes. Operators stand in the order
+ * of the text, and read tensors that came before them.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -11,7 +12,7 @@
 #define CAE_NET_NET_H
 
 #include "base/memory.h"
-#include "layers/layer.h"
+#include "latent/latent.h"
 
 enum {
     CAE_MAX_TEXT = 65536, /* bytes of an architecture text */
@@ -22,7 +23,7 @@ enum {
 /* A weight tensor. Weights stand one behind the other in file order: names sorted by byte value. */
 typedef struct cae_weight {
     char name[CAE_NAME_SIZE];
-    size_t layer;
+    size_t op;
     bool is_bias;
     cae_parameter parameter;
     size_t offset; /* in floats, among all weights */
@@ -34,20 +35,22 @@ typedef struct cae_net {
     const cae_memory *memory;
     char *text; /* canonical */
     cae_shape input;
-    cae_layer *layers;
-    size_t layer_len;
-    cae_shape *shapes; /* layer_len + 1, at the training size */
-    size_t code;       /* number of the code's tensor */
-    bool sampled;      /* `code sampled`: the tensor before the code has means and log variances */
+    cae_op *lines; /* of the text, without input, mark and plain code */
+    size_t line_len;
+    cae_op *ops; /* what runs */
+    size_t op_len;
+    cae_shape *shapes;        /* op_len + 1, at the training size */
+    size_t code;              /* number of the code's tensor */
+    const cae_latent *latent; /* of `code WORD`, whose operator makes that tensor; NULL: none */
     size_t unit;
-    bool whole;        /* has a dense layer: takes its training size only */
-    bool skip_crosses; /* a layer behind `code` reads a tensor from before it */
+    bool fixed_size;   /* has a dense layer: takes its training size only */
+    bool skip_crosses; /* a line behind `code` reads a tensor from before it */
     cae_weight *weights;
     size_t weight_len;
     size_t parameters; /* floats in all weights */
     size_t packed_len; /* floats in all weights as packed for the kernels, each tensor aligned. With
                         * a dense layer they stand as in the file: gradients are summed there */
-    /* Where a layer's weight and bias begin among all weights; SIZE_MAX: it has none. */
+    /* Where an operator's weight and bias begin among all weights; SIZE_MAX: it has none. */
     struct {
         size_t weight, bias;
         size_t packed_weight, packed_bias;
@@ -58,47 +61,37 @@ typedef struct cae_net {
 int cae_net_new(cae_net **out, const cae_memory *memory, const char *text);
 void cae_net_free(cae_net *net);
 
-/* The shapes of all tensors for images of height x width; layer_len + 1 of them. CAE_E_SHAPE,
+/* The shapes of all tensors for images of height x width; op_len + 1 of them. CAE_E_SHAPE,
  * _LIMIT. Images are padded to a multiple of the unit: shapes[0] is the padded size. */
 int cae_net_shapes(const cae_net *net, size_t height, size_t width, cae_shape *shapes);
 
 /* The shape of the code of one image of height x width; as above. */
 int cae_net_code_shape(const cae_net *net, size_t height, size_t width, cae_shape *code);
 
-/* Whether a network has layers whose gradient need not be stored; with `all`: and no parameters
+/* Whether a network has operators that defer their weight gradient; with `all`: and no parameters
  * elsewhere. */
-bool cae_net_keeps(const cae_net *net, bool all);
+bool cae_net_defers(const cae_net *net, bool all);
 
-/* The first step of cae_net_new: lines to layers, and the canonical text. */
+/* Whether an operator needs its weights packed. */
+bool cae_net_packs(const cae_net *net);
+
+/* The steps of cae_net_new: the text to lines and the canonical text (text.c); the lines to
+ * operators (lower.c), by which net->code becomes the number of the code's tensor among theirs. */
 int cae_net_parse(cae_net *net, const char *text);
+int cae_net_lower(cae_net *net);
 
-/* The tensor that running layer `layer` makes: its own, or that of the max pool that runs as one
- * with it. */
-static inline size_t cae_net_makes(const cae_net *net, size_t layer)
+/* The tensor that the symbols of the code are made of: the encoder's output. */
+static inline size_t cae_net_encoded(const cae_net *net)
 {
-    const size_t pooled = net->layers[layer].pooled;
-    return pooled != 0 ? pooled : layer + 1;
+    return net->code - (net->latent != NULL ? 1 : 0);
 }
 
-/* The max pool that runs as one with layer `layer`, or NULL. */
-static inline const cae_layer *cae_net_pool(const cae_net *net, size_t layer)
+/* Where the pixels of the code are counted; for the shapes of all tensors. */
+static inline cae_latent_grid cae_net_grid(const cae_net *net, const cae_shape *shapes)
 {
-    const size_t pooled = net->layers[layer].pooled;
-    return pooled != 0 ? &net->layers[pooled - 1] : NULL;
-}
-
-/* Whether `layer`, in a run that begins with tensor `from`, is a max pool that runs as one with the
- * layer before it. */
-static inline bool cae_net_runs_before(const cae_net *net, size_t layer, size_t from)
-{
-    const size_t in = net->layers[layer].input[0];
-    return in > from && net->layers[in - 1].pooled == layer + 1;
-}
-
-/* The tensor whose first channels are the means of the code: in inference the code itself. */
-static inline size_t cae_net_means(const cae_net *net)
-{
-    return net->code - (net->sampled ? 1 : 0);
+    const cae_shape *code = &shapes[net->code];
+    const size_t padding = net->fixed_size ? 0 : net->unit - 1;
+    return (cae_latent_grid){code->h, code->w, shapes[0].h - padding, shapes[0].w - padding};
 }
 
 /* Presets; NULL past the end, or when there is none of that name. */

@@ -2,8 +2,8 @@
  * Regions run backwards from the wanted result, lifetimes forwards over the steps of the run; then
  * every piece of memory takes the lowest place that is free for as long as it lives.
  *
- * Steps of a run of L layers: the input is step 0, layer i runs forward in step i + 1, the loss is
- * step L + 1, and layer i runs backward in step 2L + 1 - i.
+ * Steps of a run of L operators: the input is step 0, operator i runs forward in step i + 1, the
+ * loss is step L + 1, and operator i runs backward in step 2L + 1 - i.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -13,7 +13,6 @@
 
 #include "base/size.h"
 #include "base/status.h"
-#include "net/divergence.h"
 
 /* A piece of memory and the steps, both included, in which it lives. */
 struct cae_block {
@@ -29,9 +28,9 @@ int cae_plan_new(cae_plan **out, const cae_net *net)
         return CAE_E_NOMEM;
     }
     plan->net = net;
-    plan->tensors = cae_alloc(net->memory, net->layer_len + 1, sizeof(plan->tensors[0]));
-    /* Tensor, gradient and arg-max of each layer, the input's tensor, and the scratch memory. */
-    plan->blocks = cae_alloc(net->memory, 3 * net->layer_len + 3, sizeof(plan->blocks[0]));
+    plan->tensors = cae_alloc(net->memory, net->op_len + 1, sizeof(plan->tensors[0]));
+    /* Tensor, gradient and arg-max of each operator, the input's tensor, and the scratch memory. */
+    plan->blocks = cae_alloc(net->memory, 3 * net->op_len + 3, sizeof(plan->blocks[0]));
     if (plan->tensors == NULL || plan->blocks == NULL) {
         cae_plan_free(plan);
         return CAE_E_NOMEM;
@@ -42,12 +41,12 @@ int cae_plan_new(cae_plan **out, const cae_net *net)
 
 size_t cae_plan_overhead(const cae_net *net, size_t workers)
 {
-    /* At most 1024 layers: nothing here overflows. Shapes are made twice at the most. */
+    /* At most 1024 operators: nothing here overflows. Shapes are made twice at the most. */
     enum { SMALL_BLOCKS = 2048 };
-    const size_t layers = net->layer_len + 1;
-    const size_t plan =
-        sizeof(cae_plan) + layers * sizeof(cae_planned) + 3 * layers * sizeof(struct cae_block);
-    return 2 * layers * sizeof(cae_shape) + workers * (plan + SMALL_BLOCKS) + SMALL_BLOCKS;
+    const size_t tensors = net->op_len + 1;
+    const size_t plan = sizeof(cae_plan) + tensors * sizeof(cae_tensor_plan) +
+                        3 * tensors * sizeof(struct cae_block);
+    return 2 * tensors * sizeof(cae_shape) + workers * (plan + SMALL_BLOCKS) + SMALL_BLOCKS;
 }
 
 void cae_plan_free(cae_plan *plan)
@@ -62,9 +61,9 @@ void cae_plan_free(cae_plan *plan)
 
 /* ---- Regions --------------------------------------------------------------------------------- */
 
-/* A need that is empty keeps its place. So a region's first and last rows never move up from one
- * strip to the next: what a layer needs rises with what it makes, and so does the join of needs. */
-static void need(cae_planned *t, cae_region r)
+/* Empty requests keep their position: so a region's first and last rows never move up from one
+ * strip to the next, for what an operator reads moves down with what it makes. */
+static void request(cae_tensor_plan *t, cae_region r)
 {
     r.y1 = r.y1 > r.y0 ? r.y1 : r.y0;
     r.x1 = r.x1 > r.x0 ? r.x1 : r.x0;
@@ -72,84 +71,85 @@ static void need(cae_planned *t, cae_region r)
     t->used = true;
 }
 
-/* With the needs of all readers known. From row before.y1 on nothing is made yet. */
-static void settle(const cae_plan *p, cae_planned *t, const cae_shape *shape)
+/* With the requests of all readers known. From row previous.y1 on nothing is made yet. */
+static void finalise(const cae_plan *p, cae_tensor_plan *t, const cae_shape *shape)
 {
     t->region = cae_region_clip(t->with_halo, shape);
     t->with_halo = cae_region_join(t->with_halo, t->region);
-    t->fresh = t->with_halo.y0;
-    if (p->next != p->tile.y0 && t->fresh < t->before.y1) {
-        t->fresh = t->before.y1;
+    t->new_y0 = t->with_halo.y0;
+    if (p->next != p->tile.y0 && t->new_y0 < t->previous.y1) {
+        t->new_y0 = t->previous.y1;
     }
 }
 
-static cae_region fresh_region(const cae_planned *t)
+static cae_region new_rows(const cae_tensor_plan *t)
 {
     cae_region r = t->region;
-    r.y0 = t->fresh > r.y0 ? t->fresh : r.y0;
+    r.y0 = t->new_y0 > r.y0 ? t->new_y0 : r.y0;
     r.y0 = r.y0 < r.y1 ? r.y0 : r.y1;
     return r;
 }
 
-/* Whether the run may be asked for the divergence of a sampled code. */
-static bool measures(const cae_plan *p)
+/* Whether the run may be asked for the term of the loss at the code. */
+static bool has_term(const cae_plan *p)
 {
-    return p->net->sampled && p->from == 0 && p->to == p->net->layer_len;
+    return p->net->latent != NULL && p->from == 0 && p->to == p->net->op_len;
 }
 
 static void find_regions(cae_plan *p, cae_region wanted)
 {
     for (size_t t = p->from; t <= p->to; t++) {
-        p->tensors[t].before = p->tensors[t].with_halo;
+        p->tensors[t].previous = p->tensors[t].with_halo;
         p->tensors[t].used = false;
     }
-    need(&p->tensors[p->to], wanted);
-    if (measures(p)) {
-        p->codes = cae_divergence_codes(p, wanted);
-        need(&p->tensors[cae_net_means(p->net)], p->codes);
+    request(&p->tensors[p->to], wanted);
+    if (has_term(p)) {
+        const cae_latent_grid grid = cae_net_grid(p->net, p->shapes);
+        p->counted = cae_latent_owned(&grid, wanted);
+        request(&p->tensors[cae_net_encoded(p->net)], p->counted);
     }
     for (size_t t = p->to; t > p->from; t--) {
-        const cae_layer *l = &p->net->layers[t - 1];
-        cae_planned *out = &p->tensors[t];
+        const cae_op *op = &p->net->ops[t - 1];
+        cae_tensor_plan *out = &p->tensors[t];
         if (!out->used) {
             continue;
         }
-        if (p->training || l->type->whole) {
+        if (p->training || op->type->fixed_size) {
             /* The gradients of the weights read all of it, and a dense layer makes all of it, used
              * or not. */
-            need(out, cae_region_whole(&p->shapes[t]));
+            request(out, cae_region_whole(&p->shapes[t]));
         }
-        settle(p, out, &p->shapes[t]);
-        const cae_region made = fresh_region(out);
-        for (size_t k = 0; k < l->input_len; k++) {
-            const cae_shape *in = &p->shapes[l->input[k]];
-            need(&p->tensors[l->input[k]], l->type->needs(l, k, made, in));
+        finalise(p, out, &p->shapes[t]);
+        const cae_region made = new_rows(out);
+        for (size_t k = 0; k < op->input_len; k++) {
+            const cae_shape *in = &p->shapes[op->input[k]];
+            request(&p->tensors[op->input[k]], op->type->needs(op, k, made, in));
         }
     }
-    cae_planned *in = &p->tensors[p->from];
+    cae_tensor_plan *in = &p->tensors[p->from];
     if (p->training) {
-        need(in, cae_region_whole(&p->shapes[p->from]));
+        request(in, cae_region_whole(&p->shapes[p->from]));
     }
-    settle(p, in, &p->shapes[p->from]);
+    finalise(p, in, &p->shapes[p->from]);
 }
 
-/* Gradients exist where a layer with parameters lies on the way back, and at the end, where the
+/* Gradients exist where an operator with parameters lies on the way back, and at the end, where the
  * loss makes one. */
 static void find_gradients(cae_plan *p)
 {
     for (size_t t = 1; t <= p->to; t++) {
-        const cae_layer *l = &p->net->layers[t - 1];
-        cae_planned *out = &p->tensors[t];
+        const cae_op *op = &p->net->ops[t - 1];
+        cae_tensor_plan *out = &p->tensors[t];
         const cae_region whole = cae_region_whole(&p->shapes[t]);
-        out->gradient = t == p->to || l->type->parameters != NULL;
-        for (size_t k = 0; k < l->input_len; k++) {
-            out->gradient = out->gradient || p->tensors[l->input[k]].gradient;
+        out->gradient = t == p->to || op->type->parameters != NULL;
+        for (size_t k = 0; k < op->input_len; k++) {
+            out->gradient = out->gradient || p->tensors[op->input[k]].gradient;
         }
         out->gradient = out->gradient && out->used;
         out->gradient_with_halo = whole;
-        if (l->type->needs_back != NULL) {
+        if (op->type->needs_back != NULL) {
             out->gradient_with_halo =
-                cae_region_join(whole, l->type->needs_back(l, &p->shapes[l->input[0]]));
+                cae_region_join(whole, op->type->needs_back(op, &p->shapes[op->input[0]]));
         }
     }
 }
@@ -193,15 +193,10 @@ static size_t place(cae_plan *p, size_t size, size_t first, size_t last)
     return candidate;
 }
 
-/* SIZE_MAX when that overflows. */
 static size_t rows_bytes(const cae_plan *p, size_t rows, const cae_region *r, size_t channels)
 {
-    size_t pixels = 0;
-    size_t bytes = 0;
-    return cae_size_mul(rows, cae_region_width(r), &pixels) &&
-                   cae_size_mul4(pixels, channels, p->images, sizeof(float), &bytes)
-               ? bytes
-               : SIZE_MAX;
+    const size_t pixels = cae_size_sat_mul(rows, cae_region_width(r));
+    return cae_size_sat_mul4(pixels, channels, p->images, sizeof(float));
 }
 
 static size_t region_bytes(const cae_plan *p, const cae_region *r, size_t channels)
@@ -212,12 +207,12 @@ static size_t region_bytes(const cae_plan *p, const cae_region *r, size_t channe
 /* The step in which the last reader of tensor t runs forward. */
 static size_t last_use(const cae_plan *p, size_t t)
 {
-    const bool read_last = t == p->to || (measures(p) && t == cae_net_means(p->net));
+    const bool read_last = t == p->to || (has_term(p) && t == cae_net_encoded(p->net));
     size_t last = read_last ? p->to + 1 : t;
     for (size_t i = t > p->from ? t : p->from; i < p->to; i++) {
-        const cae_layer *l = &p->net->layers[i];
-        for (size_t k = 0; k < l->input_len; k++) {
-            if (l->input[k] == t) {
+        const cae_op *op = &p->net->ops[i];
+        for (size_t k = 0; k < op->input_len; k++) {
+            if (op->input[k] == t) {
                 last = cae_size_max(last, i + 1);
             }
         }
@@ -225,32 +220,19 @@ static size_t last_use(const cae_plan *p, size_t t)
     return last;
 }
 
-/* Whether tensor t is in memory: one that is used, and not pooled as it is made. */
-static bool stands(const cae_plan *p, size_t t)
-{
-    return p->tensors[t].used && (t == p->from || p->net->layers[t - 1].pooled == 0);
-}
-
 static void place_tensor(cae_plan *p, size_t t)
 {
-    cae_planned *tensor = &p->tensors[t];
+    cae_tensor_plan *tensor = &p->tensors[t];
     const size_t channels = p->shapes[t].c;
-    const size_t backward = 2 * p->to + 2; /* minus t: the step of the layer that made t */
-    const cae_layer *maker = t > p->from ? &p->net->layers[t - 1] : NULL;
-    size_t first = t;
-    size_t last = p->training ? backward - t : last_use(p, t);
-    if (maker != NULL && cae_net_runs_before(p->net, t - 1, p->from)) {
-        /* A max pool, made and read in the steps of the layer before it. */
-        first = t - 1;
-        last += p->training ? 1 : 0;
-    }
-    tensor->at = place(p, region_bytes(p, &tensor->with_halo, channels), first, last);
+    const size_t backward = 2 * p->to + 2; /* minus t: the step of the operator that made t */
+    const size_t last = p->training ? backward - t : last_use(p, t);
+    tensor->at = place(p, region_bytes(p, &tensor->with_halo, channels), t, last);
     if (!p->training || t == 0) {
         return;
     }
-    if (maker->type->argmax) {
+    if (p->net->ops[t - 1].type->argmax) {
         const cae_region whole = cae_region_whole(&p->shapes[t]);
-        tensor->argmax_at = place(p, region_bytes(p, &whole, channels), first, last);
+        tensor->argmax_at = place(p, region_bytes(p, &whole, channels), t, last);
     }
     if (tensor->gradient) {
         /* Begun by the last reader's backward pass, or by the loss. */
@@ -264,16 +246,15 @@ static void place_scratch(cae_plan *p)
 {
     size_t most = 0;
     for (size_t i = p->from; i < p->to; i++) {
-        const cae_layer *l = &p->net->layers[i];
-        const cae_pass pass = {.layer = l,
-                               .team = p->team,
+        const cae_op *op = &p->net->ops[i];
+        const cae_pass pass = {.op = op,
+                               .workers = p->workers,
                                .images = p->images,
-                               .in = {p->shapes[l->input[0]], p->shapes[l->input[1]]},
+                               .in = {p->shapes[op->input[0]], p->shapes[op->input[1]]},
                                .out = p->shapes[i + 1],
-                               .y.region = p->tensors[cae_net_makes(p->net, i)].region,
-                               .pool = cae_net_pool(p->net, i)};
-        if (l->type->scratch != NULL && p->tensors[i + 1].used) {
-            most = cae_size_max(most, l->type->scratch(l, &pass, p->training));
+                               .y.region = p->tensors[i + 1].region};
+        if (op->type->scratch != NULL && p->tensors[i + 1].used) {
+            most = cae_size_max(most, op->type->scratch(&pass, p->training));
         }
     }
     p->scratch_at = place(p, most, 0, SIZE_MAX);
@@ -287,9 +268,10 @@ static void begin(cae_plan *p, cae_part part, const cae_shape *shapes, cae_regio
 {
     const cae_net *net = p->net;
     p->from = part == CAE_DECODE ? net->code : 0;
-    p->to = part == CAE_ENCODE ? net->code : net->layer_len;
+    p->to = part == CAE_ENCODE ? net->code : net->op_len;
     p->training = false;
     p->images = images;
+    p->workers = 1;
     p->team = NULL;
     p->shapes = shapes;
     p->tile = tile;
@@ -298,9 +280,9 @@ static void begin(cae_plan *p, cae_part part, const cae_shape *shapes, cae_regio
     p->next = tile.y0;
     p->size = 0;
     p->block_len = 0;
-    for (size_t t = 0; t <= net->layer_len; t++) {
+    for (size_t t = 0; t <= net->op_len; t++) {
         p->tensors[t] =
-            (cae_planned){.at = SIZE_MAX, .gradient_at = SIZE_MAX, .argmax_at = SIZE_MAX};
+            (cae_tensor_plan){.at = SIZE_MAX, .gradient_at = SIZE_MAX, .argmax_at = SIZE_MAX};
     }
 }
 
@@ -308,7 +290,7 @@ static void begin(cae_plan *p, cae_part part, const cae_shape *shapes, cae_regio
 static void place_all(cae_plan *p)
 {
     for (size_t t = p->from; t <= p->to; t++) {
-        if (stands(p, t)) {
+        if (p->tensors[t].used) {
             place_tensor(p, t);
         }
     }
@@ -316,11 +298,11 @@ static void place_all(cae_plan *p)
 }
 
 void cae_plan_make(cae_plan *p, cae_part part, const cae_shape *shapes, cae_region region,
-                   size_t images, bool training, cae_team *team)
+                   size_t images, bool training, size_t workers)
 {
     begin(p, part, shapes, region, images);
     p->training = training;
-    p->team = team;
+    p->workers = workers;
     find_regions(p, region);
     if (training) {
         find_gradients(p);
@@ -337,7 +319,7 @@ static void find_strip(cae_plan *p)
     r.y0 = p->next;
     r.y1 = cae_region_height(&r) > p->strip ? r.y0 + (ptrdiff_t)p->strip : r.y1;
     find_regions(p, r);
-    cae_planned *to = &p->tensors[p->to];
+    cae_tensor_plan *to = &p->tensors[p->to];
     to->with_halo.y0 -= r.y0 % (ptrdiff_t)p->loss_block;
     to->region.y0 = to->with_halo.y0;
     p->next = r.y1;
@@ -357,16 +339,16 @@ void cae_plan_strips(cae_plan *p, cae_part part, const cae_shape *shapes, cae_re
     while (p->next < tile.y1) {
         find_strip(p);
         for (size_t t = p->from; t <= p->to; t++) {
-            cae_planned *tensor = &p->tensors[t];
+            cae_tensor_plan *tensor = &p->tensors[t];
             tensor->rows = cae_size_max(tensor->rows, cae_region_height(&tensor->with_halo));
         }
     }
     p->next = tile.y0;
     for (size_t t = p->from; t <= p->to; t++) {
-        cae_planned *tensor = &p->tensors[t];
-        /* As the largest strip has it, for the layers' scratch. */
+        cae_tensor_plan *tensor = &p->tensors[t];
+        /* As the largest strip has it, for the operators' scratch. */
         tensor->region.y1 = tensor->region.y0 + (ptrdiff_t)tensor->rows;
-        if (stands(p, t)) {
+        if (tensor->used) {
             /* Rows are kept from strip to strip: no place is shared. */
             tensor->at = place(p, rows_bytes(p, tensor->rows, &tensor->with_halo, p->shapes[t].c),
                                0, SIZE_MAX);
@@ -378,14 +360,14 @@ void cae_plan_strips(cae_plan *p, cae_part part, const cae_shape *shapes, cae_re
 /* Moves the rows that stay to the front. */
 static void keep_rows(const cae_plan *p, size_t t, void *base)
 {
-    const cae_planned *tensor = &p->tensors[t];
-    const cae_region *before = &tensor->before;
+    const cae_tensor_plan *tensor = &p->tensors[t];
+    const cae_region *previous = &tensor->previous;
     const cae_region *now = &tensor->with_halo;
     const size_t row = cae_region_width(now) * p->shapes[t].c * sizeof(float);
     char *rows = (char *)base + tensor->at;
-    if (now->y0 < before->y1) {
-        memmove(rows, rows + (size_t)(now->y0 - before->y0) * row,
-                (size_t)(before->y1 - now->y0) * row);
+    if (now->y0 < previous->y1) {
+        memmove(rows, rows + (size_t)(now->y0 - previous->y0) * row,
+                (size_t)(previous->y1 - now->y0) * row);
     }
 }
 
@@ -396,8 +378,11 @@ bool cae_plan_next(cae_plan *p, void *base)
         return false;
     }
     find_strip(p);
-    for (size_t t = p->from; t <= p->to && !first; t++) {
-        if (stands(p, t)) {
+    if (first) {
+        return true;
+    }
+    for (size_t t = p->from; t <= p->to; t++) {
+        if (p->tensors[t].used) {
             keep_rows(p, t, base);
         }
     }
@@ -415,21 +400,21 @@ static cae_view view_of(cae_region region, cae_region with_halo, size_t c, float
 
 cae_view cae_plan_view(const cae_plan *p, size_t t, void *base)
 {
-    const cae_planned *tensor = &p->tensors[t];
+    const cae_tensor_plan *tensor = &p->tensors[t];
     return view_of(tensor->region, tensor->with_halo, p->shapes[t].c,
                    (float *)(void *)((char *)base + tensor->at));
 }
 
-cae_view cae_plan_fresh(const cae_plan *p, size_t t, void *base)
+cae_view cae_plan_new_rows(const cae_plan *p, size_t t, void *base)
 {
-    const cae_planned *tensor = &p->tensors[t];
-    return view_of(fresh_region(tensor), tensor->with_halo, p->shapes[t].c,
+    const cae_tensor_plan *tensor = &p->tensors[t];
+    return view_of(new_rows(tensor), tensor->with_halo, p->shapes[t].c,
                    (float *)(void *)((char *)base + tensor->at));
 }
 
 cae_view cae_plan_gradient(const cae_plan *p, size_t t, void *base)
 {
-    const cae_planned *tensor = &p->tensors[t];
+    const cae_tensor_plan *tensor = &p->tensors[t];
     return view_of(cae_region_whole(&p->shapes[t]), tensor->gradient_with_halo, p->shapes[t].c,
                    (float *)(void *)((char *)base + tensor->gradient_at));
 }

@@ -39,20 +39,12 @@ typedef struct cae_gradient {
 int cae_net_gradient(const cae_engine *e, const float *in, const float *target, size_t count,
                      size_t height, size_t width, cae_gradient *out);
 
-/* A step of Adam on the weights of a network, in file order. `begin` says whether a gradient that
- * nowhere exceeds `largest` in magnitude may be applied, and with what scalars; once it has agreed,
- * the step is made. */
-typedef struct cae_step {
-    float *weights, *m, *v;
-    bool (*begin)(void *arg, double largest, cae_adam_step *scalars);
-    void *arg;
-} cae_step;
-
 /* A whole training step of a network with layers that defer their gradients, if it can be made
  * without storing their gradients: *done says so. If not, nothing has changed and nothing is known:
- * cae_net_gradient will tell. out->weights is scratch for the other gradients; it may be NULL when
- * there are none. */
+ * cae_net_gradient will tell. The state holds the weights in file order. out->weights is scratch
+ * for the other gradients; it may be NULL when there are none. */
 int cae_net_step(const cae_engine *e, const float *in, const float *target, size_t count,
-                 size_t height, size_t width, const cae_step *step, cae_gradient *out, bool *done);
+                 size_t height, size_t width, const cae_adam *adam, cae_adam_state *state,
+                 cae_gradient *out, bool *done);
 
 #endif

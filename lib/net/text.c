@@ -1,5 +1,5 @@
 /*
- * The architecture text: words to layers, line by line, with line and column in every message,
+ * The architecture text: words to operators, line by line, with line and column in every message,
  * and the canonical text written along the way (one layer a line, defaults and comments left
  * out). Caps are checked on each number before anything is computed from it.
  *
@@ -9,7 +9,6 @@
 
 #include "base/size.h"
 #include "base/status.h"
-#include "layers/types.h"
 #include "net/net.h"
 
 enum { MAX_WORDS = 16, MAX_NAME = 64, LINE_SIZE = 256 };
@@ -180,33 +179,34 @@ static void emit_number(struct parser *p, const char *format, size_t value)
     emit(p, cae_format(text, sizeof(text), format, value));
 }
 
-static void emit_layer(struct parser *p, const cae_layer *l, const struct word *marked)
+static void emit_layer(struct parser *p, const cae_op *op, const struct word *marked)
 {
     char spelt[MAX_NAME];
-    const unsigned takes = l->type->takes;
-    emit(p, l->type->word);
+    const unsigned takes = op->type->takes;
+    emit(p, op->type->word);
     if (takes & CAE_TAKES_NAME) {
         emit(p, " ");
         emit(p, spell(marked, spelt));
     } else {
-        emit_number(p, " %zu", takes & CAE_TAKES_WINDOW ? l->kernel : l->size.c);
+        emit_number(p, " %zu", takes & CAE_TAKES_WINDOW ? op->kernel : op->size.c);
     }
-    if ((takes & CAE_TAKES_SHAPE) && (l->size.h != 1 || l->size.w != 1)) {
-        emit_number(p, " %zu", l->size.h);
-        emit_number(p, " %zu", l->size.w);
+    if ((takes & CAE_TAKES_SHAPE) && (op->size.h != 1 || op->size.w != 1)) {
+        emit_number(p, " %zu", op->size.h);
+        emit_number(p, " %zu", op->size.w);
     }
     if (takes & CAE_TAKES_KERNEL) {
-        emit_number(p, " kernel %zu", l->kernel);
+        emit_number(p, " kernel %zu", op->kernel);
     }
-    if ((takes & CAE_TAKES_STRIDE_PAD) && l->stride != (takes & CAE_TAKES_WINDOW ? l->kernel : 1)) {
-        emit_number(p, " stride %zu", l->stride);
+    if ((takes & CAE_TAKES_STRIDE_PAD) &&
+        op->stride != (takes & CAE_TAKES_WINDOW ? op->kernel : 1)) {
+        emit_number(p, " stride %zu", op->stride);
     }
-    if ((takes & CAE_TAKES_STRIDE_PAD) && l->pad != 0) {
-        emit_number(p, " pad %zu", l->pad);
+    if ((takes & CAE_TAKES_STRIDE_PAD) && op->pad != 0) {
+        emit_number(p, " pad %zu", op->pad);
     }
-    if (l->activation != CAE_NONE) {
+    if (op->activation != CAE_NONE) {
         emit(p, " ");
-        emit(p, activations[l->activation]);
+        emit(p, activations[op->activation]);
     }
     emit(p, "\n");
 }
@@ -227,22 +227,32 @@ static int parse_input(struct parser *p)
     return CAE_OK;
 }
 
-/* A layer with one input, the tensor before it. */
-static cae_layer *begin_layer(struct parser *p)
+/* A line with one input, the tensor before it. */
+static cae_op *begin_line(struct parser *p)
 {
-    cae_layer *l = &p->net->layers[p->net->layer_len];
-    *l = (cae_layer){.line = p->line,
-                     .input_len = 1,
-                     .input = {p->net->layer_len, 0},
-                     .stride = 1,
-                     .size = {1, 1, 1}};
-    return l;
+    cae_op *op = &p->net->lines[p->net->line_len];
+    *op = (cae_op){.line = p->line,
+                   .input_len = 1,
+                   .input = {p->net->line_len, 0},
+                   .stride = 1,
+                   .size = {1, 1, 1}};
+    return op;
+}
+
+static const cae_latent *find_latent(const struct word *w)
+{
+    size_t i = 0;
+    while (cae_latents[i] != NULL && !word_is(w, cae_latents[i]->word)) {
+        i++;
+    }
+    return cae_latents[i];
 }
 
 static int parse_code(struct parser *p)
 {
     const struct word *how = next(p);
-    if (how != NULL && !word_is(how, "sampled")) {
+    const cae_latent *latent = how != NULL ? find_latent(how) : NULL;
+    if (how != NULL && latent == NULL) {
         return syntax_error(p, how, "'sampled' or the end of the line is expected");
     }
     CAE_TRY(no_more(p));
@@ -250,17 +260,18 @@ static int parse_code(struct parser *p)
         return syntax_error(p, &p->words[0],
                             "there is one 'code' line already: a layer is expected");
     }
-    if (p->net->layer_len == 0) {
+    if (p->net->line_len == 0) {
         return syntax_error(p, &p->words[0], "'code' needs a layer before it: a layer is expected");
     }
-    if (how != NULL) {
-        begin_layer(p)->type = &cae_layer_sample;
-        p->net->layer_len++;
-        p->net->sampled = true;
+    if (latent != NULL) {
+        begin_line(p)->type = latent->op;
+        p->net->line_len++;
     }
-    p->net->code = p->net->layer_len;
+    p->net->latent = latent;
+    p->net->code = p->net->line_len;
     p->has_code = true;
-    emit(p, how != NULL ? "code sampled\n" : "code\n");
+    emit(p, latent != NULL ? latent->op->word : "code");
+    emit(p, "\n");
     return CAE_OK;
 }
 
@@ -283,7 +294,7 @@ static int parse_mark(struct parser *p)
     if (find_mark(p, w) != NULL) {
         return syntax_error(p, w, "a new name is needed");
     }
-    p->marks[p->mark_len++] = (struct mark){w->text, w->len, p->net->layer_len};
+    p->marks[p->mark_len++] = (struct mark){w->text, w->len, p->net->line_len};
     emit(p, "mark ");
     emit(p, spell(w, spelt));
     emit(p, "\n");
@@ -291,54 +302,54 @@ static int parse_mark(struct parser *p)
 }
 
 /* The operands that follow the layer's word. */
-static int parse_operands(struct parser *p, cae_layer *l, const struct word **marked)
+static int parse_operands(struct parser *p, cae_op *op, const struct word **marked)
 {
-    const unsigned takes = l->type->takes;
+    const unsigned takes = op->type->takes;
     if (takes & CAE_TAKES_NAME) {
         CAE_TRY(name(p, marked));
         const struct mark *m = find_mark(p, *marked);
         if (m == NULL) {
             return syntax_error(p, *marked, "the name of an earlier 'mark' is needed");
         }
-        l->input[1] = m->tensor;
-        l->input_len = 2;
+        op->input[1] = m->tensor;
+        op->input_len = 2;
         return CAE_OK;
     }
     if (takes & CAE_TAKES_WINDOW) {
-        CAE_TRY(number(p, "the window", 1, CAE_MAX_KERNEL, &l->kernel));
-        l->stride = l->kernel;
+        CAE_TRY(number(p, "the window", 1, CAE_MAX_KERNEL, &op->kernel));
+        op->stride = op->kernel;
         return CAE_OK;
     }
-    CAE_TRY(number(p, "the channels", 1, CAE_MAX_CHANNELS, &l->size.c));
+    CAE_TRY(number(p, "the channels", 1, CAE_MAX_CHANNELS, &op->size.c));
     if ((takes & CAE_TAKES_SHAPE) && p->at < p->word_len && is_number(&p->words[p->at])) {
-        CAE_TRY(number(p, "the height", 1, CAE_MAX_SIDE, &l->size.h));
-        CAE_TRY(number(p, "the width", 1, CAE_MAX_SIDE, &l->size.w));
+        CAE_TRY(number(p, "the height", 1, CAE_MAX_SIDE, &op->size.h));
+        CAE_TRY(number(p, "the width", 1, CAE_MAX_SIDE, &op->size.w));
     }
     return CAE_OK;
 }
 
 /* One option: "kernel K", "stride S", "pad P", or an activation. `seen` has a bit for each. */
-static int parse_option(struct parser *p, cae_layer *l, unsigned *seen)
+static int parse_option(struct parser *p, cae_op *op, unsigned *seen)
 {
     enum { KERNEL = 1, STRIDE = 2, PAD = 4, ACTIVATION = 8 };
-    const unsigned takes = l->type->takes;
+    const unsigned takes = op->type->takes;
     const struct word *w = next(p);
     unsigned which = 0;
     for (int a = 0; a < CAE_ACTIVATIONS; a++) {
         if ((takes & CAE_TAKES_ACTIVATION) && word_is(w, activations[a])) {
-            l->activation = (cae_activation)a;
+            op->activation = (cae_activation)a;
             which = ACTIVATION;
         }
     }
     if ((takes & CAE_TAKES_KERNEL) && word_is(w, "kernel")) {
         which = KERNEL;
-        CAE_TRY(number(p, "the kernel", 1, CAE_MAX_KERNEL, &l->kernel));
+        CAE_TRY(number(p, "the kernel", 1, CAE_MAX_KERNEL, &op->kernel));
     } else if ((takes & CAE_TAKES_STRIDE_PAD) && word_is(w, "stride")) {
         which = STRIDE;
-        CAE_TRY(number(p, "the stride", 1, CAE_MAX_KERNEL, &l->stride));
+        CAE_TRY(number(p, "the stride", 1, CAE_MAX_KERNEL, &op->stride));
     } else if ((takes & CAE_TAKES_STRIDE_PAD) && word_is(w, "pad")) {
         which = PAD;
-        CAE_TRY(number(p, "the padding", 0, CAE_MAX_KERNEL, &l->pad));
+        CAE_TRY(number(p, "the padding", 0, CAE_MAX_KERNEL, &op->pad));
     }
     if (which == 0) {
         return syntax_error(p, w, "an option of this layer is expected");
@@ -354,24 +365,24 @@ static int parse_layer(struct parser *p)
 {
     const struct word *marked = NULL;
     unsigned seen = 0;
-    cae_layer *l = begin_layer(p);
-    for (size_t i = 0; cae_layer_types[i] != NULL; i++) {
-        if (word_is(&p->words[0], cae_layer_types[i]->word)) {
-            l->type = cae_layer_types[i];
+    cae_op *op = begin_line(p);
+    for (size_t i = 0; cae_op_types[i] != NULL; i++) {
+        if (word_is(&p->words[0], cae_op_types[i]->word)) {
+            op->type = cae_op_types[i];
         }
     }
-    if (l->type == NULL) {
+    if (op->type == NULL) {
         return syntax_error(p, &p->words[0], "a layer, 'mark' or 'code' is expected");
     }
-    CAE_TRY(parse_operands(p, l, &marked));
+    CAE_TRY(parse_operands(p, op, &marked));
     while (p->at < p->word_len) {
-        CAE_TRY(parse_option(p, l, &seen));
+        CAE_TRY(parse_option(p, op, &seen));
     }
-    if ((l->type->takes & CAE_TAKES_KERNEL) && l->kernel == 0) {
+    if ((op->type->takes & CAE_TAKES_KERNEL) && op->kernel == 0) {
         return syntax_error(p, NULL, "'kernel K' is missing");
     }
-    emit_layer(p, l, marked);
-    p->net->layer_len++;
+    emit_layer(p, op, marked);
+    p->net->line_len++;
     return CAE_OK;
 }
 
@@ -410,7 +421,7 @@ static int parse_lines(struct parser *p, const char *text)
     if (!p->has_input) {
         return cae_fail(CAE_E_SYNTAX, "the architecture text is empty: 'input C H W' is expected");
     }
-    if (!p->has_code || p->net->code == p->net->layer_len) {
+    if (!p->has_code || p->net->code == p->net->line_len) {
         return cae_fail(CAE_E_SYNTAX, "line %zu: %s", p->line,
                         p->has_code ? "'code' needs a layer behind it" : "there is no 'code' line");
     }
@@ -429,10 +440,10 @@ int cae_net_parse(cae_net *net, const char *text)
         }
     }
     struct parser p = {.net = net};
-    net->layers = cae_alloc_zeroed(net->memory, lines, sizeof(net->layers[0]));
+    net->lines = cae_alloc_zeroed(net->memory, lines, sizeof(net->lines[0]));
     net->text = cae_alloc_zeroed(net->memory, lines, LINE_SIZE);
     p.marks = cae_alloc(net->memory, lines, sizeof(p.marks[0]));
-    const int status = net->layers != NULL && net->text != NULL && p.marks != NULL
+    const int status = net->lines != NULL && net->text != NULL && p.marks != NULL
                            ? parse_lines(&p, text)
                            : CAE_E_NOMEM;
     cae_release(net->memory, p.marks);

@@ -2,7 +2,7 @@
  * Training calls. The gradient of a batch is stored for the caller to look at and to apply; a whole
  * step of a network with dense layers applies their gradients as they are made, once it is known
  * that all weights stay finite. Both run the batch by batch.h and decide what becomes of its
- * gradient; the optimizer's state is the caller's.
+ * gradient.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -24,7 +24,7 @@ static bool finite_code(const cae_net *net, const cae_gradient *g)
 static int gradient_of(cae_batch *b, cae_gradient *out)
 {
     const cae_net *net = b->engine->net;
-    if (net->whole) {
+    if (net->fixed_size) {
         b->total = memset(out->weights, 0, net->parameters * sizeof(float));
     }
     cae_batch_run(b);
@@ -54,25 +54,22 @@ int cae_net_gradient(const cae_engine *e, const float *in, const float *target, 
 static int make_deferred(cae_batch *b, bool *fits)
 {
     const cae_net *net = b->engine->net;
-    const size_t pointers = net->layer_len * sizeof(b->deferred[0]);
+    const size_t pointers = net->op_len * sizeof(b->deferred[0]);
     size_t len = 0;
-    size_t size = 0;
-    bool counted = true;
-    for (size_t i = 0; i < net->layer_len; i++) {
-        counted = counted && cae_size_add(len, cae_exec_deferred_len(b->workers[0].plan, i), &len);
+    for (size_t i = 0; i < net->op_len; i++) {
+        len = cae_size_sat_add(len, cae_exec_deferred_len(b->workers[0].plan, i));
     }
-    *fits = counted && cae_size_mul(len, sizeof(float), &size) &&
-            cae_size_add(size, pointers, &size) && size <= b->spare;
+    *fits = cae_size_sat_add(cae_size_sat_mul(len, sizeof(float)), pointers) <= b->spare;
     if (!*fits) {
         return CAE_OK;
     }
-    b->deferred = cae_alloc_zeroed(net->memory, net->layer_len, sizeof(b->deferred[0]));
+    b->deferred = cae_alloc_zeroed(net->memory, net->op_len, sizeof(b->deferred[0]));
     b->deferred_floats = cae_alloc(net->memory, len, sizeof(float));
     if (b->deferred == NULL || b->deferred_floats == NULL) {
         return CAE_E_NOMEM;
     }
     float *at = b->deferred_floats;
-    for (size_t i = 0; i < net->layer_len; i++) {
+    for (size_t i = 0; i < net->op_len; i++) {
         const size_t wanted = cae_exec_deferred_len(b->workers[0].plan, i);
         b->deferred[i] = wanted > 0 ? at : NULL;
         at += wanted;
@@ -85,44 +82,41 @@ static double bound_of(const cae_batch *b)
 {
     const cae_net *net = b->engine->net;
     double sum = 0;
-    for (size_t i = 0; i < net->layer_len; i++) {
+    for (size_t i = 0; i < net->op_len; i++) {
         if (b->deferred[i] != NULL) {
             sum += cae_exec_bound(b->engine, b->workers[0].plan, i, b->deferred[i]);
         }
     }
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
-        if (b->deferred[w->layer] == NULL) {
+        if (b->deferred[w->op] == NULL) {
             sum += (double)cae_largest(b->total + w->offset, w->len);
         }
     }
     return sum;
 }
 
-static void update_all(const cae_batch *b, const cae_step *s, const cae_adam_step *scalars)
+static void update_all(const cae_batch *b, const cae_adam_step *scalars, cae_adam_state *state)
 {
     const cae_net *net = b->engine->net;
-    for (size_t i = 0; i < net->layer_len; i++) {
-        const size_t weight = net->slots[i].weight;
-        const size_t bias = net->slots[i].bias;
+    for (size_t i = 0; i < net->op_len; i++) {
         if (b->deferred[i] != NULL) {
-            const cae_update u = {scalars,       s->weights + weight, s->m + weight,
-                                  s->v + weight, s->weights + bias,   s->m + bias,
-                                  s->v + bias};
+            const cae_update u = {scalars, state, net->slots[i].weight, net->slots[i].bias};
             cae_exec_update(b->engine, b->workers[0].plan, i, b->deferred[i], &u);
         }
     }
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
-        if (b->deferred[w->layer] == NULL) {
-            (void)b->engine->kernels->adam(scalars, s->weights + w->offset, s->m + w->offset,
-                                           s->v + w->offset, b->total + w->offset, w->len, true);
+        if (b->deferred[w->op] == NULL) {
+            cae_adam_update(scalars, state, w->offset, b->total + w->offset, w->len,
+                            b->engine->kernels);
         }
     }
 }
 
 /* All backward passes, and the decision, come before the first write: they read the weights. */
-static int step_of(cae_batch *b, const cae_step *s, cae_gradient *out, bool *done)
+static int step_of(cae_batch *b, const cae_adam *adam, cae_adam_state *state, cae_gradient *out,
+                   bool *done)
 {
     const cae_net *net = b->engine->net;
     cae_adam_step scalars;
@@ -136,25 +130,26 @@ static int step_of(cae_batch *b, const cae_step *s, cae_gradient *out, bool *don
     b->total = out->weights;
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
-        if (b->deferred[w->layer] == NULL) {
+        if (b->deferred[w->op] == NULL) {
             memset(b->total + w->offset, 0, w->len * sizeof(float));
         }
     }
     cae_batch_run(b);
     CAE_TRY(cae_batch_finish(b, out));
-    if (!finite_code(net, out) || !s->begin(s->arg, bound_of(b), &scalars)) {
+    if (!finite_code(net, out) || !cae_adam_begin(adam, state, bound_of(b), &scalars)) {
         return CAE_OK;
     }
     if (b->packed_back != NULL) {
         cae_batch_unpack(b, b->total);
     }
-    update_all(b, s, &scalars);
+    update_all(b, &scalars, state);
     *done = true;
     return CAE_OK;
 }
 
 int cae_net_step(const cae_engine *e, const float *in, const float *target, size_t count,
-                 size_t height, size_t width, const cae_step *step, cae_gradient *out, bool *done)
+                 size_t height, size_t width, const cae_adam *adam, cae_adam_state *state,
+                 cae_gradient *out, bool *done)
 {
     cae_batch b;
     *done = false;
@@ -163,7 +158,7 @@ int cae_net_step(const cae_engine *e, const float *in, const float *target, size
     }
     int status = cae_batch_prepare(&b, e, in, target, count, height, width);
     if (status == CAE_OK) {
-        status = step_of(&b, step, out, done);
+        status = step_of(&b, adam, state, out, done);
     }
     cae_batch_free(&b);
     return status;

@@ -13,7 +13,10 @@
 #include "base/size.h"
 #include "base/status.h"
 
-enum { BLOCK = 1 << 16 };
+enum {
+    BLOCK = 1 << 16,
+    WORKER_LEN = 1 << 18 /* fewer parameters are updated before a thread has started */
+};
 
 /* x^n by repeated squaring: multiplications alone, the same everywhere. */
 static double power(double x, uint64_t n)
@@ -61,6 +64,11 @@ static void update_block(void *arg, size_t block, size_t worker)
                           u->gradient + at, len, u->write)) {
         atomic_store_explicit(&u->overflowed, true, memory_order_relaxed);
     }
+}
+
+size_t cae_adam_workers(size_t len, size_t threads)
+{
+    return cae_size_max(1, cae_size_min(threads, len / WORKER_LEN));
 }
 
 int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gradient,
@@ -140,4 +148,10 @@ bool cae_adam_begin(const cae_adam *adam, cae_adam_state *state, double largest,
     state->step++;
     *scalars_out = s;
     return true;
+}
+
+void cae_adam_update(const cae_adam_step *s, cae_adam_state *state, size_t at,
+                     const float *gradient, size_t len, const cae_kernels *kernels)
+{
+    (void)kernels->adam(s, state->weights + at, state->m + at, state->v + at, gradient, len, true);
 }

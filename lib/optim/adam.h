@@ -33,6 +33,9 @@ typedef struct cae_adam_state {
     cae_adam_bounds bounds;
 } cae_adam_state;
 
+/* The workers, at most `threads`, that an update of `len` parameters pays for. */
+size_t cae_adam_workers(size_t len, size_t threads);
+
 /* One update by `gradient`. CAE_E_NONFINITE, with nothing changed, when a result would not be
  * finite. */
 int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gradient,
@@ -44,5 +47,9 @@ int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gra
  * says nothing about the step, and leaves it to cae_adam_apply. */
 bool cae_adam_begin(const cae_adam *adam, cae_adam_state *state, double largest,
                     cae_adam_step *scalars);
+
+/* Makes the step that has begun for `len` parameters from number `at` on. */
+void cae_adam_update(const cae_adam_step *scalars, cae_adam_state *state, size_t at,
+                     const float *gradient, size_t len, const cae_kernels *kernels);
 
 #endif

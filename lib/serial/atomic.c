@@ -1,16 +1,17 @@
 /*
- * Atomic replacement of a file; see atomic.h. Everything happens relative to the open folder, so
- * that a folder renamed in between changes nothing.
+ * Atomic replacement of a file. All calls are relative to the open folder, so renaming the folder
+ * in between has no effect.
  *
- * Who owns the temporary file: the process whose lock (flock) is on the file that has its name. A
- * saver creates it with O_EXCL, locks it, and looks whether the name still means that file. One who
- * finds the name taken opens that file and tries its lock: taken, another save is under way; free,
- * its maker is dead, and under the lock it is removed. Nobody renames or removes a temporary file
- * without its lock, so none is lost to another saver.
+ * The owner of the temporary file is the process whose lock (flock) is on the file with its name. A
+ * saver creates the file with O_EXCL, locks it, and checks whether the name still refers to it. If
+ * the name exists already, the saver opens that file and tries to lock it. If it is locked, another
+ * save is under way. If not, its owner has ended, and the file is removed under the lock. A
+ * temporary file is renamed or removed only by the holder of its lock, so no other saver can lose
+ * it.
  *
- * A symbolic link is followed by hand, one after the other, so that the folder stays open that the
- * last one leads to. The system would not follow a stranger's link in a folder that all may write
- * to; neither is it followed here.
+ * Symbolic links are followed here, one after the other, so that the folder that the last one leads
+ * to stays open. As the system does (fs.protected_symlinks), another user's link in a folder that
+ * all may write to is not followed.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -70,9 +71,9 @@ static int open_folder(cae_atomic *a)
     return a->folder >= 0 ? CAE_OK : cae_fail_system("open the folder of", error, a->path);
 }
 
-/* A link that the system would not follow either (fs.protected_symlinks), or whose text is not what
- * it stands for: those of /proc mean an open file, which a save would replace behind the back of
- * whoever has it open. */
+/* Refuses a link that the system would not follow either (fs.protected_symlinks), and one whose
+ * text is not what it leads to: links of /proc refer to an open file, which a save would replace
+ * while a process has it open. */
 static int refuse_link(const cae_atomic *a, const struct stat *link)
 {
     struct stat folder, proc;
@@ -93,7 +94,7 @@ static int refuse_link(const cae_atomic *a, const struct stat *link)
     return CAE_OK;
 }
 
-/* Goes where the link `name` leads: to another name, mostly in another folder. */
+/* Follows the link `name` to another name, mostly in another folder. */
 static int follow_link(cae_atomic *a, const struct stat *link)
 {
     char text[LINK_SIZE];
@@ -182,7 +183,7 @@ static enum lock try_lock(int file)
     return result == 0 ? LOCKED : errno == EWOULDBLOCK ? HELD_BY_ANOTHER : NO_LOCKS;
 }
 
-/* True when the temporary file's name means this open file. */
+/* True when the temporary file's name refers to this open file. */
 static bool is_temporary(const cae_atomic *a, int file)
 {
     struct stat mine, named;
@@ -191,7 +192,7 @@ static bool is_temporary(const cae_atomic *a, int file)
            mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
 }
 
-/* The name is taken: removes a file that a killed process left, refuses one that is in use. */
+/* The name exists: removes a file that a killed process left, refuses one that is in use. */
 static int remove_stale(const cae_atomic *a)
 {
     const int file = open_in(a->folder, a->temporary, O_RDWR, 0);
@@ -213,7 +214,8 @@ static int remove_stale(const cae_atomic *a)
 
 static int make_temporary(cae_atomic *a)
 {
-    /* A private file's successor is private from the start; a new file's mode is the umask's. */
+    /* The successor of a private file must be private from the start; a new file's mode follows
+     * from the umask. */
     const mode_t mode = a->target_exists ? 0600 : 0666;
     for (int attempt = 0; attempt < 8; attempt++) {
         int file = open_in(a->folder, a->temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
@@ -228,8 +230,7 @@ static int make_temporary(cae_atomic *a)
             CAE_TRY(remove_stale(a));
             continue;
         }
-        /* Between creating and locking it, another saver may have taken the file for a stale one.
-         */
+        /* Before it was locked, another saver may have removed the file as a stale one. */
         if (try_lock(file) != HELD_BY_ANOTHER && is_temporary(a, file)) {
             a->file = file;
             return CAE_OK;
@@ -245,7 +246,7 @@ static int take_over_mode(cae_atomic *a)
         return CAE_OK;
     }
     if (fchown(a->file, a->owner, a->group) != 0) {
-        /* Only root can give a file away; for everyone else the new file is the saver's own. */
+        /* Only root can give a file away; otherwise the new file belongs to the saving user. */
     }
     if (fchmod(a->file, a->mode) != 0) {
         return cae_fail_system("set the permissions of the successor of", errno, a->path);
@@ -298,7 +299,7 @@ static bool is_mount_point(const cae_atomic *a)
     return statx(a->folder, a->name, AT_SYMLINK_NOFOLLOW, 0, &info) == 0 &&
            (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 #else
-    (void)a; /* the rename will tell */
+    (void)a; /* the rename will fail */
     return false;
 #endif
 }
@@ -326,14 +327,14 @@ int cae_atomic_try(const cae_atomic *a)
         return cae_fail_system("flush", errno, a->path);
     }
     if (!a->target_exists) {
-        return CAE_OK; /* a folder in which one file could be made takes another name for it */
+        return CAE_OK; /* a file could be made in the folder, so it can also be renamed there */
     }
     if (is_mount_point(a)) {
         return fail_rename(a, EBUSY);
     }
-    /* Removing a file as if it were a folder removes nothing, but the system looks first whether
-     * this user may remove it at all, as it does before a rename: at sticky folders, files that
-     * must not change, file systems that are read only. */
+    /* Removing a file as a folder fails, but before that the system checks whether this user may
+     * remove it at all, as it does for a rename: sticky folders, immutable files, read-only file
+     * systems. */
     if (unlinkat(a->folder, a->name, AT_REMOVEDIR) != 0 &&
         (errno == EPERM || errno == EACCES || errno == EROFS || errno == EBUSY)) {
         return fail_rename(a, errno);
@@ -349,10 +350,10 @@ int cae_atomic_commit(cae_atomic *a)
     if (renameat(a->folder, a->temporary, a->folder, a->name) != 0) {
         return fail_rename(a, errno);
     }
-    close(a->file); /* flushed already: nothing is left that closing could lose */
+    close(a->file); /* it is flushed, so closing cannot lose anything */
     a->file = -1;
-    /* Some file systems cannot flush a folder (EINVAL); they order a rename by other means or not
-     * at all. Any other failure is told, though the new file is in place: it may not survive a
+    /* Some file systems cannot flush a folder (EINVAL); they order a rename in another way or not
+     * at all. Any other failure is reported, though the new file is in place: it may not survive a
      * power cut. */
     if (flush(a->folder) != 0 && errno != EINVAL) {
         return cae_fail_system("flush the folder of (the new file is in place)", errno, a->path);

@@ -1,5 +1,5 @@
 /*
- * The checksum of both file formats: zlib's CRC32, for more bytes than an unsigned int counts.
+ * The checksum of both file formats: zlib's CRC32, for any number of bytes.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Goes on with `crc`; the first call passes 0. */
+/* Continues `crc`, which is 0 at first. */
 uint32_t cae_crc32(uint32_t crc, const void *data, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The container of a compressed image; see image_file.h.
+ * The container of a compressed image: docs/file-formats.md, section 2.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/status.h"
+#include "codec/coder.h"
 #include "serial/crc32.h"
 
 static const uint8_t magic[3] = {0xca, 0xe0, 0x0a};
@@ -53,7 +55,7 @@ static int read_side(cae_reader *r, size_t max, size_t *side)
     return CAE_OK;
 }
 
-/* Optional fields: none is known, so a critical one (an odd tag) is told by *critical. */
+/* Optional fields. None is known, so *critical is set by a critical one (an odd tag). */
 static int read_fields(cae_reader *r, bool *critical)
 {
     const uint64_t size = cae_read_varint(r);
@@ -75,7 +77,7 @@ static int read_fields(cae_reader *r, bool *critical)
     return CAE_OK;
 }
 
-/* Everything up to and with the payload's size. */
+/* Everything before the payload, including its size. */
 static int read_header(cae_image_file *image, cae_reader *r, uint64_t *payload_size, bool *critical)
 {
     *image = (cae_image_file){.coder = 0};
@@ -118,7 +120,7 @@ int cae_image_file_parse(cae_image_file *image, const void *data, size_t size)
     if (cae_read_u32(&r) != cae_crc32(0, data, size - CRC_SIZE)) {
         return fail_format("damaged (its checksum does not fit)");
     }
-    if (image->coder != CAE_IMAGE_CODER_DEFLATE) {
+    if (cae_coder_find(image->coder) == NULL) {
         return cae_fail(CAE_E_VERSION,
                         "compressed image: made by a newer libcae: coder %u is unknown here",
                         image->coder);
@@ -131,7 +133,7 @@ int cae_image_file_parse(cae_image_file *image, const void *data, size_t size)
                : CAE_OK;
 }
 
-/* Everything before the payload, and then, if there is room, the payload. */
+/* Everything before the CRC; without room it is only counted. */
 static void write_parts(const cae_image_file *image, cae_writer *w)
 {
     cae_write_span(w, magic, sizeof(magic));
@@ -162,5 +164,6 @@ int cae_image_file_write(const cae_image_file *image, void *data, size_t capacit
     cae_writer w = cae_writer_make(data, capacity);
     write_parts(image, &w);
     cae_write_u32(&w, cae_crc32(0, data, w.at));
+    CAE_ASSERT(!w.failed && w.at == *size);
     return CAE_OK;
 }

@@ -1,7 +1,7 @@
 /*
- * The container of a compressed image (docs/file-formats.md, section 2): what stands around the
- * payload. Parsing gives checked values and a span of the file, allocates nothing, and knows
- * neither models nor coders beyond their numbers.
+ * The container of a compressed image (docs/file-formats.md, section 2): all bytes around the
+ * payload. Parsing gives checked values and a span of the file and allocates nothing. Of models and
+ * coders it knows the numbers only.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -12,9 +12,8 @@
 #include <stdint.h>
 
 enum {
-    CAE_IMAGE_OVERHEAD = 26, /* most bytes around a payload that the writer makes */
+    CAE_IMAGE_OVERHEAD = 26, /* the most bytes around a payload that the writer makes */
     CAE_IMAGE_ID = 4,
-    CAE_IMAGE_CODER_DEFLATE = 0,
     CAE_IMAGE_CHANNELS = 65536,
     CAE_IMAGE_SIDE = 1 << 24,
     CAE_IMAGE_FIELDS = 4096, /* bytes */
@@ -29,14 +28,13 @@ typedef struct cae_image_file {
     size_t payload_size;
 } cae_image_file;
 
-/* Reads a whole file, of which payload is then a part. */
+/* Reads a whole file; payload points into it. */
 int cae_image_file_parse(cae_image_file *image, const void *data, size_t size);
 
-/* Reads the header alone: `data` may end, or be damaged, anywhere behind it. payload becomes NULL.
- */
+/* Reads only the header: behind it `data` may end or be damaged. payload becomes NULL. */
 int cae_image_file_parse_header(cae_image_file *image, const void *data, size_t size);
 
-/* Writes the file around image->payload, which lies outside data; *size as in
+/* Writes the file around image->payload, which must be outside of data; *size as in
  * cae_model_save_memory. */
 int cae_image_file_write(const cae_image_file *image, void *data, size_t capacity, size_t *size);
 

@@ -1,6 +1,6 @@
 /*
- * The header's JSON subset; see json.h. Strings are checked here to the last byte, so that what is
- * unescaped later cannot fail.
+ * The header's JSON subset. Strings are validated to the last byte when they are read, so
+ * unescaping them later cannot fail.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/status.h"
 
 static const uint64_t LARGEST_NUMBER = 9007199254740991u; /* 2^53 - 1: exact in every JSON reader */
@@ -26,6 +27,7 @@ static void skip_space(cae_json *j)
 
 bool cae_json_accept(cae_json *j, char c)
 {
+    CAE_ASSERT(j->at <= j->size);
     skip_space(j);
     if (j->at < j->size && j->text[j->at] == c) {
         j->at++;
@@ -56,7 +58,7 @@ static size_t utf8_size(const uint8_t *p, size_t left)
             return 0;
         }
     }
-    /* Overlong forms, surrogates, and what lies above U+10FFFF show in the second byte. */
+    /* The second byte shows overlong forms, surrogates, and values above U+10FFFF. */
     const bool bad = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
                      (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
     return bad ? 0 : size;
@@ -90,7 +92,7 @@ static bool read_hex4(const char *text, size_t left, uint32_t *out)
     return true;
 }
 
-/* Reads the escape at `text`, which begins with a backslash. Returns its size, 0 when it is wrong.
+/* Reads the escape at `text`, which begins with a backslash. Returns its size, 0 if it is invalid.
  */
 static size_t read_escape(const char *text, size_t left, uint32_t *code)
 {

@@ -1,8 +1,8 @@
 /*
  * The JSON of a model file's header: a pull parser for the subset that docs/file-formats.md
- * defines. The caller asks for what must come next, so depth is fixed by the caller's code and
- * nothing is recursive; nothing is allocated or changed, and strings are spans of the text. A
- * failure names the byte of the file. What the keys mean is the caller's business.
+ * defines. The caller requests the next token, so the caller's code fixes the depth and there is no
+ * recursion. Nothing is allocated or changed, and strings are spans of the text. A failure names
+ * the byte of the file. The parser does not know the keys.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -22,20 +22,20 @@ typedef struct cae_json {
     size_t offset; /* of text within the file, for messages */
 } cae_json;
 
-/* A checked string as it stands between its quotes. */
+/* A valid string: the text between its quotes. */
 typedef struct cae_json_string {
     const char *raw;
     size_t raw_size;
-    size_t size; /* once unescaped: smaller than raw_size if and only if there are escapes */
+    size_t size; /* unescaped: smaller than raw_size if and only if there are escapes */
 } cae_json_string;
 
-/* CAE_E_FORMAT with the words "header, byte N: ..." for the place that the parser has reached. */
+/* CAE_E_FORMAT with the message "header, byte N: ...", N being the parser's position. */
 int cae_json_fail(const cae_json *j, const char *problem);
 
-/* Consumes white space, then `c` if that is next. */
+/* Skips white space, then `c` if it is next. */
 bool cae_json_accept(cae_json *j, char c);
 
-/* The same, where nothing but `c` may follow. */
+/* The same; anything else than `c` is an error. */
 int cae_json_expect(cae_json *j, char c);
 
 /* A string: valid UTF-8, valid escapes, no U+0000. */
@@ -48,10 +48,10 @@ int cae_json_read_key(cae_json *j, cae_json_string *out);
 int cae_json_read_number(cae_json *j, uint64_t *out);
 
 /* An array of such numbers. With more than `capacity` of them *len becomes capacity + 1, and the
- * parser stands in the middle of the array: the caller gives up. */
+ * parser stops in the middle of the array; the caller must fail then. */
 int cae_json_read_numbers(cae_json *j, uint64_t *values, size_t capacity, size_t *len);
 
-/* Nothing but spaces may be left. */
+/* Only spaces may be left. */
 int cae_json_finish(cae_json *j);
 
 /* True when the raw string is this text. */

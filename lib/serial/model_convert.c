@@ -1,5 +1,5 @@
 /*
- * Conversion of tensors' bytes; see model_convert.h.
+ * Conversion of tensors' bytes between the file's order and the machine's.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

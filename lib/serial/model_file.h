@@ -1,9 +1,9 @@
 /*
  * The model file, a strict profile of safetensors (docs/file-formats.md, section 1): a list of
  * named tensors with an architecture text, to and from bytes. Opening a file checks it from the
- * first byte to the last and gives a plan, before anything of the data's size is allocated; reading
- * a tensor then cannot find new faults but a failing disk or a file that changed meanwhile. Which
- * tensors a model needs is the caller's business.
+ * first byte to the last, before anything of the data's size is allocated. So reading a tensor can
+ * only fail if the disk fails or the file was changed meanwhile. The caller decides which tensors a
+ * model needs.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -25,11 +25,11 @@ enum {
     CAE_FILE_HEADER = 1 << 20,     /* bytes */
     CAE_FILE_ARCHITECTURE = 65536, /* bytes */
     CAE_FILE_ALIGN = 64,
-    CAE_FILE_VERSION = 1, /* the newest version of the format that is read here */
-    CAE_FILE_ID = 4       /* bytes */
+    CAE_FILE_VERSION = 1 /* the newest version of the format that is read here */
 };
 
-/* What model files have; what else weights of other programs come in; and what no weight can be. */
+/* First those of model files, then others of plain files: F16 and BF16, and those that no weight
+ * can have. */
 typedef enum cae_dtype {
     CAE_F32,
     CAE_F64,
@@ -69,25 +69,24 @@ typedef struct cae_file_model {
     unsigned version;       /* the lowest that knows all of it, at least 1 */
 } cae_file_model;
 
-/* As cae_model_save_memory: data NULL with capacity 0 asks for the size alone. */
+/* As cae_model_save_memory: with data NULL and capacity 0 it only sets the size. */
 int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *model, void *data,
                                 size_t capacity, size_t *size);
 
-/* Atomically; see atomic.h. Needs some 100 KiB of memory, whatever the model's size. With only_try
- * all is done but the replacing of the target. */
+/* Atomically; see atomic.h. Needs some 100 KiB of memory for a model of any size. With only_try
+ * everything is done except replacing the target. */
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
                               const char *path, bool only_try);
 
-/* The id that compressed images carry: over the architecture and all tensors but `train.*`. */
-int cae_model_file_id(const cae_memory *memory, const cae_file_model *model,
-                      uint8_t id[CAE_FILE_ID]);
+/* The id in compressed images, a CRC32: over the architecture and all tensors except `train.*`. */
+int cae_model_file_id(const cae_memory *memory, const cae_file_model *model, uint32_t *id);
 
 /* ---- Reading ---- */
 
 typedef enum cae_file_profile {
     CAE_FILE_MODEL, /* libcae's own, with checksum */
     CAE_FILE_PLAIN, /* any safetensors file of the dtypes above; no architecture */
-    CAE_FILE_ANY    /* libcae's own, if its metadata say so, else plain */
+    CAE_FILE_ANY    /* libcae's own if its metadata has keys of libcae, else plain */
 } cae_file_profile;
 
 typedef struct cae_file_entry {
@@ -102,8 +101,8 @@ typedef struct cae_file_entry {
 
 typedef struct cae_model_file cae_model_file;
 
-/* Opens and checks; the words name byte, tensor and index. `data` must live until closing. The
- * memory taken until then is less than the header's size + 1 MiB. */
+/* Opens and checks; the message names byte, tensor and index. `data` must be valid until closing.
+ * It allocates less than the header's size + 1 MiB. */
 int cae_model_file_open_path(cae_model_file **out, const cae_memory *memory, const char *path,
                              cae_file_profile profile);
 int cae_model_file_open_memory(cae_model_file **out, const cae_memory *memory, const void *data,
@@ -112,7 +111,7 @@ void cae_model_file_close(cae_model_file *f); /* NULL is fine */
 
 const char *cae_model_file_architecture(const cae_model_file *f); /* NULL for a plain file */
 
-/* Adds the notes of the file, of a plain one none, to an empty list; after a failure it is
+/* Adds the notes of the file to an empty list; a plain file has none. After a failure the list is
  * empty. */
 int cae_model_file_read_notes(const cae_model_file *f, const cae_memory *memory, cae_notes *notes);
 

@@ -1,6 +1,5 @@
 /*
- * Parsing the header of a model file; see model_header.h. The order of the parser's functions is
- * the order of the format's description.
+ * Parsing the header of a model file. The functions are in the order of the format's description.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -36,18 +35,6 @@ const char *cae_dtype_name(cae_dtype dtype)
     return dtypes[dtype].name;
 }
 
-bool cae_file_name_valid(const char *name, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        const char c = name[i];
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-              c == '.' || c == '_' || c == '-')) {
-            return false;
-        }
-    }
-    return size >= 1 && size <= CAE_FILE_NAME;
-}
-
 /* ---- Names that end with the quote behind them ----------------------------------------------- */
 
 static size_t name_size(const char *name)
@@ -63,7 +50,7 @@ static int compare_names(const void *a, const void *b)
         x++;
         y++;
     }
-    /* The quote is no character of a name, and it must count as less than all of them. */
+    /* The quote ends a name, so it must compare less than all characters of names. */
     const int cx = *x == '"' ? 0 : (unsigned char)*x;
     const int cy = *y == '"' ? 0 : (unsigned char)*y;
     return (cx > cy) - (cx < cy);
@@ -82,11 +69,12 @@ static int fail_tensor(int status, const cae_file_entry *e, const char *problem)
 
 struct metadata {
     cae_json_string version, architecture, crc; /* raw NULL: not there */
-    cae_model_header *header;                   /* which takes the notes; NULL: nobody */
+    cae_model_header *header;                   /* receives the notes; NULL: they are skipped */
     bool ours;
 };
 
-/* What can be a note is one, whoever wrote it; anything else is passed over. */
+/* An entry that can be a note becomes one, whatever program wrote it; any other entry is skipped.
+ */
 static void take_note(cae_model_header *h, const cae_json_string *key, const cae_json_string *value)
 {
     if (h != NULL && h->note_len < CAE_NOTES && cae_note_key_valid(key->raw, key->raw_size) &&
@@ -138,7 +126,7 @@ static int read_metadata(cae_json *j, struct metadata *m)
     }
     do {
         if (len == CAE_FILE_METADATA && m->header == NULL) {
-            len--; /* of another program's no more are compared */
+            len--; /* a plain file's further keys are not compared */
         }
         if (len == CAE_FILE_METADATA) {
             return cae_fail(CAE_E_LIMIT, "model file: more than %d entries of metadata", (int)len);
@@ -256,7 +244,7 @@ static int read_shape(cae_json *j, cae_file_entry *e, cae_file_profile profile)
     return CAE_OK;
 }
 
-/* `end` receives the end of its span, which is judged when dtype and shape are known too. */
+/* `end` receives the end of its span, which is validated when dtype and shape are known too. */
 static int read_offsets(cae_json *j, cae_file_entry *e, uint64_t *end)
 {
     uint64_t span[2];
@@ -314,11 +302,11 @@ static int add_tensor(cae_model_header *h, cae_json *j, const cae_json_string *n
     if (h->len == CAE_FILE_TENSORS) {
         return cae_fail(CAE_E_LIMIT, "model file: more than %d tensors", (int)CAE_FILE_TENSORS);
     }
-    if (!cae_file_name_valid(name->raw, name->raw_size)) {
+    if (!cae_name_valid(name->raw, name->raw_size, CAE_FILE_NAME)) {
         return cae_json_fail(j, "a tensor's name must be 1 to 128 of A-Z a-z 0-9 . _ -");
     }
-    /* A tensor that would not fit the estimate of the capacity is too short to be one: so this
-     * never runs over, and the check is the proof. */
+    /* A header with more tensors than the estimated capacity has one that is too short to be valid;
+     * this check stops before it. */
     if (h->len == h->capacity) {
         return cae_json_fail(j, "expected a tensor");
     }

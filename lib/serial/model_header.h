@@ -1,6 +1,6 @@
 /*
- * The header of a model file as a plan: every rule of docs/file-formats.md, sections 1.2 to 1.4,
- * that can be judged without the data. Allocates in proportion to the header.
+ * The header of a model file, parsed. Every rule of docs/file-formats.md, sections 1.2 to 1.4, that
+ * does not need the data is validated. Allocates in proportion to the header.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -28,27 +28,23 @@ typedef struct cae_model_header {
     const void **by_name;    /* the same entries, sorted */
     size_t len, capacity;
     char *architecture; /* NULL in a plain file */
-    bool ours;          /* keys of libcae are among the metadata, as far as they were read */
+    bool ours;          /* the metadata that was read has keys of libcae */
     struct {
         cae_json_string key, value; /* spans of the text */
     } notes[CAE_NOTES];
     size_t note_len;
-    size_t crc_at; /* where in the header the CRC's digits stand */
+    size_t crc_at; /* position of the CRC's digits in the header */
     uint32_t crc;
 } cae_model_header;
 
-/* text: the header, `size` bytes at most CAE_FILE_HEADER; data_size: what the file holds behind it.
- * The names of the entries are spans of text that do not end with a NUL yet. Call clear in every
- * case. */
+/* text: the header, `size` bytes, at most CAE_FILE_HEADER; data_size: the bytes of the file behind
+ * it. The names of the entries are spans of text without a final NUL. Call clear in every case. */
 int cae_model_header_parse(cae_model_header *h, const cae_memory *memory, const char *text,
                            size_t size, uint64_t data_size, cae_file_profile profile);
 
-/* Ends the names with NUL, in place of the quotes behind them, once the text has served. */
+/* Replaces the quotes behind the names by NUL, when the text is no longer needed as JSON. */
 void cae_model_header_end_names(const cae_model_header *h, char *text);
 
 void cae_model_header_clear(cae_model_header *h);
-
-/* True for 1 to 128 characters of A-Z a-z 0-9 . _ - */
-bool cae_file_name_valid(const char *name, size_t size);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Reading a model file: frame, header, checksum, finiteness, then tensors one by one. The data goes
- * through a small buffer once when the file is opened, and each tensor's own CRC is kept from then:
- * a tensor read later that has another one was changed by someone in between.
+ * Reading a model file: frame, header, checksum, finiteness, then tensors one by one. When the file
+ * is opened, the data is read once through a small buffer, and each tensor's own CRC is stored. If
+ * a tensor that is read later has another CRC, the file was changed in between.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -17,8 +17,8 @@
 
 struct cae_model_file {
     const cae_memory *memory;
-    cae_source source;
-    char *text; /* the header; after opening it serves for the names alone */
+    cae_file_source source;
+    char *text; /* the header; after opening only the names in it are used */
     size_t text_size;
     cae_model_header header;
     cae_model_chunk chunk;
@@ -31,13 +31,13 @@ static uint64_t data_begin(const cae_model_file *f)
 
 /* ---- Opening ---- */
 
-/* What somebody mistook for a model file, in words, by the first 8 bytes; NULL for what is not
- * known. As the length of a header these would be a number that explains nothing. */
+/* The kind of another file, by its first 8 bytes, or NULL. Without it the message would be about a
+ * header of a meaningless length. */
 static const char *other_kind(const uint8_t *head)
 {
     static const struct {
         size_t size;
-        const char *bytes, *words;
+        const char *bytes, *kind;
     } kinds[] = {
         {4, "\x89PNG", "a PNG image"},
         {3, "\xff\xd8\xff", "a JPEG image"},
@@ -47,7 +47,7 @@ static const char *other_kind(const uint8_t *head)
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (memcmp(head, kinds[i].bytes, kinds[i].size) == 0) {
-            return kinds[i].words;
+            return kinds[i].kind;
         }
     }
     return NULL;
@@ -60,7 +60,7 @@ static int read_text(cae_model_file *f)
         return cae_fail(CAE_E_FORMAT, "not a model file: only %llu bytes",
                         (unsigned long long)f->source.size);
     }
-    CAE_TRY(cae_source_read(&f->source, 0, field, sizeof(field)));
+    CAE_TRY(cae_file_source_read(&f->source, 0, field, sizeof(field)));
     const uint64_t size = cae_load_u64(field);
     if (other_kind(field) != NULL && size > CAE_FILE_HEADER) {
         return cae_fail(CAE_E_FORMAT, "not a model file, but %s", other_kind(field));
@@ -77,7 +77,7 @@ static int read_text(cae_model_file *f)
     f->text_size = (size_t)size;
     f->text = cae_alloc(f->memory, f->text_size, 1);
     return f->text == NULL ? CAE_E_NOMEM
-                           : cae_source_read(&f->source, sizeof(field), f->text, f->text_size);
+                           : cae_file_source_read(&f->source, sizeof(field), f->text, f->text_size);
 }
 
 static uint32_t crc_of_text(const cae_model_file *f)
@@ -92,9 +92,8 @@ static uint32_t crc_of_text(const cae_model_file *f)
     return cae_crc32(crc, f->text + after, f->text_size - after);
 }
 
-/* Reads a tensor's bytes: fills in its own CRC and goes on with the file's. A value that is not
- * finite is told by *nonfinite (elements from the tensor's first), since the CRC is judged first.
- */
+/* Reads a tensor's bytes, sets its CRC and continues the file's. *nonfinite receives the index of
+ * the first value that is not finite; it is no error yet, because the CRC is checked first. */
 static int scan_tensor(cae_model_file *f, cae_file_entry *e, uint32_t *crc, size_t *nonfinite)
 {
     const size_t element = cae_dtype_size(e->dtype);
@@ -103,13 +102,13 @@ static int scan_tensor(cae_model_file *f, cae_file_entry *e, uint32_t *crc, size
     e->crc = 0;
     for (size_t at = 0; at < e->len; at += step) {
         const size_t len = cae_size_min(step, e->len - at);
-        CAE_TRY(cae_source_read(&f->source, data_begin(f) + e->begin + at * element, f->chunk.bytes,
-                                len * element));
+        CAE_TRY(cae_file_source_read(&f->source, data_begin(f) + e->begin + at * element,
+                                     f->chunk.bytes, len * element));
         e->crc = cae_crc32(e->crc, f->chunk.bytes, len * element);
         *crc = cae_crc32(*crc, f->chunk.bytes, len * element);
         cae_model_from_file(&f->chunk, e->dtype, len);
         const size_t bad = cae_model_first_nonfinite(&f->chunk, e->dtype, len);
-        /* A tensor without a dimension is no weight and will not be used. */
+        /* A tensor without a dimension is not a weight and is not used. */
         if (bad < len && *nonfinite == e->len && e->rank > 0) {
             *nonfinite = at + bad;
         }
@@ -154,12 +153,12 @@ static int parse_header(cae_model_file *f, cae_file_profile profile)
                                   f->source.size - data_begin(f), profile);
 }
 
-/* The header is not one of libcae's: better words where another program's weights were taken for a
- * model. */
-static int tell_plain(cae_model_file *f)
+/* The header is not one of libcae's: a better message where another program's weights are loaded as
+ * a model. */
+static int fail_plain(cae_model_file *f)
 {
-    char words[CAE_MESSAGE_SIZE];
-    cae_format(words, sizeof(words), "%s", cae_message());
+    char message[CAE_MESSAGE_SIZE];
+    cae_format(message, sizeof(message), "%s", cae_message());
     cae_model_header_clear(&f->header);
     if (parse_header(f, CAE_FILE_PLAIN) == CAE_OK && !f->header.ours) {
         return cae_fail(CAE_E_FORMAT,
@@ -167,7 +166,7 @@ static int tell_plain(cae_model_file *f)
                         "an architecture. cae_model_load_weights takes them into a model that has "
                         "one (the command: cae train --from)");
     }
-    return cae_fail(CAE_E_FORMAT, "%s", words);
+    return cae_fail(CAE_E_FORMAT, "%s", message);
 }
 
 static int read_header(cae_model_file *f, cae_file_profile *profile)
@@ -182,17 +181,17 @@ static int read_header(cae_model_file *f, cae_file_profile *profile)
         cae_model_header_clear(&f->header);
     }
     status = parse_header(f, *profile);
-    return status == CAE_E_FORMAT && *profile == CAE_FILE_MODEL ? tell_plain(f) : status;
+    return status == CAE_E_FORMAT && *profile == CAE_FILE_MODEL ? fail_plain(f) : status;
 }
 
-static int open_source(cae_model_file **out, const cae_memory *memory, cae_source source,
+static int open_source(cae_model_file **out, const cae_memory *memory, cae_file_source source,
                        cae_file_profile profile)
 {
     int status = CAE_E_NOMEM;
     cae_model_file *f = cae_alloc_zeroed(memory, 1, sizeof(*f));
     *out = NULL;
     if (f == NULL) {
-        cae_source_close(&source);
+        cae_file_source_close(&source);
         return status;
     }
     f->memory = memory;
@@ -210,22 +209,22 @@ static int open_source(cae_model_file **out, const cae_memory *memory, cae_sourc
 int cae_model_file_open_path(cae_model_file **out, const cae_memory *memory, const char *path,
                              cae_file_profile profile)
 {
-    cae_source source;
+    cae_file_source source;
     *out = NULL;
-    CAE_TRY(cae_source_open(&source, path));
+    CAE_TRY(cae_file_source_open(&source, path));
     return open_source(out, memory, source, profile);
 }
 
 int cae_model_file_open_memory(cae_model_file **out, const cae_memory *memory, const void *data,
                                size_t size, cae_file_profile profile)
 {
-    return open_source(out, memory, cae_source_make(data, size), profile);
+    return open_source(out, memory, cae_file_source_make(data, size), profile);
 }
 
 void cae_model_file_close(cae_model_file *f)
 {
     if (f != NULL) {
-        cae_source_close(&f->source);
+        cae_file_source_close(&f->source);
         cae_model_header_clear(&f->header);
         cae_release(f->memory, f->text);
         cae_release(f->memory, f);
@@ -239,7 +238,7 @@ const char *cae_model_file_architecture(const cae_model_file *f)
     return f->header.architecture;
 }
 
-/* A key and a value of the header, unescaped, behind each other. */
+/* Unescapes a key and a value of the header into one block, one behind the other. */
 static int read_note(const cae_model_file *f, size_t index, const cae_memory *memory,
                      cae_notes *notes)
 {
@@ -305,7 +304,7 @@ static int fail_changed(const cae_file_entry *entry)
 int cae_model_file_read(const cae_model_file *f, const cae_file_entry *entry, void *values)
 {
     const size_t size = entry->len * cae_dtype_size(entry->dtype);
-    CAE_TRY(cae_source_read(&f->source, data_begin(f) + entry->begin, values, size));
+    CAE_TRY(cae_file_source_read(&f->source, data_begin(f) + entry->begin, values, size));
     if (cae_crc32(0, values, size) != entry->crc) {
         return fail_changed(entry);
     }
@@ -322,8 +321,8 @@ static int convert(const cae_model_file *f, const cae_file_entry *entry, cae_mod
     uint32_t crc = 0;
     for (size_t at = 0; at < entry->len; at += step) {
         const size_t len = cae_size_min(step, entry->len - at);
-        CAE_TRY(cae_source_read(&f->source, data_begin(f) + entry->begin + at * element,
-                                chunk->bytes, len * element));
+        CAE_TRY(cae_file_source_read(&f->source, data_begin(f) + entry->begin + at * element,
+                                     chunk->bytes, len * element));
         crc = cae_crc32(crc, chunk->bytes, len * element);
         cae_model_from_file(chunk, entry->dtype, len);
         cae_model_to_floats(values + at, chunk, entry->dtype, len);

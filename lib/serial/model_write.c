@@ -1,13 +1,14 @@
 /*
- * Writing a model file: the tensors are checked and sorted, the header is made with zeros for its
- * checksum, and then header and data stream into a sink, first into one that computes the checksum,
- * then into memory or a file. The model is never copied; what is written can be read.
+ * Writing a model file: the tensors are checked and sorted, and the header is made with zeros for
+ * its checksum. Then header and data are streamed twice: into a sink that computes the checksum,
+ * and into memory or a file. The model is never copied. Every file that is written can be read.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "serial/atomic.h"
@@ -15,7 +16,6 @@
 #include "serial/json.h"
 #include "serial/model_convert.h"
 #include "serial/model_header.h"
-#include "serial/sha256.h"
 #include "serial/sort.h"
 
 struct job {
@@ -40,8 +40,8 @@ static int compare_names(const void *a, const void *b)
 
 static int tensor_len(const cae_file_tensor *t, size_t *len)
 {
-    bool good = t->name != NULL && cae_file_name_valid(t->name, strlen(t->name)) && t->rank >= 1 &&
-                t->rank <= CAE_FILE_RANK && t->data != NULL;
+    bool good = t->name != NULL && cae_name_valid(t->name, strlen(t->name), CAE_FILE_NAME) &&
+                t->rank >= 1 && t->rank <= CAE_FILE_RANK && t->data != NULL;
     *len = 1;
     for (size_t i = 0; good && i < t->rank; i++) {
         good = t->shape[i] > 0 && cae_size_mul(*len, t->shape[i], len);
@@ -143,7 +143,7 @@ static void put_tensor(cae_writer *w, const cae_file_tensor *t, size_t *at)
     put_text(w, "]}");
 }
 
-/* The notes whose keys stand before the format's own, or those behind them. */
+/* The notes whose keys sort before the format's own keys, or after them. */
 static void put_notes(cae_writer *w, const cae_notes *notes, bool before)
 {
     for (size_t i = 0; notes != NULL && i < notes->len; i++) {
@@ -157,7 +157,7 @@ static void put_notes(cae_writer *w, const cae_notes *notes, bool before)
     }
 }
 
-/* Returns where the checksum's digits stand. */
+/* Returns the position of the checksum's digits. */
 static size_t put_header(cae_writer *w, const struct job *job)
 {
     size_t data_at = 0;
@@ -201,6 +201,7 @@ static int make_head(struct job *job)
     cae_writer w = cae_writer_make(job->head, job->head_size);
     cae_write_u64(&w, header_size);
     job->crc_at = put_header(&w, job);
+    CAE_ASSERT(!w.failed && w.at == job->head_size);
     return CAE_OK;
 }
 
@@ -246,12 +247,6 @@ static int sink_memory(void *user, const void *data, size_t size)
 static int sink_path(void *user, const void *data, size_t size)
 {
     return cae_atomic_write(user, data, size);
-}
-
-static int sink_sha256(void *user, const void *data, size_t size)
-{
-    cae_sha256_add(user, data, size);
-    return CAE_OK;
 }
 
 static int fill_in_crc(struct job *job)
@@ -312,6 +307,7 @@ int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *
     cae_writer w = cae_writer_make(data, capacity);
     if ((status = fill_in_crc(job)) == CAE_OK) {
         status = send_file(job, sink_memory, &w);
+        CAE_ASSERT(status == CAE_OK && !w.failed && w.at == *size);
     }
 done:
     end_job(job);
@@ -337,24 +333,18 @@ done:
     return status;
 }
 
-int cae_model_file_id(const cae_memory *memory, const cae_file_model *model,
-                      uint8_t id[CAE_FILE_ID])
+int cae_model_file_id(const cae_memory *memory, const cae_file_model *model, uint32_t *id)
 {
     struct job *job;
-    cae_sha256 sha;
-    uint8_t digest[32];
-    CAE_TRY(begin_job(&job, memory, model));
     int status = CAE_OK;
-    cae_sha256_start(&sha);
-    cae_sha256_add(&sha, model->architecture, strlen(model->architecture) + 1);
-    for (size_t i = 0; status == CAE_OK && i < model->len; i++) {
+    CAE_TRY(begin_job(&job, memory, model));
+    *id = cae_crc32(0, model->architecture, strlen(model->architecture) + 1);
+    for (size_t i = 0; i < model->len; i++) {
         const cae_file_tensor *t = job->sorted[i];
-        if (strncmp(t->name, "train.", strlen("train.")) != 0) {
-            status = send_tensor(job, t, sink_sha256, &sha);
+        if (status == CAE_OK && strncmp(t->name, "train.", strlen("train.")) != 0) {
+            status = send_tensor(job, t, sink_crc, id);
         }
     }
-    cae_sha256_finish(&sha, digest);
-    memcpy(id, digest, CAE_FILE_ID);
     end_job(job);
     return status;
 }

@@ -1,5 +1,5 @@
 /*
- * The notes of a model; see notes.h.
+ * The notes of a model: a sorted list, each note in one block.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -9,16 +9,27 @@
 
 #include "base/status.h"
 #include "serial/json.h"
-#include "serial/model_header.h"
+
+bool cae_name_valid(const char *name, size_t size, size_t most)
+{
+    for (size_t i = 0; i < size; i++) {
+        const char c = name[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              c == '.' || c == '_' || c == '-')) {
+            return false;
+        }
+    }
+    return size >= 1 && size <= most;
+}
 
 bool cae_note_key_valid(const char *key, size_t size)
 {
     const size_t reserved = strlen(CAE_NOTE_RESERVED);
-    return size <= CAE_NOTE_KEY && cae_file_name_valid(key, size) &&
+    return cae_name_valid(key, size, CAE_NOTE_KEY) &&
            (size < reserved || memcmp(key, CAE_NOTE_RESERVED, reserved) != 0);
 }
 
-/* The place of the key, or where it would stand. */
+/* The index of the key, or the index that it would have. */
 static size_t place_of(const cae_notes *notes, const char *key, bool *found)
 {
     size_t at = 0;
@@ -72,15 +83,15 @@ static int make(cae_note *out, const cae_memory *memory, const char *key, const 
 int cae_notes_set(cae_notes *notes, const cae_memory *memory, const char *key, const char *value)
 {
     bool found;
-    cae_note fresh = {NULL, NULL};
+    cae_note new_note = {NULL, NULL};
     CAE_TRY(check(key, value));
     const size_t at = place_of(notes, key, &found);
     if (!found && value != NULL && notes->len == CAE_NOTES) {
         return cae_fail(CAE_E_LIMIT, "note %s: a model has at most %d notes", key, (int)CAE_NOTES);
     }
-    /* Before the old one goes, for key or value may be its own. */
+    /* The new one is made before the old one is released: key or value may be the old one's. */
     if (value != NULL) {
-        CAE_TRY(make(&fresh, memory, key, value));
+        CAE_TRY(make(&new_note, memory, key, value));
     }
     const size_t behind = notes->len - at - found;
     if (found) {
@@ -89,7 +100,7 @@ int cae_notes_set(cae_notes *notes, const cae_memory *memory, const char *key, c
     memmove(&notes->items[at + (value != NULL)], &notes->items[at + found],
             behind * sizeof(notes->items[0]));
     if (value != NULL) {
-        notes->items[at] = fresh;
+        notes->items[at] = new_note;
     }
     notes->len = at + (value != NULL) + behind;
     return CAE_OK;

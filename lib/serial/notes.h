@@ -1,7 +1,7 @@
 /*
- * Notes: text that travels with a model, as entries of the metadata of its file that libcae gives
- * no meaning to. A sorted list of keys and values, each within the caps of docs/file-formats.md,
- * section 1.3.
+ * Notes: text that is saved, loaded and copied with a model, as entries of its file's metadata that
+ * libcae does not use. A sorted list of keys and values, each within the caps of
+ * docs/file-formats.md, section 1.3.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -19,7 +19,7 @@ enum {
     CAE_NOTE_VALUE = 4096 /* bytes */
 };
 
-#define CAE_NOTE_RESERVED "libcae." /* keys that begin so are the format's own */
+#define CAE_NOTE_RESERVED "libcae." /* keys with this prefix are the format's own */
 
 typedef struct cae_note {
     char *key;         /* owns one block: the key, and the value behind it */
@@ -31,17 +31,20 @@ typedef struct cae_notes {
     size_t len;
 } cae_notes;
 
-/* 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with "libcae." */
+/* 1 to `most` of A-Z a-z 0-9 . _ -, as the keys of notes and the names of tensors are. */
+bool cae_name_valid(const char *name, size_t size, size_t most);
+
+/* A name of at most CAE_NOTE_KEY that does not begin with CAE_NOTE_RESERVED. */
 bool cae_note_key_valid(const char *key, size_t size);
 
 /* The value of that key, or NULL. */
 const char *cae_notes_find(const cae_notes *notes, const char *key);
 
-/* Adds or replaces one; a value of NULL removes it. CAE_E_ARGUMENT for a key or a value that a note
- * cannot have, CAE_E_LIMIT for what is too long or too much. A failure changes nothing. */
+/* Adds or replaces one; a value of NULL removes it. CAE_E_ARGUMENT for an invalid key or value,
+ * CAE_E_LIMIT for a value that is too long or a note too many. A failure changes nothing. */
 int cae_notes_set(cae_notes *notes, const cae_memory *memory, const char *key, const char *value);
 
-/* `to` is empty before, and after a failure. */
+/* `to` must be empty; it is empty after a failure. */
 int cae_notes_copy(cae_notes *to, const cae_memory *memory, const cae_notes *from);
 
 void cae_notes_clear(cae_notes *notes, const cae_memory *memory);

@@ -1,7 +1,7 @@
 /*
- * Quotas of control groups; see quota.h. /proc/self/cgroup says which groups the process is in,
- * /proc/self/mountinfo where their folders are. Files are read through small buffers of a fixed
- * size; what does not fit them is passed over, for no line that counts is long.
+ * Quotas of control groups. /proc/self/cgroup has the groups of the process, /proc/self/mountinfo
+ * their folders. Files are read through small buffers of a fixed size; a line that does not fit is
+ * skipped, because no line that matters is long.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -25,7 +25,7 @@ enum {
     PLACE = 1024, /* bytes of a path */
     LINE = 2048,
     WORDS = 24,    /* of a line of mountinfo */
-    MOST = 4 << 20 /* bytes of a file that are read: more than any real one has */
+    MOST = 4 << 20 /* bytes of a file that are read: more than any real file has */
 };
 
 /* ---- Files ----------------------------------------------------------------------------------- */
@@ -105,7 +105,7 @@ static bool first_line(const char *folder, const char *name, char line[LINE])
 
 /* ---- One group ------------------------------------------------------------------------------- */
 
-/* Digits at *text, which moves behind them; 0 where there are none or too many. */
+/* The number at *text, which moves behind its digits; 0 where there are none or too many. */
 static uint64_t read_number(const char **text)
 {
     uint64_t value = 0;
@@ -141,7 +141,7 @@ static size_t quota_of_v2(const char *folder)
     return *text == '\0' ? processors(quota, period) : SIZE_MAX;
 }
 
-/* A file each; a quota of -1 is none. */
+/* Quota and period have a file each; a quota of -1 is none. */
 static size_t quota_of_v1(const char *folder)
 {
     char line[LINE];
@@ -202,13 +202,13 @@ static void read_groups(const char *root, struct hierarchy *v1, struct hierarchy
         list++;
         struct hierarchy *h = lists(list, "cpu") ? v1 : *list == '\0' ? v2 : NULL;
         if (h != NULL && !join(h->group, "", group)) {
-            (void)join(h->group, "", "/.."); /* of no mount, so that the mount's own quota counts */
+            (void)join(h->group, "", "/.."); /* in no mount, so that the mount's own quota counts */
         }
     }
     close(l.file);
 }
 
-/* Whether the path names a parent of what stands before, which it does outside a namespace. */
+/* Whether the path has a part `..`, as it has outside of a namespace. */
 static bool leads_up(const char *path)
 {
     for (const char *at = strchr(path, '/'); at != NULL; at = strchr(at + 1, '/')) {
@@ -219,8 +219,8 @@ static bool leads_up(const char *path)
     return false;
 }
 
-/* What of the group's path lies below the mount's root, "" for all of it; NULL when the mount does
- * not hold the group. */
+/* The part of the group's path below the mount's root, "" if they are equal; NULL when the mount
+ * does not contain the group. */
 static const char *below(const char *group, const char *root)
 {
     const size_t len = strcmp(root, "/") == 0 ? 0 : strlen(root);
@@ -231,7 +231,7 @@ static const char *below(const char *group, const char *root)
     return strcmp(group + len, "/") == 0 ? "" : group + len;
 }
 
-/* The folder of the process's group and all above it, up to the mount. */
+/* The smallest quota of the process's group and of all above it, up to the mount. */
 static size_t least_of(const struct hierarchy *h, const char *mount, const char *rest)
 {
     char folder[PLACE];
@@ -268,7 +268,7 @@ static void use_mount(struct hierarchy *h, const char *system, const char *root,
     *least = here < *least ? here : *least;
 }
 
-/* mountinfo writes blanks and backslashes as \ and three octal digits. */
+/* mountinfo has blanks and backslashes as \ and three octal digits. */
 static void unescape(char *text)
 {
     char *out = text;
@@ -298,7 +298,7 @@ static size_t split(char *line, char *words[WORDS])
     return len;
 }
 
-/* A line of mountinfo: id, parent, device, root, mount point, options, any number of fields more,
+/* A line of mountinfo: id, parent, device, root, mount point, options, any number of other fields,
  * "-", type, source, options of the file system. */
 static void read_mount(char *line, const char *system, struct hierarchy *v1, struct hierarchy *v2)
 {
@@ -343,8 +343,8 @@ size_t cae_quota_processors(const char *root)
     if (v1.group[0] != '\0' || v2.group[0] != '\0') {
         read_mounts(root, &v1, &v2);
     }
-    /* A container may see its group under another name than the mount has: then what is mounted is
-     * its group, or one above it. */
+    /* A container may see its group under another name than the mount has. Then the mounted group
+     * is its group or one above it. */
     const size_t one = v1.found ? v1.least : v1.other;
     const size_t two = v2.found ? v2.least : v2.other;
     errno = saved;

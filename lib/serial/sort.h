@@ -1,6 +1,6 @@
 /*
- * Sorting an array of pointers in place, without recursion or memory: heap sort, so that no order
- * that a stranger's file chooses is slow. Not stable.
+ * Sorts an array of pointers in place, without recursion or memory. It is a heap sort, so that no
+ * order of untrusted input is slow. Not stable.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,5 +1,5 @@
 /*
- * Bytes from memory or a file; see source.h.
+ * Bytes from memory or a file. Files are read by position and never mapped.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -19,16 +19,16 @@
 #include "base/status.h"
 #include "serial/system.h"
 
-cae_source cae_source_make(const void *data, size_t size)
+cae_file_source cae_file_source_make(const void *data, size_t size)
 {
-    return (cae_source){data, -1, size};
+    return (cae_file_source){data, -1, size};
 }
 
-int cae_source_open(cae_source *s, const char *path)
+int cae_file_source_open(cae_file_source *s, const char *path)
 {
     struct stat info;
     int file;
-    *s = (cae_source){NULL, -1, 0};
+    *s = (cae_file_source){NULL, -1, 0};
     do {
         /* O_NONBLOCK: opening a pipe must not wait for its writer. */
         file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -46,11 +46,11 @@ int cae_source_open(cae_source *s, const char *path)
         close(file);
         return status;
     }
-    *s = (cae_source){NULL, file, (uint64_t)info.st_size};
+    *s = (cae_file_source){NULL, file, (uint64_t)info.st_size};
     return CAE_OK;
 }
 
-static int read_file(const cae_source *s, uint64_t at, uint8_t *bytes, size_t size)
+static int read_file(const cae_file_source *s, uint64_t at, uint8_t *bytes, size_t size)
 {
     while (size > 0) {
         const ssize_t got = pread(s->file, bytes, size, (off_t)at);
@@ -70,7 +70,7 @@ static int read_file(const cae_source *s, uint64_t at, uint8_t *bytes, size_t si
     return CAE_OK;
 }
 
-int cae_source_read(const cae_source *s, uint64_t at, void *bytes, size_t size)
+int cae_file_source_read(const cae_file_source *s, uint64_t at, void *bytes, size_t size)
 {
     if (at > s->size || size > s->size - at) {
         return cae_fail(CAE_E_FORMAT, "model file: it ends before byte %llu",
@@ -85,7 +85,7 @@ int cae_source_read(const cae_source *s, uint64_t at, void *bytes, size_t size)
     return CAE_OK;
 }
 
-void cae_source_close(cae_source *s)
+void cae_file_source_close(cae_file_source *s)
 {
     if (s->file >= 0) {
         close(s->file);

@@ -1,6 +1,6 @@
 /*
- * Where a model file is read from: memory or a regular file. Reads are positioned and whole or an
- * error; a file that shrinks under the reader is an error, which is why nothing is mapped.
+ * The source of a model file: memory or a regular file. A read has a position and is complete or an
+ * error. A file that shrinks while it is read is an error too, so files are not mapped.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -10,20 +10,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct cae_source {
+typedef struct cae_file_source {
     const uint8_t *data; /* NULL: a file */
     int file;
     uint64_t size;
-} cae_source;
+} cae_file_source;
 
 /* `data` must outlive the source. */
-cae_source cae_source_make(const void *data, size_t size);
+cae_file_source cae_file_source_make(const void *data, size_t size);
 
-/* Opens a regular file; symbolic links are followed, and nothing else is waited for. */
-int cae_source_open(cae_source *s, const char *path);
+/* Opens a regular file; symbolic links are followed. Never waits for the writer of a pipe. */
+int cae_file_source_open(cae_file_source *s, const char *path);
 
-int cae_source_read(const cae_source *s, uint64_t at, void *bytes, size_t size);
+int cae_file_source_read(const cae_file_source *s, uint64_t at, void *bytes, size_t size);
 
-void cae_source_close(cae_source *s);
+void cae_file_source_close(cae_file_source *s);
 
 #endif

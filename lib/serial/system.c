@@ -1,6 +1,6 @@
 /*
- * Words for errno; see system.h. strerror is not safe among threads, and its relatives follow the
- * locale and differ between C libraries.
+ * Messages for errno. strerror is not thread-safe, and the similar functions follow the locale and
+ * differ between C libraries.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -15,7 +15,7 @@
 
 static const struct {
     int error;
-    const char *words;
+    const char *meaning;
 } errors[] = {
     {EACCES, "permission denied"},
     {EBUSY, "in use"},
@@ -41,11 +41,11 @@ static const struct {
 int cae_fail_system(const char *verb, int error, const char *path)
 {
     char number[32];
-    const char *words = cae_format(number, sizeof(number), "system error %d", error);
+    const char *meaning = cae_format(number, sizeof(number), "system error %d", error);
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         if (errors[i].error == error) {
-            words = errors[i].words;
+            meaning = errors[i].meaning;
         }
     }
-    return cae_fail(CAE_E_IO, "%s: cannot %s %s", words, verb, path);
+    return cae_fail(CAE_E_IO, "%s: cannot %s %s", meaning, verb, path);
 }

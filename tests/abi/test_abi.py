@@ -13,7 +13,8 @@ import unittest
 
 import abi
 
-HEADER, MAP, SOURCE = "include/cae/cae.h", "lib/cae.map", "lib/cae.c"
+HEADER, MAP, SOURCE = "include/cae/cae.h", "lib/cae.map", "lib/api/models.c"
+LIBRARY, IMAGES, INFERENCE = "lib/api/library.c", "lib/api/images.c", "lib/api/inference.c"
 BUILD_FILE = "meson.build"
 NODE = "LIBCAE_0.1 {\nglobal:\n"
 NEW = "\nint cae_new(cae_model *m)\n{\n    return m != 0;\n}\n"
@@ -21,7 +22,6 @@ EXPORTED = '\n__attribute__((visibility("default"))) int cae_new(int a);\nint ca
            "    return a;\n}\n"
 END_OF_HEADER = "#ifdef __cplusplus\n}\n#endif\n"
 BOUND = "size_t cae_compress_bound(const cae_model *m, size_t height, size_t width)"
-IMAGES = "lib/cae_images.c"
 
 
 def declared(text):
@@ -40,12 +40,12 @@ def both(source, old, new):
 NEXT_NODE = appended(MAP, "LIBCAE_9.9 {\nglobal:\n    cae_new;\n} LIBCAE_0.1;\n")
 SONAME = (BUILD_FILE, "soversion = '0'", "soversion = '1'")
 RETURNS_LONG = [(HEADER, "CAE_API uint32_t cae_version(", "CAE_API uint64_t cae_version("),
-                ("lib/cae.c", "uint32_t cae_version(", "uint64_t cae_version(")]
+                (LIBRARY, "uint32_t cae_version(", "uint64_t cae_version(")]
 
 PARAMETERS = (  # one more, one less, and a model that others may no longer share
     both(IMAGES, BOUND, BOUND.replace("width)", "width, int quality)")) +
-    both(IMAGES, "float sigma, uint64_t seed)", "float sigma)") +
-    [(IMAGES, "sigma, seed, CAE_STREAM_NOISE", "sigma, 1, CAE_STREAM_NOISE")] +
+    both(INFERENCE, "float sigma, uint64_t seed)", "float sigma)") +
+    [(INFERENCE, "sigma, seed, CAE_STREAM_NOISE", "sigma, 1, CAE_STREAM_NOISE")] +
     both(SOURCE, "cae_model_kernels(const cae_model *m", "cae_model_kernels(cae_model *m"))
 STATUSES = [(HEADER, "#define CAE_E_IO          (-3)", "#define CAE_E_IO          (-30)"),
             (HEADER, "#define CAE_E_CANCELLED ", "#define CAE_GONE ")]

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "bench.h"
-#include "model.h"
+#include "model/model.h"
 #include "net/loss.h"
 
 /* Seconds of one layer in one round. */
@@ -61,7 +61,7 @@ static void run_forward(struct layers *l)
     cae_exec_load(l->plan, l->base, &source, 0);
     for (size_t i = 0; i < l->plan->to; i++) {
         const double start = bench_cpu();
-        cae_exec_forward_layer(&l->engine, l->plan, l->base, i);
+        cae_exec_forward_op(&l->engine, l->plan, l->base, i);
         l->times[i].forward = since(l, start);
     }
 }
@@ -80,8 +80,8 @@ static void run_loss(struct layers *l)
 static double time_backward(struct layers *l, size_t layer, bool weights)
 {
     const double start = bench_cpu();
-    cae_exec_backward_layer(&l->engine, l->plan, l->base, layer, l->packed_back,
-                            weights ? l->sums : NULL);
+    cae_exec_backward_op(&l->engine, l->plan, l->base, layer, l->packed_back,
+                         weights ? l->sums : NULL);
     return since(l, start);
 }
 
@@ -89,18 +89,18 @@ static double time_backward(struct layers *l, size_t layer, bool weights)
  * for the other, which is the one to begin it. */
 static void run_halves(struct layers *l, size_t layer)
 {
-    const cae_layer *type = &l->plan->net->layers[layer];
+    const cae_op *op = &l->plan->net->ops[layer];
     bool wanted[2] = {false, false};
-    for (size_t k = 0; k < type->input_len; k++) {
-        wanted[k] = l->plan->tensors[type->input[k]].gradient;
+    for (size_t k = 0; k < op->input_len; k++) {
+        wanted[k] = l->plan->tensors[op->input[k]].gradient;
     }
-    if (type->type->parameters != NULL) {
-        for (size_t k = 0; k < type->input_len; k++) {
-            l->plan->tensors[type->input[k]].gradient = false;
+    if (op->type->parameters != NULL) {
+        for (size_t k = 0; k < op->input_len; k++) {
+            l->plan->tensors[op->input[k]].gradient = false;
         }
         l->times[layer].weights = time_backward(l, layer, true);
-        for (size_t k = 0; k < type->input_len; k++) {
-            l->plan->tensors[type->input[k]].gradient = wanted[k];
+        for (size_t k = 0; k < op->input_len; k++) {
+            l->plan->tensors[op->input[k]].gradient = wanted[k];
         }
     }
     if (wanted[0] || wanted[1]) {
@@ -111,20 +111,20 @@ static void run_halves(struct layers *l, size_t layer)
 static bool run_round(void *arg)
 {
     struct layers *l = arg;
-    const size_t layer_len = l->plan->to;
+    const size_t op_len = l->plan->to;
     const bool halves = l->round++ % 2 == 0 || l->halves;
-    memset(l->times, 0, layer_len * sizeof(l->times[0]));
+    memset(l->times, 0, op_len * sizeof(l->times[0]));
     memset(l->sums, 0, l->engine.net->packed_len * sizeof(float));
     run_forward(l);
     run_loss(l);
-    for (size_t i = layer_len; i-- > 0;) {
+    for (size_t i = op_len; i-- > 0;) {
         if (halves) {
             run_halves(l, i);
         } else {
             l->times[i].backward = time_backward(l, i, true);
         }
     }
-    for (size_t t = 0; t <= layer_len; t++) {
+    for (size_t t = 0; t <= op_len; t++) {
         l->plan->tensors[t].begun = false;
     }
     return true;
@@ -141,18 +141,18 @@ static bool prepare(struct layers *l, const char *text, size_t count)
     }
     const cae_net *net = l->model->net;
     l->engine = cae_model_engine(l->model, l->model->kernels);
-    l->shapes = bench_need(net->layer_len + 1, sizeof(l->shapes[0]));
+    l->shapes = bench_need(net->op_len + 1, sizeof(l->shapes[0]));
     if (cae_net_shapes(net, net->input.h, net->input.w, l->shapes) != CAE_OK ||
         cae_plan_new(&l->plan, net) != CAE_OK) {
         return false;
     }
-    cae_plan_make(l->plan, CAE_WHOLE, l->shapes, cae_region_whole(&l->shapes[net->layer_len]),
-                  count, true, NULL);
+    cae_plan_make(l->plan, CAE_WHOLE, l->shapes, cae_region_whole(&l->shapes[net->op_len]), count,
+                  true, 1);
     l->base = cae_alloc_zeroed(net->memory, l->plan->size, 1);
     l->packed_back = cae_alloc_zeroed(net->memory, net->packed_len, sizeof(float));
     l->sums = cae_alloc_zeroed(net->memory, net->packed_len, sizeof(float));
     l->loss_blocks = bench_need(cae_loss_blocks(net->input.h, net->input.w), sizeof(double));
-    l->times = bench_need(net->layer_len, sizeof(l->times[0]));
+    l->times = bench_need(net->op_len, sizeof(l->times[0]));
     l->images = bench_noise(count * net->input.c * net->input.h * net->input.w, 3);
     if (l->base == NULL || l->packed_back == NULL || l->sums == NULL) {
         return false;
@@ -193,19 +193,36 @@ static double share_alive(const struct layers *l, size_t layer)
     return all > 0 ? (double)alive / (double)all : 0;
 }
 
+static void print_line(const char *word, const cae_shape *in, const cae_shape *out,
+                       const cae_op *options, double alive)
+{
+    printf("{\"type\":\"%s\",\"in\":[%zu,%zu,%zu],\"out\":[%zu,%zu,%zu],\"kernel\":%zu,"
+           "\"stride\":%zu,\"pad\":%zu,\"alive\":%.4f}",
+           word, in->c, in->h, in->w, out->c, out->h, out->w, options->kernel, options->stride,
+           options->pad, alive);
+}
+
+/* A convolution that is fused with a pool is two lines here as in the text. */
 static void print_layers(struct layers *l)
 {
     const cae_net *net = l->model->net;
     run_forward(l);
     printf("\"layers\":[");
-    for (size_t i = 0; i < net->layer_len; i++) {
-        const cae_layer *y = &net->layers[i];
-        const cae_shape *in = &l->shapes[y->input[0]];
-        const cae_shape *out = &l->shapes[i + 1];
-        printf("%s{\"type\":\"%s\",\"in\":[%zu,%zu,%zu],\"out\":[%zu,%zu,%zu],\"kernel\":%zu,"
-               "\"stride\":%zu,\"pad\":%zu,\"alive\":%.4f}",
-               i > 0 ? "," : "", y->type->word, in->c, in->h, in->w, out->c, out->h, out->w,
-               y->kernel, y->stride, y->pad, share_alive(l, i));
+    for (size_t i = 0; i < net->op_len; i++) {
+        const cae_op *op = &net->ops[i];
+        const cae_shape in[2] = {l->shapes[op->input[0]], l->shapes[op->input[1]]};
+        const cae_shape *made = &l->shapes[i + 1];
+        const double alive = share_alive(l, i);
+        printf("%s", i > 0 ? "," : "");
+        if (op->pool != NULL) {
+            cae_shape between;
+            (void)op->type->shape(op, in, &between);
+            print_line("conv", &in[0], &between, op, alive);
+            printf(",");
+            print_line(op->pool->type->word, &between, made, op->pool, alive);
+        } else {
+            print_line(op->type->word, &in[0], made, op, alive);
+        }
     }
     printf("]");
 }
@@ -217,8 +234,8 @@ static void print_round(const struct layers *l, const bench_window *w)
     printf(",\"times\":[");
     for (size_t i = 0; i < l->plan->to; i++) {
         const struct times *t = &l->times[i];
-        printf("%s[%.9f,%.9f,%.9f,%.9f]", i > 0 ? "," : "", t->forward, t->weights, t->data,
-               t->backward);
+        printf("%s[%.9f,%.9f,%.9f,%.9f]%s", i > 0 ? "," : "", t->forward, t->weights, t->data,
+               t->backward, l->plan->net->ops[i].pool != NULL ? ",[0,0,0,0]" : "");
     }
     printf("]}");
 }

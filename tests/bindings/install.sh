@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs a finished build into a temporary folder and uses it as a stranger would: the header
+# Installs a finished build into a temporary folder and uses it as a new user would: the header
 # alone as C99 and C++11, then examples/embed in C and C++ against the installed library through
 # pkg-config, shared, static and with sanitizers, run from an empty folder.
 #

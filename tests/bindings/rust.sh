@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tests examples/rust as a stranger would meet it: a copy of the crate, an installed libcae found
+# Tests examples/rust as a new user would find it: a copy of the crate, an installed libcae found
 # through pkg-config, both in paths with spaces, no network and an empty home of cargo's. Each cargo
 # of the PATH runs the crate's tests, its example and README's program; the first of them also what
 # build.rs decides and says, and the program with a library that is too old.

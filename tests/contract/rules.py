@@ -12,8 +12,9 @@ from typing import Any, Callable, List, NamedTuple
 
 SKIPPED = 77  # the exit status that meson shows as a skipped test
 
-# Include order: a folder of lib/ may use itself and what stands to its left.
-FOLDERS = ['base', 'kernels', 'layers', 'net', 'optim', 'codec', 'serial', 'image']
+# A folder of lib/ may use itself and what stands to its left.
+FOLDERS = ['base', 'kernels', 'optim', 'layers', 'latent', 'net', 'codec', 'serial', 'export', 'image',
+           'model', 'api']
 
 
 class Skip(Exception):
@@ -63,6 +64,7 @@ def arguments(names):
     parser.add_argument('--library', help='the shared library')
     parser.add_argument('--nm', default='nm')
     parser.add_argument('--objdump', default='objdump')
+    parser.add_argument('--assertions', action='store_true', help='the build has them')
     parser.add_argument('--altered', default='', help='why the objects are not the usual ones')
     parser.add_argument('--compiler', nargs=argparse.REMAINDER, help='the command that compiles; last')
     return parser.parse_args()

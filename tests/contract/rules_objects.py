@@ -1,10 +1,13 @@
-"""Rules that are read off the objects: what the library exports, what it calls, and that it keeps
-nothing between calls but what the design allows.
+"""Rules that are read off the objects: what the library exports, what it calls, which way calls
+between its files go, and that it keeps nothing between calls but what the design allows.
 
 SPDX-License-Identifier: BSD-2-Clause
 """
 import pathlib
 import re
+import subprocess
+import tempfile
+from typing import Dict, List, NamedTuple, Set, Tuple
 
 from rules import FOLDERS, Rule, Skip, map_functions, output, run
 
@@ -33,7 +36,7 @@ def gather_exports(args):
 # ---- objects by folder --------------------------------------------------------------------------
 
 def folder_of(member):
-    """'base' for base_memory.c.o, '' for what stands at the top of lib/."""
+    """'base' for base_memory.c.o."""
     first = member.split('_')[0]
     return first if first in FOLDERS else ''
 
@@ -43,11 +46,10 @@ def usual(args):
         raise Skip(f'{args.altered} changes the objects')
 
 
-def symbols_by_member(args):
-    """{object: [(name, nm's letter)]} of the archive."""
-    usual(args)
+def read_symbols(nm, files):
+    """{object: [(name, nm's letter)]} of an archive, or of two or more objects."""
     members, member = {}, ''
-    for line in output([args.nm, '-f', 'posix', args.archive]).splitlines():
+    for line in output([nm, '-f', 'posix', *files]).splitlines():
         header = re.fullmatch(r'.*[\[/]([^\[\]/]+\.o)\]?:', line)
         if header:
             member = header.group(1)
@@ -57,6 +59,11 @@ def symbols_by_member(args):
     if not members:
         raise Skip('no objects')
     return members
+
+
+def symbols_by_member(args):
+    usual(args)
+    return read_symbols(args.nm, [args.archive])
 
 
 # ---- calls ------------------------------------------------------------------------------------
@@ -107,8 +114,138 @@ BAD_CALLS = [{'net_graph.c.o': [(name, 'U')]} for name in
              ('malloc', 'free', 'printf', '__printf_chk', 'exit', 'abort', 'rand', 'setlocale',
               'signal', 'expf', 'tanh', 'pow', 'open', 'fopen', 'deflate', 'pthread_create',
               'getenv')]
-BAD_CALLS += [{'base_memory.c.o': [('open', 'U')]}, {'cae.c.o': [('malloc', 'U')]},
+BAD_CALLS += [{'base_memory.c.o': [('open', 'U')]}, {'api_models.c.o': [('malloc', 'U')]},
               {'kernels_tier_c.c.o': [('cae_fail', 'U')], 'base_status.c.o': [('cae_fail', 'T')]}]
+
+
+# ---- which way calls go ---------------------------------------------------------------------------
+
+# A use is an undefined symbol of one object that another object defines: a call, an address that is
+# taken, a row of a table. The rule does not see a call through a pointer, only where the address
+# was taken. No use may name an object of a folder to the right, and the uses between the objects of
+# one folder may form no circle.
+
+# The tables of this library: each names the rows, which are data, in files of its own folder, and
+# these files may call functions of the table's file.
+TABLES = {'layers_layer.c.o'}
+
+# Uses that break the rule and are about to go: (user, used). One that is not needed breaks the rule.
+KNOWN = {
+    ('cae.c.o', 'cae_images.c.o'),
+    ('model.c.o', 'model_io.c.o'),
+    ('layers_conv_geometry.c.o', 'layers_conv_gemm.c.o'),
+    ('layers_conv_geometry.c.o', 'layers_conv_pool.c.o'),
+    ('layers_conv_geometry.c.o', 'layers_conv_wgrad.c.o'),
+    ('net_plan.c.o', 'net_divergence.c.o'),
+}
+
+
+class Order(NamedTuple):
+    members: Dict[str, List[Tuple[str, str]]]
+    tables: Set[str]
+    known: Set[Tuple[str, str]]
+
+
+def uses_between(members):
+    """{(user, used): [(name, nm's letter where it is defined)]}"""
+    defined = {name: (member, kind) for member, symbols in members.items()
+               for name, kind in symbols if kind.isupper() and kind != 'U'}
+    uses = {}
+    for member, symbols in members.items():
+        for name, kind in symbols:
+            if kind in 'Uw' and name in defined:
+                uses.setdefault((member, defined[name][0]), []).append((name, defined[name][1]))
+    return uses
+
+
+def place_of(member):
+    folder = folder_of(member)
+    return FOLDERS.index(folder) if folder else len(FOLDERS)
+
+
+def path_between(start, end, uses):
+    """The shortest way along uses, or nothing."""
+    ways = [[start]]
+    reached = {start}
+    for way in ways:
+        if way[-1] == end:
+            return way
+        for user, used in sorted(uses):
+            if user == way[-1] and used not in reached:
+                reached.add(used)
+                ways.append(way + [used])
+    return []
+
+
+def check_order(order):
+    uses = {pair: names for pair, names in uses_between(order.members).items()
+            if not (pair[0] in order.tables and folder_of(pair[0]) == folder_of(pair[1])
+                    and all(kind in 'DR' for _, kind in names))}
+    inside = {pair for pair in uses if folder_of(pair[0]) == folder_of(pair[1])}
+    found, needed, reported = [], set(), set()
+    for user, used in sorted(uses):
+        names = ', '.join(name for name, _ in uses[user, used])
+        if place_of(used) > place_of(user):
+            needed.add((user, used))
+            if (user, used) not in order.known:
+                found.append(f'{user} uses {names} of {used}, which stands to its right')
+    for user, used in sorted(inside):
+        if path_between(used, user, inside):
+            needed.add((user, used))
+        circle = path_between(used, user, inside - order.known)
+        if (user, used) not in order.known and circle and frozenset(circle) not in reported:
+            reported.add(frozenset(circle))
+            steps = [f'{a} uses {uses[a, b][0][0]} of {b}' for a, b in zip([user] + circle, circle)]
+            found.append('a circle: ' + ', '.join(steps))
+    return found + [f'{user} and {used} are no exception any more: delete them from KNOWN'
+                    for user, used in sorted(order.known - needed)]
+
+
+def gather_order(args):
+    return Order(symbols_by_member(args), TABLES, KNOWN)
+
+
+def function(name, *calls):
+    """C that defines a function, which calls others."""
+    declared = ''.join(f'int {call}(void);' for call in (name,) + calls)
+    return f'{declared} int {name}(void) {{ return 1{"".join(f" + {call}()" for call in calls)}; }}'
+
+
+# What is planted, and what the rule has to report.
+PLANTED = [
+    ({'base_a.c': function('cae_a', 'cae_b'), 'net_b.c': function('cae_b')},
+     'base_a.c.o uses cae_b of net_b.c.o, which stands to its right'),
+    ({'image_a.c': function('cae_a', 'cae_b'), 'b.c': function('cae_b')},
+     'image_a.c.o uses cae_b of b.c.o, which stands to its right'),
+    ({'optim_a.c': 'int cae_b(void); int (*const cae_row[])(void) = {cae_b};',
+      'layers_b.c': function('cae_b')},
+     'optim_a.c.o uses cae_b of layers_b.c.o, which stands to its right'),
+    ({'net_a.c': function('cae_a', 'cae_b'), 'net_b.c': function('cae_b', 'cae_a')},
+     'a circle: net_a.c.o uses cae_b of net_b.c.o, net_b.c.o uses cae_a of net_a.c.o'),
+    ({'a.c': function('cae_a', 'cae_b'), 'b.c': function('cae_b', 'cae_c'),
+      'c.c': function('cae_c', 'cae_a')},
+     'a circle: a.c.o uses cae_b of b.c.o, b.c.o uses cae_c of c.c.o, c.c.o uses cae_a of a.c.o'),
+    ({'codec_a.c': 'extern const int cae_b; const int *const cae_row = &cae_b; int cae_a(void);'
+                   'int cae_a(void) { return 1; }',
+      'codec_b.c': function('cae_c', 'cae_a') + 'extern const int cae_b; const int cae_b = 1;'},
+     'a circle: codec_a.c.o uses cae_b of codec_b.c.o, codec_b.c.o uses cae_a of codec_a.c.o'),
+]
+
+
+def bad_order(args):
+    usual(args)
+    for sources, sentence in PLANTED:
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, text in sources.items():
+                path = pathlib.Path(scratch) / name
+                path.write_text(text + '\n', encoding='utf-8')
+                subprocess.run(args.compiler + ['-O2', '-c', str(path), '-o', f'{path}.o'], check=True)
+            members = read_symbols(args.nm, [f'{scratch}/{name}.o' for name in sources])
+        found = check_order(Order(members, set(), set()))
+        if found != [sentence]:
+            raise AssertionError(f'{found} is reported, not: {sentence}')
+        yield Order(members, set(), set())
+    yield Order({'net_a.c.o': []}, set(), {('net_a.c.o', 'net_b.c.o')})
 
 
 # ---- names --------------------------------------------------------------------------------------
@@ -188,15 +325,12 @@ def check_instructions(members):
     return found
 
 
-def gather_instructions(args):
-    usual(args)
+def read_code(objdump, file):
+    """{object: words of its code} of an archive or an object."""
     members, member = {}, ''
-    if 'x86-64' not in output([args.objdump, '-f', args.archive]):
+    if 'x86-64' not in output([objdump, '-f', file]):
         raise Skip('the processor is no x86-64')
-    commands = (pathlib.Path(args.build) / 'compile_commands.json').read_text(encoding='utf-8')
-    if '-march=' in commands:
-        raise Skip('CFLAGS raise the baseline')
-    disassembly = output([args.objdump, '-d', '--no-show-raw-insn', '--no-addresses', args.archive])
+    disassembly = output([objdump, '-d', '--no-show-raw-insn', '--no-addresses', file])
     for line in disassembly.splitlines():
         header = re.match(r'(?:.*/)?([^/\s]+\.o):', line)
         if header:
@@ -205,6 +339,14 @@ def gather_instructions(args):
         elif line.startswith('\t') and member:
             members[member].update(re.findall(r'%?[a-z]\w+', line.split('<')[0]))
     return members
+
+
+def gather_instructions(args):
+    usual(args)
+    commands = (pathlib.Path(args.build) / 'compile_commands.json').read_text(encoding='utf-8')
+    if '-march=' in commands:
+        raise Skip('CFLAGS raise the baseline')
+    return read_code(args.objdump, args.archive)
 
 
 BAD_INSTRUCTIONS = [
@@ -217,15 +359,57 @@ BAD_INSTRUCTIONS = [
 ]
 
 
+# ---- assertions ----------------------------------------------------------------------------------
+
+def check_assertions(data):
+    """data: whether the build has assertions, and {object: words of its code}. A failed one traps."""
+    wanted, members = data
+    trapping = [member for member, words in members.items() if 'ud2' in words]
+    if wanted and not trapping:
+        return ['no object has an assertion']
+    return [] if wanted else [f'{member} has an assertion, in a release' for member in trapping]
+
+
+def gather_assertions(args):
+    usual(args)
+    return args.assertions, read_code(args.objdump, args.archive)
+
+
+ASSERTION = """#include "base/assert.h"
+int cae_root(int x);
+int cae_root(int x)
+{
+    CAE_ASSERT(x >= 0);
+    return x;
+}
+"""
+
+
+def bad_assertions(args):
+    usual(args)
+    for wanted, switch in ((False, ['-DCAE_ASSERTIONS']), (True, [])):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = pathlib.Path(scratch) / 'base_root.c'
+            path.write_text(ASSERTION, encoding='utf-8')
+            command = args.compiler + ['-O2', '-Wall', '-Wextra', '-Werror', '-I', f'{args.source}/lib']
+            subprocess.run(command + switch + ['-c', str(path), '-o', f'{path}.o'], check=True)
+            members = read_code(args.objdump, f'{path}.o')
+        if check_assertions((not wanted, members)):
+            raise AssertionError('the assertion is not where it should be')
+        yield wanted, members
+
+
 RULES = {
     'exports': Rule(gather_exports, check_exports,
                     [(['cae_one'], []), ([], [('cae_one', 'T')]),
                      (['cae_one'], [('cae_one', 'D')])]),
     'calls': Rule(symbols_by_member, check_calls, BAD_CALLS),
+    'call-order': Rule(gather_order, check_order, bad_order),
     'names': Rule(symbols_by_member, check_names,
                   [{'base_team.c.o': [('run', 'T')]}, {'base_team.c.o': [('table', 'R')]}]),
     'globals': Rule(gather_globals, check_globals, BAD_GLOBALS),
     'instructions': Rule(gather_instructions, check_instructions, BAD_INSTRUCTIONS),
+    'assertions': Rule(gather_assertions, check_assertions, bad_assertions),
 }
 
 if __name__ == '__main__':

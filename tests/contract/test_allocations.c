@@ -232,7 +232,7 @@ static bool try_with(const struct call *c, size_t at, bool on, uint64_t expected
     const size_t blocks = memory_blocks();
     set_up(c);
     const uint64_t before = hash_model(bench.m);
-    forget_words();
+    forget_message();
     memory_fail(at, on);
     const int status = c->call();
     const bool reached = memory_calls() >= at;

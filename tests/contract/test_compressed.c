@@ -232,7 +232,7 @@ static void only_the_same_model_restores(void)
 static void expect_damage(const cae_model *m, const uint8_t *data, size_t size)
 {
     uint8_t pixels[PIXELS];
-    forget_words();
+    forget_message();
     const int status = cae_decompress(m, data, size, pixels, SIDE, SIDE, SIDE);
     EXPECT_SAID(status == CAE_E_FORMAT || status == CAE_E_VERSION || status == CAE_E_MODEL ||
                     status == CAE_E_SHAPE || status == CAE_E_UNSUPPORTED,

@@ -71,10 +71,10 @@ static int both_ways(cae_model *m, const struct net *n, const struct batch *b)
     char words[300];
     float loss = -1;
     float other_loss = -1;
-    forget_words();
+    forget_message();
     const int status = step(m, n, b, &loss);
     snprintf(words, sizeof(words), "%s", cae_last_error());
-    forget_words();
+    forget_message();
     const int other = halves(twin, n, b, &other_loss);
     EXPECT_SAID(status == other, "step says %d, halves %d", status, other);
     EXPECT(status == CAE_OK || strcmp(words, cae_last_error()) == 0);

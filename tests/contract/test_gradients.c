@@ -16,7 +16,7 @@
 #include "base/random.h"
 #include "contract.h"
 #include "gradient_nets.h"
-#include "layers/layer.h"
+#include "latent/latent.h"
 #include "reference_net.h"
 
 /* One network at work in both writings. */
@@ -259,20 +259,30 @@ static void gradients_are_those_of_the_definition(void)
     }
 }
 
-/* A new layer needs a row: the words of the table of layers must all be there. */
+/* How many rows have a line that is, or begins with, this. */
+static size_t rows_with(const char *line)
+{
+    char words[2][32];
+    size_t rows = 0;
+    snprintf(words[0], sizeof(words[0]), "\n%s ", line);
+    snprintf(words[1], sizeof(words[1]), "\n%s\n", line);
+    for (size_t i = 0; i < gradient_net_len; i++) {
+        rows += strstr(gradient_nets[i].text, words[0]) != NULL ||
+                strstr(gradient_nets[i].text, words[1]) != NULL;
+    }
+    return rows;
+}
+
+/* A new line of the text needs a row: those of both tables must all be there. */
 static void the_table_has_every_layer_and_activation(void)
 {
     static const char *const activations[] = {" none", " relu", " leaky", " tanh", " sigmoid"};
-    for (const cae_layer_type *const *type = cae_layer_types; *type != NULL; type++) {
-        char words[2][32];
-        size_t rows = 0;
-        snprintf(words[0], sizeof(words[0]), "\n%s ", (*type)->word);
-        snprintf(words[1], sizeof(words[1]), "\n%s\n", (*type)->word);
-        for (size_t i = 0; i < gradient_net_len; i++) {
-            rows += strstr(gradient_nets[i].text, words[0]) != NULL ||
-                    strstr(gradient_nets[i].text, words[1]) != NULL;
-        }
-        EXPECT_SAID(rows > 0, "no row has the layer %s", (*type)->word);
+    for (const cae_op_type *const *type = cae_op_types; *type != NULL; type++) {
+        EXPECT_SAID(rows_with((*type)->word) > 0, "no row has the line %s", (*type)->word);
+    }
+    for (const cae_latent *const *latent = cae_latents; *latent != NULL; latent++) {
+        const char *line = (*latent)->op->word;
+        EXPECT_SAID(rows_with(line) > 0, "no row has the line %s", line);
     }
     for (size_t k = 0; k < 5; k++) {
         size_t rows = 0;

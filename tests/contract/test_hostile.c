@@ -1,7 +1,7 @@
 /*
- * Files from strangers, through the public API: every truncation of a model and of an image, and
- * damaged ones by the thousand with the checksum made right again. Each is refused with words, or
- * is a model or an image that works; none takes more memory than it may, and nothing leaks. (The
+ * Untrusted input, through the public API: every truncation of a model and of an image, and
+ * thousands of damaged ones with a corrected checksum. Each is refused with a message, or is a
+ * model or an image that works; none takes more memory than it may, and nothing leaks. (The
  * tests in tests/fuzz do the same below the API.) Run under a sanitizer to see every slip.
  *
  *     test_hostile               CAE_TEST_LONG=1: 100,000 of each
@@ -69,7 +69,7 @@ static bool try_model(const uint8_t *data, size_t size)
     uint8_t *own = need(size, 1);
     cae_model *m = (cae_model *)(uintptr_t)64;
     memcpy(own, data, size);
-    forget_words();
+    forget_message();
     memory_fail(0, false);
     const int status = cae_model_load_memory(&m, own, size);
     EXPECT_SAID(memory_peak() <= 2 * size + MEBIBYTE, "%zu bytes for %zu", memory_peak(), size);
@@ -166,7 +166,7 @@ static bool try_image(const uint8_t *data, size_t size)
     uint8_t *own = need(size, 1);
     size_t shape[3] = {C, H, W};
     memcpy(own, data, size);
-    forget_words();
+    forget_message();
     const int info = cae_compressed_info(own, size, shape);
     if (info != CAE_OK) {
         check_refusal(info);
@@ -177,7 +177,7 @@ static bool try_image(const uint8_t *data, size_t size)
     if (h <= 1 << 20 && w <= 1 << 20 && h * w <= 1 << 20) {
         uint8_t *pixels = need(h * w, C);
         memory_fail(0, false);
-        forget_words();
+        forget_message();
         status = cae_decompress(reader, own, size, pixels, h, w, w * C);
         EXPECT_SAID(memory_peak() <= MEBIBYTE, "%zu bytes", memory_peak());
         if (status != CAE_OK) {
@@ -249,12 +249,31 @@ static void an_absurd_payload(void)
     cae_model_free(reader);
 }
 
+/* A payload that is no stream is told as damage even where the network has no room to be planned. */
+static void a_payload_before_the_network(void)
+{
+    struct bytes b = compressed();
+    uint8_t pixels[C * H * W];
+    OK(cae_model_set(reader, "memory_limit", 65 << 10)); /* coding takes 64 KiB and the symbols */
+    FAILS(cae_decompress(reader, b.data, b.size, pixels, H, W, W * C), CAE_E_LIMIT,
+          "smallest tiles");
+    memset(b.data + b.size - 8, 0xff, 4);
+    fuzz_repair_image(b.data, b.size);
+    FAILS(cae_decompress(reader, b.data, b.size, pixels, H, W, W * C), CAE_E_FORMAT, "payload");
+    free_bytes(&b);
+    cae_model_free(reader);
+}
+
 int main(int argc, char **argv)
 {
     static const struct contract_test tests[] = {
-        TEST(every_truncated_model), TEST(every_flipped_bit_of_a_model),
-        TEST(damaged_models),        TEST(every_truncated_image),
-        TEST(damaged_images),        TEST(an_absurd_payload),
+        TEST(every_truncated_model),
+        TEST(every_flipped_bit_of_a_model),
+        TEST(damaged_models),
+        TEST(every_truncated_image),
+        TEST(damaged_images),
+        TEST(an_absurd_payload),
+        TEST(a_payload_before_the_network),
     };
     return RUN_TESTS(argc, argv, tests);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "contract.h"
-#include "model.h"
+#include "model/file.h"
 
 static const char *const values_of[][2] = {
     {"learning_rate", "0.002"}, {"beta1", "0.8"},      {"beta2", "0.99"},     {"epsilon", "1e-7"},

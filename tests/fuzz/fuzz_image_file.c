@@ -1,6 +1,6 @@
 /*
- * Fuzz target: the container of a compressed image, coder 0 and the quantiser. A model is not
- * needed: the code is taken to be of two channels of half the image's size.
+ * Fuzz target: the container of a compressed image and the coders. A model is not needed: the code
+ * is taken to be of two channels of half the image's size.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "codec/deflate.h"
-#include "codec/quantise.h"
+#include "codec/coder.h"
 #include "fuzz.h"
 #include "limited_memory.h"
 #include "mutate.h"
@@ -18,13 +17,13 @@
 
 enum { LARGEST_PLANE = 1 << 16 };
 
-static void dequantise(const uint8_t *symbols, size_t plane, unsigned quality)
+static void dequantise(const cae_coder *coder, const void *symbols, size_t plane, unsigned quality)
 {
     float lo[] = {-1.0f, 0.0f}, hi[] = {3.0f, 1e30f};
     const cae_ranges ranges = {lo, hi, 2};
     float *code = malloc(2 * plane * sizeof(*code));
     fuzz_check(code != NULL);
-    cae_dequantise(code, symbols, &ranges, plane, quality);
+    coder->dequantise(code, symbols, &ranges, plane, quality);
     for (size_t i = 0; i < 2 * plane; i++) {
         fuzz_check(isfinite(code[i]) && code[i] >= lo[i / plane]);
     }
@@ -35,21 +34,21 @@ static void dequantise(const uint8_t *symbols, size_t plane, unsigned quality)
 static int unpack(const cae_image_file *image)
 {
     limited_memory memory;
-    size_t bad;
     const size_t plane = (image->height + 1) / 2 * ((image->width + 1) / 2);
     if (plane > LARGEST_PLANE) {
         return 0;
     }
-    uint8_t *symbols = malloc(2 * plane);
+    const cae_coder *coder = cae_coder_find(image->coder);
+    fuzz_check(coder != NULL);
+    uint8_t *symbols = malloc(2 * plane * coder->symbol_size);
     fuzz_check(symbols != NULL);
     limited_memory_start(&memory, 0);
     const int status =
-        cae_inflate(&memory.memory, image->payload, image->payload_size, symbols, 2 * plane);
+        coder->decode(&memory.memory, image->payload, image->payload_size, symbols, 2 * plane);
     fuzz_check(memory.blocks == 0 && (status == CAE_OK || status == CAE_E_FORMAT));
-    const int good =
-        status == CAE_OK && cae_symbols_valid(symbols, 2 * plane, image->quality, &bad);
+    const int good = status == CAE_OK && coder->check(symbols, 2 * plane, image->quality) == CAE_OK;
     if (good) {
-        dequantise(symbols, plane, image->quality);
+        dequantise(coder, symbols, plane, image->quality);
     }
     free(symbols);
     return good;

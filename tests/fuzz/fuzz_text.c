@@ -1,7 +1,7 @@
 /*
- * Fuzz target: the architecture text, as a stranger's model file or a typing error brings it. A
- * network that is made must say of itself what makes the same network, and must know the shapes of
- * images of any size or refuse them.
+ * Fuzz target: the architecture text, from an untrusted model file or with a typing error. A network
+ * that is made must give a canonical text that makes the same network, and must compute the shapes
+ * of images of any size or refuse them.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -25,7 +25,7 @@ static void check_shapes(const cae_net *net)
 {
     static const size_t sides[] = {1, 2, 7, 64, 100001, (size_t)1 << 24, SIZE_MAX};
     const size_t count = sizeof(sides) / sizeof(sides[0]);
-    cae_shape *shapes = malloc((net->layer_len + 1) * sizeof(*shapes));
+    cae_shape *shapes = malloc((net->op_len + 1) * sizeof(*shapes));
     fuzz_check(shapes != NULL);
     for (size_t i = 0; i < count * count; i++) {
         const size_t height = sides[i / count];
@@ -35,10 +35,10 @@ static void check_shapes(const cae_net *net)
         fuzz_check(status == CAE_OK || is_refusal(status));
         fuzz_check(cae_net_code_shape(net, height, width, &code) == status);
         if (status == CAE_OK) {
-            fuzz_check(memcmp(&code, &shapes[net->code], sizeof(code)) == 0 || net->sampled);
+            fuzz_check(memcmp(&code, &shapes[net->code], sizeof(code)) == 0 || net->latent != NULL);
             fuzz_check(shapes[0].h >= height && shapes[0].h - height < net->unit);
-            fuzz_check(shapes[net->layer_len].h == shapes[0].h &&
-                       shapes[net->layer_len].w == shapes[0].w);
+            fuzz_check(shapes[net->op_len].h == shapes[0].h &&
+                       shapes[net->op_len].w == shapes[0].w);
         }
     }
     free(shapes);

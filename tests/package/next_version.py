@@ -30,7 +30,7 @@ def add_function(root, since):
     change(root / 'include/cae/cae.h', r'\n#ifdef __cplusplus\n\}',
            f'\n/* What the release before did not have: returns 42. Since {since}. */\n'
            rf'CAE_API int {FUNCTION}(void);\n\g<0>')
-    append(root / 'lib/cae.c', f'\nint {FUNCTION}(void)\n{{\n    return 42;\n}}\n')
+    append(root / 'lib/api/library.c', f'\nint {FUNCTION}(void)\n{{\n    return 42;\n}}\n')
     last = re.findall(r'^(LIBCAE_[\d.]+) \{', (root / 'lib/cae.map').read_text(encoding='utf-8'), re.M)[-1]
     append(root / 'lib/cae.map', f'LIBCAE_{since} {{\nglobal:\n    {FUNCTION};\n}} {last};\n')
     change(root / 'docs/man/functions.py', r'^BRIEFS = \{\n', rf'\g<0>    "{FUNCTION}": "one function more",\n')

@@ -73,7 +73,7 @@ void expect_ok(const char *file, int line, int status, const char *call)
               status == CAE_OK ? "" : cae_last_error());
 }
 
-void forget_words(void)
+void forget_message(void)
 {
     double value;
     (void)cae_model_get(NULL, "forgotten", &value);

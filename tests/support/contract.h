@@ -33,8 +33,8 @@ void expect_ok(const char *file, int line, int status, const char *call);
 /* A call that must fail with `status` and words that hold `word` ("" for any); the words are wiped
  * before, so that old ones cannot pass for new. */
 #define FAILS(call, status, word) \
-    (forget_words(), expect_failure(__FILE__, __LINE__, (call), (status), (word), #call))
-void forget_words(void);
+    (forget_message(), expect_failure(__FILE__, __LINE__, (call), (status), (word), #call))
+void forget_message(void);
 void expect_failure(const char *file, int line, int got, int status, const char *word,
                     const char *call);
 

@@ -406,7 +406,7 @@ START_TEST(random_numbers_never_change)
 }
 END_TEST
 
-/* ---- Strangers' files ------------------------------------------------------------------------ */
+/* ---- Untrusted files ------------------------------------------------------------------------- */
 
 /* A copy of the bytes that ends where its memory ends, for the tools that watch over reads; some of
  * them are others, and some may be missing. */

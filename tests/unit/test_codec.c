@@ -13,6 +13,7 @@
 
 #include "../fuzz/mutate.h"
 #include "base/status.h"
+#include "codec/coder.h"
 #include "codec/deflate.h"
 #include "codec/quantise.h"
 #include "limited_memory.h"
@@ -53,9 +54,8 @@ START_TEST(values_come_back_within_half_a_step)
     }
     for (unsigned q = 1; q <= 100; q++) {
         const double steps = floor(256 * pow(255, (q - 1) / 99.0) + 0.5) / 256;
-        size_t bad;
         cae_quantise(symbols, code, &ranges, PLANE, q);
-        ck_assert(cae_symbols_valid(symbols, 2 * PLANE, q, &bad));
+        ck_assert_int_eq(cae_symbols_check(symbols, 2 * PLANE, q), CAE_OK);
         cae_dequantise(back, symbols, &ranges, PLANE, q);
         for (int i = 0; i < 2 * PLANE; i++) {
             /* The last symbol, too, lies within half a step of the range's end. */
@@ -145,13 +145,60 @@ END_TEST
 START_TEST(symbols_above_the_top_are_found)
 {
     uint8_t symbols[100] = {0};
-    size_t bad = 0;
     memset(symbols, 16, sizeof(symbols));
-    ck_assert(cae_symbols_valid(symbols, 100, 50, &bad));
+    ck_assert_int_eq(cae_symbols_check(symbols, 100, 50), CAE_OK);
     symbols[97] = 17;
-    ck_assert(!cae_symbols_valid(symbols, 100, 50, &bad));
-    ck_assert_uint_eq(bad, 97);
-    ck_assert(cae_symbols_valid(symbols, 97, 50, &bad));
+    ck_assert_int_eq(cae_symbols_check(symbols, 100, 50), CAE_E_FORMAT);
+    ck_assert_ptr_nonnull(strstr(cae_message(), "symbol 97 "));
+    ck_assert_int_eq(cae_symbols_check(symbols, 97, 50), CAE_OK);
+}
+END_TEST
+
+/* ---- Coders ---- */
+
+/* Through symbols and payload and back, values move by no more than at the coarsest quality: a
+ * level is half the range. */
+static void expect_values_back(const cae_coder *coder, unsigned quality)
+{
+    enum { PLANE = 500, LEN = 2 * PLANE };
+    float lo[2] = {-3.0f, 0.25f}, hi[2] = {5.0f, 0.5f}, code[LEN], back[LEN];
+    const cae_ranges ranges = {lo, hi, 2};
+    const cae_memory *memory = cae_memory_default();
+    uint8_t *symbols = malloc(LEN * coder->symbol_size), *data = malloc(coder->bound(LEN));
+    uint8_t *decoded = malloc(LEN * coder->symbol_size);
+    size_t size = 0;
+    for (int i = 0; i < LEN; i++) {
+        code[i] = lo[i / PLANE] + (hi[i / PLANE] - lo[i / PLANE]) * (float)(i * 7 % PLANE) / PLANE;
+    }
+    coder->quantise(symbols, code, &ranges, PLANE, quality);
+    ck_assert_int_eq(coder->encode(memory, symbols, LEN, data, &size), CAE_OK);
+    ck_assert_uint_le(size, coder->bound(LEN));
+    ck_assert(coder->could_hold(size, LEN));
+    ck_assert_int_eq(coder->decode(memory, data, size, decoded, LEN), CAE_OK);
+    ck_assert_int_eq(coder->check(decoded, LEN, quality), CAE_OK);
+    ck_assert_mem_eq(decoded, symbols, LEN * coder->symbol_size);
+    coder->dequantise(back, decoded, &ranges, PLANE, quality);
+    for (int i = 0; i < LEN; i++) {
+        ck_assert_float_le(fabsf(back[i] - code[i]), (hi[i / PLANE] - lo[i / PLANE]) * 0.5001f);
+    }
+    ck_assert_int_eq(coder->decode(memory, data, size - 1, decoded, LEN), CAE_E_FORMAT);
+    free(decoded);
+    free(data);
+    free(symbols);
+}
+
+START_TEST(every_coder_gives_values_back)
+{
+    for (unsigned id = 0; id < 256; id++) {
+        const cae_coder *coder = cae_coder_find(id);
+        if (coder != NULL) {
+            ck_assert_uint_eq(coder->id, id);
+            expect_values_back(coder, 1);
+            expect_values_back(coder, 50);
+            expect_values_back(coder, 100);
+        }
+    }
+    ck_assert_ptr_nonnull(cae_coder_find(CAE_CODER));
 }
 END_TEST
 
@@ -325,13 +372,21 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        the_table_is_its_formula,          values_come_back_within_half_a_step,
-        rounding_is_half_up_and_clamped,   any_range_gives_finite_values,
-        flat_channels_give_their_value,    ranges_start_from_0_to_1,
-        symbols_above_the_top_are_found,   symbols_come_back,
-        noise_takes_the_bound_and_no_more, sparse_codes_pack_well,
-        a_stream_must_fit_exactly,         a_bomb_is_refused_by_its_size,
-        failed_allocations_are_errors,     NULL,
+        the_table_is_its_formula,
+        values_come_back_within_half_a_step,
+        rounding_is_half_up_and_clamped,
+        any_range_gives_finite_values,
+        flat_channels_give_their_value,
+        ranges_start_from_0_to_1,
+        symbols_above_the_top_are_found,
+        every_coder_gives_values_back,
+        symbols_come_back,
+        noise_takes_the_bound_and_no_more,
+        sparse_codes_pack_well,
+        a_stream_must_fit_exactly,
+        a_bomb_is_refused_by_its_size,
+        failed_allocations_are_errors,
+        NULL,
     };
     return unit_run("codec", tests);
 }

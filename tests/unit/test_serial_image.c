@@ -111,7 +111,7 @@ static const struct broken files[] = {
     FILE_OF("magic", CAE_E_FORMAT, CAE_E_FORMAT, 0xca, 0xe0, 0x0d, 1, 0, 50, 1, 8, 7, ID, 0, 0),
     FILE_OF("version 0", CAE_E_FORMAT, CAE_E_FORMAT, 0xca, 0xe0, 0x0a, 0, 0, 50, 1, 8, 7, ID, 0, 0),
     FILE_OF("version 2", CAE_E_VERSION, CAE_E_VERSION, 0xca, 0xe0, 0x0a, 2),
-    FILE_OF("coder 1", CAE_E_VERSION, CAE_OK, 0xca, 0xe0, 0x0a, 1, 1, 50, 1, 8, 7, ID, 0, 0),
+    FILE_OF("coder 255", CAE_E_VERSION, CAE_OK, 0xca, 0xe0, 0x0a, 1, 255, 50, 1, 8, 7, ID, 0, 0),
     FILE_OF("quality 0", CAE_E_FORMAT, CAE_E_FORMAT, 0xca, 0xe0, 0x0a, 1, 0, 0, 1, 8, 7, ID, 0, 0),
     FILE_OF("quality 100", CAE_OK, CAE_OK, 0xca, 0xe0, 0x0a, 1, 0, 100, 1, 8, 7, ID, 0, 0),
     FILE_OF("quality 101", CAE_E_FORMAT, CAE_E_FORMAT, 0xca, 0xe0, 0x0a, 1, 0, 101, 1, 8, 7, ID, 0,

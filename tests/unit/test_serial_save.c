@@ -307,7 +307,7 @@ START_TEST(a_save_under_way_is_not_disturbed)
 }
 END_TEST
 
-/* What a stranger could leave in a shared folder: nothing outside it may be touched. */
+/* What another user could leave in a shared folder: nothing outside it may be touched. */
 START_TEST(a_temporary_file_that_is_a_link_is_not_followed)
 {
     file_write("victim", "precious", 8);

@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 #include "gradient_nets.h"
-#include "model.h"
+#include "model/model.h"
 #include "net/run.h"
 #include "unit.h"
 
@@ -57,10 +57,7 @@ static bool makes_rows_once(const cae_plan *plan, void *base, size_t *rows)
 {
     bool once = true;
     for (size_t t = plan->from; t <= plan->to; t++) {
-        if (plan->tensors[t].at == SIZE_MAX) {
-            continue; /* pooled as it is made */
-        }
-        const cae_view fresh = cae_plan_fresh(plan, t, base);
+        const cae_view fresh = cae_plan_new_rows(plan, t, base);
         rows[t] += cae_region_height(&fresh.region);
         once = once && rows[t] <= plan->shapes[t].h;
     }
@@ -73,7 +70,7 @@ static void run_plan(struct trial *t, float *to)
     const size_t size = t->plan->size;
     unsigned char *base = NULL;
     unsigned char canary[CANARY];
-    size_t *rows = need(t->model->net->layer_len + 1, sizeof(*rows));
+    size_t *rows = need(t->model->net->op_len + 1, sizeof(*rows));
     ck_assert_int_eq(posix_memalign((void **)&base, CAE_ALIGN, size + CANARY), 0);
     memset(base, 0xff, size + CANARY);
     memset(canary, 0xff, CANARY);
@@ -95,11 +92,10 @@ static void run_plan(struct trial *t, float *to)
 static void open_trial(struct trial *t, const char *text, cae_part part, size_t h, size_t w)
 {
     *t = (struct trial){.part = part};
-    ck_assert_int_eq(cae_model_make(&t->model, text, NULL), CAE_OK);
-    cae_model_draw_weights(t->model, 3);
+    ck_assert_int_eq(cae_model_new(&t->model, text, 3), CAE_OK);
     t->engine = cae_model_engine(t->model, t->model->kernels);
     const cae_net *net = t->model->net;
-    t->shapes = need(net->layer_len + 1, sizeof(*t->shapes));
+    t->shapes = need(net->op_len + 1, sizeof(*t->shapes));
     ck_assert_int_eq(cae_net_shapes(net, h, w, t->shapes), CAE_OK);
     const cae_shape image = {net->input.c, h, w};
     t->in = part == CAE_DECODE ? t->shapes[net->code] : image;
@@ -111,7 +107,7 @@ static void open_trial(struct trial *t, const char *text, cae_part part, size_t 
         t->input[i] = (float)(i * 2654435761u % 65521) / 65521.0f;
     }
     ck_assert_int_eq(cae_plan_new(&t->plan, net), CAE_OK);
-    cae_plan_make(t->plan, part, t->shapes, cae_region_whole(&t->out), 1, false, NULL);
+    cae_plan_make(t->plan, part, t->shapes, cae_region_whole(&t->out), 1, false, 1);
     run_plan(t, t->once);
 }
 
@@ -143,7 +139,7 @@ static void check_tiles(struct trial *t, size_t height, size_t width, size_t str
 /* Whether the network takes images of that size. */
 static bool takes(const cae_net *net, size_t h, size_t w)
 {
-    cae_shape *shapes = need(net->layer_len + 1, sizeof(*shapes));
+    cae_shape *shapes = need(net->op_len + 1, sizeof(*shapes));
     const int status = cae_net_shapes(net, h, w, shapes);
     free(shapes);
     return status == CAE_OK;
@@ -167,11 +163,11 @@ static size_t check_net(const char *text)
     static const size_t sizes[][2] = {{64, 7}, {41, 16}, {19, 1}};
     size_t taken = 0;
     cae_model *m = NULL;
-    ck_assert_int_eq(cae_model_make(&m, text, NULL), CAE_OK);
+    ck_assert_int_eq(cae_model_new(&m, text, 3), CAE_OK);
     for (size_t k = 0; k < 3; k++) {
         const size_t h = sizes[k][0];
         const size_t w = sizes[k][1];
-        if (m->net->whole || !takes(m->net, h, w)) {
+        if (m->net->fixed_size || !takes(m->net, h, w)) {
             continue;
         }
         taken++;
@@ -245,8 +241,8 @@ START_TEST(memory_does_not_grow_with_the_height)
 }
 END_TEST
 
-/* A row is held as long as a row below it that is yet to be made reads it, no longer: none of the
- * tensors that a pool of 2 alone reads, two rows around each that a 3 x 3 kernel reads. */
+/* A row is held as long as a row below it that is yet to be made reads it, no longer: two rows of
+ * what a 3 x 3 kernel reads. What a fused pool reads is no tensor: three of them. */
 START_TEST(rows_are_kept_while_they_are_needed)
 {
     struct trial t;
@@ -257,10 +253,10 @@ START_TEST(rows_are_kept_while_they_are_needed)
     for (size_t strip = 0; strip < 16; strip++) {
         ck_assert(cae_plan_next(t.plan, base));
     }
-    const cae_planned *tensors = t.plan->tensors;
-    for (size_t pooled = 1; pooled <= 5; pooled += 2) {
-        ck_assert_int_eq(tensors[pooled].fresh - tensors[pooled].with_halo.y0, 0);
-        ck_assert_int_eq(tensors[pooled - 1].fresh - tensors[pooled - 1].with_halo.y0, 2);
+    const cae_tensor_plan *tensors = t.plan->tensors;
+    ck_assert_uint_eq(t.model->net->line_len - t.model->net->op_len, 3);
+    for (size_t read = 0; read < 3; read++) {
+        ck_assert_int_eq(tensors[read].new_y0 - tensors[read].with_halo.y0, 2);
     }
     free(base);
     close_trial(&t);
@@ -274,7 +270,7 @@ START_TEST(sixteen_mebibytes_suffice_at_any_size)
     static const char *const names[] = {"cae-compress", "cae-denoise"};
     for (size_t i = 0; i < 2; i++) {
         cae_model *m = NULL;
-        ck_assert_int_eq(cae_model_make(&m, cae_net_preset_text(names[i]), NULL), CAE_OK);
+        ck_assert_int_eq(cae_model_new(&m, cae_net_preset_text(names[i]), 3), CAE_OK);
         cae_engine engine = cae_model_engine(m, m->kernels);
         engine.memory_limit = (size_t)16 << 20;
         for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {

@@ -89,7 +89,7 @@ class Model:
         path      str, bytes or pathlib.Path of a file that save() or the command `cae` wrote
         settings  set after loading, over those in the file
 
-        The file may come from a stranger. Raises FileError, FormatError for a file that is damaged
+        The file is untrusted input. Raises FileError, FormatError for a file that is damaged
         or of another kind, VersionError for a newer format.
         """
         handle = model_p()
@@ -430,7 +430,7 @@ class Model:
     def decompress(self, data: Bytes, out: Optional[Pixels] = None) -> Pixels:
         """Bytes of compress() -> uint8 pixels (height, width, channels); (height, width) if grey.
 
-        data  bytes or anything with a buffer; may come from a stranger
+        data  bytes or anything with a buffer; untrusted input
         out   uint8 of the picture's shape, writable: filled and returned. It may be a crop of a
               larger picture: its rows must be contiguous, no more
 

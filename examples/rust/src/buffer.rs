@@ -39,8 +39,8 @@ pub(crate) trait Zero: Copy {}
 impl Zero for f32 {}
 impl Zero for u8 {}
 
-/// `vec![0; len]`, but for a length that a stranger's file may have chosen: what cannot be had is
-/// an error, not the end of the program.
+/// `vec![0; len]` for a length from untrusted input: out of memory is an error, not the end of the
+/// program.
 pub(crate) fn zeros<T: Zero>(len: usize) -> Result<Vec<T>> {
     let refused = || Error::new(Kind::NoMemory, format!("no memory for {len} values"));
     let layout = Layout::array::<T>(len).map_err(|_| refused())?;

@@ -187,8 +187,8 @@ impl Model {
         unsafe { sys::cae_compress_bound(self.as_ptr(), size[0], size[1]) }
     }
 
-    /// Restores an image; returns its pixels and its channels, height and width. The data may come
-    /// from a stranger.
+    /// Restores an image; returns its pixels and its channels, height and width. The data is
+    /// untrusted input.
     ///
     /// # Errors
     /// [`Kind::Format`] (damaged), [`Kind::Version`], [`Kind::Model`] (made with another model),

@@ -147,8 +147,8 @@ impl Model {
         Model::receive(|out| unsafe { sys::cae_model_new(out, text.as_ptr(), seed) })
     }
 
-    /// Loads a model file, with its training state if it has one. The file may come from a
-    /// stranger: everything is checked before it is used.
+    /// Loads a model file, with its training state if it has one. The file is untrusted
+    /// input: everything is checked before it is used.
     ///
     /// # Errors
     /// [`Kind`](crate::Kind)`::Io`, `Format`, `Version`, and whatever else the file may cause.

@@ -1,85 +1,17 @@
 /*
- * The public functions that make, read, describe and train models: check the arguments, call,
- * return. Everything that a caller can get wrong in the form of a call is caught here; what takes
- * knowledge of the network is caught below. No arithmetic on images.
+ * The exported functions that make, read, write, describe and change models: check the arguments,
+ * call, return.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "cae/cae.h"
-
 #include <string.h>
 
-#include "api.h"
-#include "base/bytes.h"
+#include "api/check.h"
 #include "base/fpenv.h"
-#include "base/size.h"
 #include "base/status.h"
-
-/* ---- Version, status, presets ---------------------------------------------------------------- */
-
-#define TEXT_OF(x)                        #x
-#define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
-
-const char *cae_version_string(void)
-{
-    return VERSION_TEXT(CAE_VERSION_MAJOR, CAE_VERSION_MINOR, CAE_VERSION_PATCH);
-}
-
-uint32_t cae_version(void)
-{
-    return CAE_VERSION_MAJOR << 16 | CAE_VERSION_MINOR << 8 | CAE_VERSION_PATCH;
-}
-
-const char *cae_strerror(int status)
-{
-    static const char *const words[] = {
-        "success",
-        "invalid argument",
-        "out of memory",
-        "input/output error",
-        "damaged or foreign data",
-        "made by a newer format",
-        "made with another model",
-        "sizes do not fit",
-        "not a finite number",
-        "over a limit",
-        "buffer too small",
-        "not supported",
-        "cancelled",
-        "syntax error in the architecture text",
-    };
-    const int last = (int)(sizeof(words) / sizeof(words[0])) - 1;
-    return status <= 0 && status >= -last ? words[-status] : "unknown status";
-}
-
-const char *cae_last_error(void)
-{
-    return cae_message();
-}
-
-const char *cae_preset_name(size_t index)
-{
-    return cae_net_preset_name(index);
-}
-
-const char *cae_preset_text(const char *name)
-{
-    return name != NULL ? cae_net_preset_text(name) : NULL;
-}
+#include "model/file.h"
 
 /* ---- Making and reading ---------------------------------------------------------------------- */
-
-int cae_check_processor(void)
-{
-    return cae_kernels_processor()
-               ? CAE_OK
-               : cae_fail(CAE_E_UNSUPPORTED, "this processor has no SSE2, which libcae needs");
-}
-
-int cae_check_pointer(const void *p, const char *name)
-{
-    return p != NULL ? CAE_OK : cae_fail(CAE_E_ARGUMENT, "%s is NULL", name);
-}
 
 int cae_model_new(cae_model **out, const char *architecture, uint64_t seed)
 {
@@ -87,18 +19,25 @@ int cae_model_new(cae_model **out, const char *architecture, uint64_t seed)
     *out = NULL;
     CAE_TRY(cae_check_processor());
     CAE_TRY(cae_check_pointer(architecture, "architecture"));
+    cae_net *net = NULL;
     const char *preset = cae_net_preset_text(architecture);
-    CAE_TRY(cae_model_make(out, preset != NULL ? preset : architecture, NULL));
+    CAE_TRY(cae_net_new(&net, cae_memory_default(), preset != NULL ? preset : architecture));
+    CAE_TRY(cae_model_make(out, net));
     const cae_fpenv saved = cae_fpenv_enter();
     cae_model_draw_weights(*out, seed);
     cae_fpenv_leave(saved);
     return CAE_OK;
 }
 
+void cae_model_free(cae_model *m)
+{
+    cae_model_destroy(m);
+}
+
 static int read_and_close(cae_model **out, cae_model_file *file)
 {
     const cae_fpenv saved = cae_fpenv_enter();
-    const int status = cae_model_read(out, file);
+    const int status = cae_model_read(out, cae_memory_default(), file);
     cae_fpenv_leave(saved);
     cae_model_file_close(file);
     return status;
@@ -126,19 +65,12 @@ int cae_model_load_memory(cae_model **out, const void *data, size_t size)
     return read_and_close(out, file);
 }
 
-static int check_flags(uint32_t flags, uint32_t known)
-{
-    return (flags & ~known) == 0
-               ? CAE_OK
-               : cae_fail(CAE_E_ARGUMENT, "flags has unknown bits: %u", (unsigned)flags);
-}
-
 int cae_model_import_weights(cae_model *m, const char *path, uint32_t flags)
 {
     cae_model_file *file = NULL;
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_pointer(path, "path"));
-    CAE_TRY(check_flags(flags, CAE_IMPORT_STRIP | CAE_IMPORT_SKIP));
+    CAE_TRY(cae_check_flags(flags, CAE_IMPORT_STRIP | CAE_IMPORT_SKIP));
     CAE_TRY(cae_model_file_open_path(&file, m->memory, path, CAE_FILE_ANY));
     const cae_fpenv saved = cae_fpenv_enter();
     const int status = cae_model_import(m, file, flags);
@@ -167,7 +99,7 @@ int cae_model_save(const cae_model *m, const char *path, uint32_t flags)
 {
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_pointer(path, "path"));
-    CAE_TRY(check_flags(flags, CAE_SAVE_TRAINING | CAE_SAVE_TRY));
+    CAE_TRY(cae_check_flags(flags, CAE_SAVE_TRAINING | CAE_SAVE_TRY));
     struct path_target target = {path, (flags & CAE_SAVE_TRY) != 0};
     return cae_model_write(m, flags, write_path, &target);
 }
@@ -190,7 +122,7 @@ int cae_model_save_memory(const cae_model *m, void *data, size_t capacity, size_
     struct memory_target target = {data, capacity, size};
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_output(data, capacity, size));
-    CAE_TRY(check_flags(flags, CAE_SAVE_TRAINING));
+    CAE_TRY(cae_check_flags(flags, CAE_SAVE_TRAINING));
     return cae_model_write(m, flags, write_memory, &target);
 }
 
@@ -199,7 +131,7 @@ int cae_model_copy(cae_model **out, const cae_model *m, uint32_t flags)
     CAE_TRY(cae_check_pointer(out, "out"));
     *out = NULL;
     CAE_TRY(cae_check_pointer(m, "m"));
-    CAE_TRY(check_flags(flags, CAE_SAVE_TRAINING));
+    CAE_TRY(cae_check_flags(flags, CAE_SAVE_TRAINING));
     return cae_model_duplicate(out, m, (flags & CAE_SAVE_TRAINING) != 0);
 }
 
@@ -223,14 +155,6 @@ int cae_model_shape(const cae_model *m, size_t shape[3])
     CAE_TRY(cae_check_pointer(shape, "shape"));
     put_shape(shape, &m->net->input);
     return CAE_OK;
-}
-
-int cae_check_code(const cae_model *m)
-{
-    return !m->net->skip_crosses
-               ? CAE_OK
-               : cae_fail(CAE_E_UNSUPPORTED,
-                          "a skip crosses 'code', so the code alone does not describe an image");
 }
 
 int cae_code_shape(const cae_model *m, size_t height, size_t width, size_t shape[3])
@@ -281,28 +205,6 @@ int cae_model_get(const cae_model *m, const char *key, double *value)
         *value = (double)m->optimizer.step;
     } else {
         return cae_fail(CAE_E_ARGUMENT, "no setting is called '%s'", key);
-    }
-    return CAE_OK;
-}
-
-int cae_setting_info(size_t index, const char **key, double *min, double *max, double *initial)
-{
-    CAE_TRY(cae_check_processor());
-    const cae_setting *s = cae_setting_at(index);
-    if (s == NULL) {
-        return cae_fail(CAE_E_ARGUMENT, "there is no setting number %zu", index);
-    }
-    if (key != NULL) {
-        *key = s->key;
-    }
-    if (min != NULL) {
-        *min = s->min;
-    }
-    if (max != NULL) {
-        *max = s->max;
-    }
-    if (initial != NULL) {
-        *initial = s->initial;
     }
     return CAE_OK;
 }
@@ -371,19 +273,12 @@ int cae_tensor_info(const cae_model *m, size_t index, const char **name, size_t 
     return CAE_OK;
 }
 
-static int check_len(size_t len, size_t needed, const char *what)
-{
-    return len == needed
-               ? CAE_OK
-               : cae_fail(CAE_E_SHAPE, "len is %zu, but %s has %zu values", len, what, needed);
-}
-
 int cae_tensor_get(const cae_model *m, size_t index, float *values, size_t len)
 {
     const cae_weight *w = NULL;
     CAE_TRY(find_tensor(m, index, &w));
     CAE_TRY(cae_check_pointer(values, "values"));
-    CAE_TRY(check_len(len, w->len, w->name));
+    CAE_TRY(cae_check_len(len, w->len, w->name));
     memcpy(values, m->weights + w->offset, len * sizeof(float));
     return CAE_OK;
 }
@@ -393,7 +288,7 @@ int cae_tensor_set(cae_model *m, size_t index, const float *values, size_t len)
     const cae_weight *w = NULL;
     CAE_TRY(find_tensor(m, index, &w));
     CAE_TRY(cae_check_pointer(values, "values"));
-    CAE_TRY(check_len(len, w->len, w->name));
+    CAE_TRY(cae_check_len(len, w->len, w->name));
     CAE_TRY(cae_check_finite(values, len, w->name));
     /* To the bit: weights that are handed from machine to machine again are no others. */
     if (memcmp(m->weights + w->offset, values, len * sizeof(float)) != 0) {
@@ -401,71 +296,4 @@ int cae_tensor_set(cae_model *m, size_t index, const float *values, size_t len)
         cae_model_weights_replaced(m);
     }
     return CAE_OK;
-}
-
-/* ---- Training -------------------------------------------------------------------------------- */
-
-typedef int (*train_function)(cae_model *m, const float *input, const float *target, size_t count,
-                              size_t height, size_t width, float *loss);
-
-static int train(train_function run, cae_model *m, const float *input, const float *target,
-                 size_t count, size_t height, size_t width, float *loss)
-{
-    CAE_TRY(cae_check_images(m, input, "input", count, height, width));
-    if (target != input) {
-        CAE_TRY(cae_check_images(m, target, "target", count, height, width));
-    }
-    const cae_fpenv saved = cae_fpenv_enter();
-    const int status = run(m, input, target, count, height, width, loss);
-    cae_fpenv_leave(saved);
-    return status;
-}
-
-int cae_train_step(cae_model *m, const float *input, const float *target, size_t count,
-                   size_t height, size_t width, float *loss)
-{
-    return train(cae_model_step, m, input, target, count, height, width, loss);
-}
-
-int cae_train_gradient(cae_model *m, const float *input, const float *target, size_t count,
-                       size_t height, size_t width, float *loss)
-{
-    return train(cae_model_gradient, m, input, target, count, height, width, loss);
-}
-
-int cae_gradient_get(const cae_model *m, float *values, size_t len)
-{
-    CAE_TRY(cae_check_pointer(m, "m"));
-    CAE_TRY(cae_check_pointer(values, "values"));
-    CAE_TRY(check_len(len, m->net->parameters, "the gradient"));
-    if (!m->pending.valid) {
-        return cae_fail(CAE_E_ARGUMENT, "there is no gradient: cae_train_gradient makes one");
-    }
-    memcpy(values, m->pending.weights, len * sizeof(float));
-    return CAE_OK;
-}
-
-int cae_gradient_set(cae_model *m, const float *values, size_t len)
-{
-    CAE_TRY(cae_check_pointer(m, "m"));
-    CAE_TRY(cae_check_pointer(values, "values"));
-    CAE_TRY(check_len(len, m->net->parameters, "the gradient"));
-    CAE_TRY(cae_check_finite(values, len, "values"));
-    CAE_TRY(cae_model_need_pending(m, &m->pending));
-    memcpy(m->pending.weights, values, len * sizeof(float));
-    m->pending.has_ranges = m->pending.valid && m->pending.has_ranges;
-    m->pending.valid = true;
-    return CAE_OK;
-}
-
-int cae_train_apply(cae_model *m)
-{
-    CAE_TRY(cae_check_pointer(m, "m"));
-    if (!m->pending.valid) {
-        return cae_fail(CAE_E_ARGUMENT, "there is no gradient: cae_train_gradient makes one");
-    }
-    const cae_fpenv saved = cae_fpenv_enter();
-    const int status = cae_model_apply(m);
-    cae_fpenv_leave(saved);
-    return status;
 }

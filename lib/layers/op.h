@@ -1,16 +1,18 @@
 /*
- * A layer: what one line of an architecture text computes. Each kind is one file that says how
- * shapes follow, which pixels of its input a region of its output needs, what parameters it has,
- * and how it runs forward and backward; cae_layer_types is the table of them. Layers own no
- * memory and know nothing of the network around them: a cae_pass brings all they need.
+ * Operators: what a network is made of once its lines are lowered. An operator is one line of the
+ * architecture text, or a convolution together with the max pool behind it. Each kind is one file
+ * and one row of cae_op_types: how the shape of its output follows, which pixels of its input a
+ * region of its output reads, what parameters it has, and how it runs forward and backward.
+ * Operators own no memory and know nothing of the network around them: a cae_pass brings all they
+ * need.
  *
  * Inside the library tensors stand channels innermost (n, h, w, c), so that vectors run over
  * channels; callers' images are planar (n, c, h, w) and are turned at the network's two ends.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#ifndef CAE_LAYERS_LAYER_H
-#define CAE_LAYERS_LAYER_H
+#ifndef CAE_LAYERS_OP_H
+#define CAE_LAYERS_OP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +20,7 @@
 
 #include "base/team.h"
 #include "kernels/kernels.h"
+#include "optim/adam.h"
 
 /* Caps of the architecture text; checked before anything is multiplied. */
 enum {
@@ -31,8 +34,8 @@ typedef struct cae_shape {
     size_t c, h, w;
 } cae_shape;
 
-/* Rows [y0, y1) and columns [x0, x1) of a tensor, in the tensor's own coordinates. What a layer
- * asks for may reach beyond the tensor: that part is its padding. */
+/* Rows [y0, y1) and columns [x0, x1) of a tensor, in the tensor's own coordinates. What an
+ * operator reads may reach beyond the tensor: that part is its padding. */
 typedef struct cae_region {
     ptrdiff_t y0, y1, x0, x1;
 } cae_region;
@@ -97,14 +100,14 @@ void cae_view_activate(const cae_kernels *k, cae_activation a, const cae_view *v
 ptrdiff_t cae_div_floor(ptrdiff_t a, ptrdiff_t b);
 ptrdiff_t cae_div_ceil(ptrdiff_t a, ptrdiff_t b);
 
-typedef struct cae_layer cae_layer;
+typedef struct cae_op cae_op;
 typedef struct cae_pass cae_pass;
 
-/* A step of Adam on a layer's parameters. */
+/* A step of Adam that has begun, and the numbers of an operator's first weight and first bias. */
 typedef struct cae_update {
     const cae_adam_step *step;
-    float *weight, *weight_m, *weight_v;
-    float *bias, *bias_m, *bias_v;
+    cae_adam_state *state;
+    size_t weight, bias;
 } cae_update;
 
 /* A weight tensor in PyTorch's layout. */
@@ -126,85 +129,95 @@ enum {
     CAE_TAKES_ACTIVATION = 64
 };
 
-typedef struct cae_layer_type {
-    const char *word;
+typedef struct cae_op_type {
+    const char *word; /* that opens its line; NULL: no line of its own, lowering makes it */
     unsigned takes;
-    bool transposed; /* conv and tconv: see conv_geometry.h */
+    bool transposed; /* the transposed convolution: see conv_geometry.h */
     bool activates;  /* its forward applies the activation */
     bool argmax;     /* stores in training which input each output took: cae_pass.argmax */
-    bool whole;      /* needs its training size, all of it at once: no other sizes, no tiles */
-    bool samples;    /* draws in training (sample.c); no module in the names of weights */
+    bool fixed_size; /* needs its training size, all of it at once: no other sizes, no tiles */
+    bool unnamed;    /* no module in the names of weights */
 
-    /* Output shape for the given input shapes; CAE_E_SHAPE or CAE_E_LIMIT when they do not fit.
-     * Sides and channels above the caps are refused by the caller. */
-    int (*shape)(const cae_layer *l, const cae_shape in[2], cae_shape *out);
+    /* The shape of the output for the given inputs; with `pool`, of what the pool reads.
+     * CAE_E_SHAPE or CAE_E_LIMIT when they do not fit. The caller refuses sides and channels above
+     * the caps. */
+    int (*shape)(const cae_op *op, const cae_shape in[2], cae_shape *out);
 
     /* The pixels of input `which` that output pixels `out` read; `in` is that input's shape. */
-    cae_region (*needs)(const cae_layer *l, size_t which, cae_region out, const cae_shape *in);
+    cae_region (*needs)(const cae_op *op, size_t which, cae_region out, const cae_shape *in);
 
     /* The pixels of dy that the backward pass reads; NULL: those of the output alone. */
-    cae_region (*needs_back)(const cae_layer *l, const cae_shape *in);
+    cae_region (*needs_back)(const cae_op *op, const cae_shape *in);
 
     /* Weight and bias; NULL when there are none. False when a product would overflow. */
-    bool (*parameters)(const cae_layer *l, const cae_shape *in, cae_parameter p[2]);
+    bool (*parameters)(const cae_op *op, const cae_shape *in, cae_parameter p[2]);
 
     /* Turns a weight tensor into the kernels' layout for forward and backward, of the same size,
-     * and a gradient in the forward layout back. NULL: the weight is used as it is. */
-    void (*pack)(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
-    void (*pack_back)(const cae_layer *l, const cae_shape *in, const float *weight, float *packed);
-    void (*unpack)(const cae_layer *l, const cae_shape *in, const float *packed, float *weight);
+     * and a gradient in the order of its sums back. NULL: the weight is used as it is. */
+    void (*pack)(const cae_op *op, const cae_shape *in, const float *weight, float *packed);
+    void (*pack_back)(const cae_op *op, const cae_shape *in, const float *weight, float *packed);
+    void (*unpack)(const cae_op *op, const cae_shape *in, const float *packed, float *weight);
 
-    /* Bytes of scratch memory for a pass, of whose views y.region alone is known; SIZE_MAX when
-     * that overflows. NULL: none. */
-    size_t (*scratch)(const cae_layer *l, const cae_pass *pass, bool training);
+    /* Bytes of scratch memory for a pass of which op, workers, images, in, out and y.region alone
+     * are known; SIZE_MAX when that overflows. NULL: none. */
+    size_t (*scratch)(const cae_pass *pass, bool training);
 
-    /* y from x, before the activation unless the type says otherwise. */
+    /* y from x; the activation is applied afterwards unless the type `activates`. */
     void (*forward)(const cae_pass *p);
 
-    /* From dy (behind the activation's gradient): adds to weight_grad and bias_grad, and makes
-     * dx[i] where wanted, continuing the sums that it holds when `dx_begun`. */
+    /* From dy, which is behind the gradient of the activation: adds to weight_grad and bias_grad,
+     * and makes dx[i] where wanted, continuing the sums that it holds when `dx_begun`. */
     void (*backward)(const cae_pass *p);
 
-    /* Of a layer with large weights, whose gradient need not be stored: floats that a backward pass
-     * with `deferred` leaves there instead (SIZE_MAX when that overflows); what no element of the
-     * gradient exceeds in magnitude, by what was deferred, infinity included; and the update by
-     * that gradient. NULL: the layer has no such way. */
+    /* The deferred weight gradient of an operator with large weights: the floats that a backward
+     * pass with `deferred` leaves there instead (SIZE_MAX when that overflows); what no element of
+     * the gradient exceeds in magnitude, by what was deferred, infinity included; and the update by
+     * that gradient. NULL: every gradient is stored. */
     size_t (*deferred_len)(const cae_pass *p);
     double (*bound)(const cae_pass *p);
     void (*update)(const cae_pass *p, const cae_update *u);
-} cae_layer_type;
+} cae_op_type;
 
-/* cae_layer_type.needs of layers whose pixels read those at their own place. */
-cae_region cae_layer_needs_same(const cae_layer *l, size_t which, cae_region out,
-                                const cae_shape *in);
+/* cae_op_type.needs of operators whose pixels read those at their own place. */
+cae_region cae_op_needs_same(const cae_op *op, size_t which, cae_region out, const cae_shape *in);
 
-/* The table, ended by a NULL. A new layer is a file and a row. */
-extern const cae_layer_type *const cae_layer_types[];
+/* The lines that a text may have, ended by a NULL: a new one is a file and a row here. Beside them
+ * stand the fused convolution, which net/lower.c makes, and those of the code (latent.h). */
+extern const cae_op_type *const cae_op_types[];
 
-struct cae_layer {
-    const cae_layer_type *type;
+extern const cae_op_type cae_op_add;
+extern const cae_op_type cae_op_concat;
+extern const cae_op_type cae_op_conv;
+extern const cae_op_type cae_op_conv_pool;
+extern const cae_op_type cae_op_dense;
+extern const cae_op_type cae_op_maxpool;
+extern const cae_op_type cae_op_tconv;
+
+struct cae_op {
+    const cae_op_type *type;
     size_t line; /* in the text, from 1 */
     size_t input_len;
-    size_t input[2]; /* numbers of tensors: 0 is the network's input, i + 1 the output of layer i */
+    size_t input[2]; /* numbers of tensors: 0 is the network's input, i + 1 what operator i makes */
     size_t kernel, stride, pad;
     cae_shape size; /* conv, tconv: c alone; dense: all three */
     cae_activation activation;
-    size_t pooled; /* tensor of the max pool that runs as one with this layer (conv_pool.h), or 0 */
+    const cae_op *pool; /* the line of the max pool that is fused with this one; NULL: none */
 };
 
-/* What a sampled code needs in training: where its random numbers are taken from, and how much its
- * divergence weighs. */
-typedef struct cae_sampling {
+/* What an operator at the code needs in training: where its random numbers come from, and how much
+ * its term counts. */
+typedef struct cae_latent_pass {
     uint64_t seed, step; /* of the model; updates so far */
     size_t first;        /* the place in the batch of the pass's first image */
-    double pull;         /* the loss has `pull` times the divergence of every image */
-} cae_sampling;
+    double term_scale;   /* what the loss has of its term, of every image */
+} cae_latent_pass;
 
-/* One run of a layer over `images` images. */
+/* One run of an operator over `images` images. */
 struct cae_pass {
-    const cae_layer *layer;
+    const cae_op *op;
     const cae_kernels *kernels;
     cae_team *team; /* NULL: this thread alone */
+    size_t workers; /* what scratch is laid out for: at least the team's */
     size_t images;
     cae_shape in[2], out; /* whole tensors; views may hold less */
     cae_view x[2], y;
@@ -213,11 +226,8 @@ struct cae_pass {
     const float *weight, *weight_back, *bias; /* weights as packed for each direction */
     float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
     float *deferred;                          /* for a later update; NULL: none */
-    uint32_t *argmax; /* max pool in training: images x h x w x c of the output */
-    /* A layer that runs as one with the max pool behind it: that pool, whose y, dy and argmax these
-     * are. */
-    const cae_layer *pool;
-    const cae_sampling *sampling; /* NULL: a sampled code is its means */
+    uint32_t *argmax;              /* of a pool in training: images x h x w x c of the output */
+    const cae_latent_pass *latent; /* NULL: not in training */
     void *scratch;
 };
 

@@ -1,26 +1,27 @@
 /*
  * code sampled: the code of a variational autoencoder (Kingma & Welling 2014). Of 2C channels the
  * first C are means, the others log variances; of them come C channels. In training the code is
- * drawn, z = mean + exp(log variance / 2) eps (their equation 10), elsewhere it is the means.
+ * drawn, z = mean + exp(log variance / 2) eps (their equation 10); its symbols are the means. The
+ * term of the loss is the divergence from the standard normal distribution, 1/2 sum(mean^2 +
+ * exp(log variance) - log variance - 1) (their appendix B).
  *
  * All arithmetic is in double and rounded once, the same in every tier. eps is a function of the
  * model's seed, the step, the image's place in the batch and the value's place in the planar code.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/sample.h"
-
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
+#include "base/math.h"
 #include "base/random.h"
 #include "base/status.h"
-#include "layers/types.h"
+#include "latent/latent.h"
 
-static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
+static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
 {
-    (void)l;
+    (void)op;
     if (in[0].c % 2 != 0) {
         return cae_fail(CAE_E_SHAPE,
                         "'code sampled' takes as many means as log variances, and %zu channels is "
@@ -31,47 +32,31 @@ static int shape(const cae_layer *l, const cae_shape in[2], cae_shape *out)
     return CAE_OK;
 }
 
-/* x = n log 2 + r with |r| <= log(2)/2, then the series of exp(r), whose next term is below 5e-18,
- * and 2^n by the exponent's bits. */
-static double exponential(double x)
-{
-    static const double c[] = {1,
-                               1,
-                               1.0 / 2,
-                               1.0 / 6,
-                               1.0 / 24,
-                               1.0 / 120,
-                               1.0 / 720,
-                               1.0 / 5040,
-                               1.0 / 40320,
-                               1.0 / 362880,
-                               1.0 / 3628800,
-                               1.0 / 39916800,
-                               1.0 / 479001600,
-                               1.0 / 6227020800.0};
-    /* Adding 1.5 * 2^52 rounds to a whole number. log 2 is taken off in two parts, the first of few
-     * bits, so that n times it is exact. */
-    const double magic = 6755399441055744.0;
-    const double n = (x * 1.44269504088896340736 + magic) - magic;
-    const double r = (x - n * 0.693145751953125) - n * 1.42860682030941723212e-6;
-    double sum = 0;
-    for (size_t i = sizeof(c) / sizeof(c[0]); i-- > 0;) {
-        sum = sum * r + c[i];
-    }
-    const uint64_t bits = (uint64_t)((int64_t)n + 1023) << 52;
-    double scale;
-    memcpy(&scale, &bits, sizeof(scale));
-    return sum * scale;
-}
-
-double cae_variance(float log_variance)
+/* exp(log_variance); infinite when no float holds it, as the loss is then. */
+static double variance(float log_variance)
 {
     /* log(FLT_MAX) is 88.72; below -700 the bits of 2^n would end. NaN counts as infinite. */
     if (!(log_variance <= 88.8f)) {
         return (double)INFINITY;
     }
-    const double v = log_variance < -700.0f ? 0.0 : exponential((double)log_variance);
+    const double v = log_variance < -700.0f ? 0.0 : cae_exp((double)log_variance);
     return v > (double)FLT_MAX ? (double)INFINITY : v;
+}
+
+static double divergence(const float *pixel, size_t channels)
+{
+    double sum = 0;
+    for (size_t c = 0; c < channels; c++) {
+        const double mean = (double)pixel[c];
+        const float log_variance = pixel[channels + c];
+        sum += mean * mean + variance(log_variance) - (double)log_variance - 1;
+    }
+    return 0.5 * sum;
+}
+
+static void means(const float *pixel, size_t channels, float *symbols)
+{
+    memcpy(symbols, pixel, channels * sizeof(float));
 }
 
 /* ---- In training ----------------------------------------------------------------------------- */
@@ -106,7 +91,7 @@ static float *pixel_of(const struct pixel *at, const cae_view *v)
 static void draw(const struct pixel *at)
 {
     const cae_pass *p = at->pass;
-    const cae_sampling *s = p->sampling;
+    const cae_latent_pass *s = p->latent;
     const cae_shape *code = &p->out;
     const float *mean = pixel_of(at, &p->x[0]);
     const float *log_variance = mean + code->c;
@@ -116,13 +101,13 @@ static void draw(const struct pixel *at)
             ((uint64_t)(s->first + at->image) * code->c + c) * code->h + (size_t)at->y;
         const double eps =
             cae_random_normal(s->seed, CAE_STREAM_SAMPLE + s->step, row * code->w + (size_t)at->x);
-        z[c] = mean[c] + (float)(sqrt(cae_variance(log_variance[c])) * eps);
+        z[c] = mean[c] + (float)(sqrt(variance(log_variance[c])) * eps);
     }
 }
 
 static void forward(const cae_pass *p)
 {
-    if (p->sampling != NULL) {
+    if (p->latent != NULL) {
         for_each_pixel(p, draw);
     } else {
         cae_view_copy(&p->y, 0, &p->x[0], 0, p->out.c, p->images);
@@ -130,14 +115,14 @@ static void forward(const cae_pass *p)
 }
 
 /*
- * With d = dz: the gradient of the mean is d + pull mean, that of the log variance
- * 1/2 (d (z - mean) + pull (exp(log variance) - 1)), for z - mean = exp(log variance / 2) eps is
+ * With d = dz: the gradient of the mean is d + scale mean, that of the log variance
+ * 1/2 (d (z - mean) + scale (exp(log variance) - 1)), for z - mean = exp(log variance / 2) eps is
  * twice its own derivative.
  */
 static void hand_back(const struct pixel *at)
 {
     const cae_pass *p = at->pass;
-    const double pull = p->sampling->pull;
+    const double scale = p->latent->term_scale;
     const size_t channels = p->out.c;
     const float *mean = pixel_of(at, &p->x[0]);
     const float *z = pixel_of(at, &p->y);
@@ -146,9 +131,9 @@ static void hand_back(const struct pixel *at)
     for (size_t c = 0; c < channels; c++) {
         const double d = (double)dz[c];
         const double m = (double)mean[c];
-        const double pulled = pull * (cae_variance(mean[channels + c]) - 1);
-        const float dm = (float)(d + pull * m);
-        const float dv = (float)(0.5 * (d * ((double)z[c] - m) + pulled));
+        const double of_term = scale * (variance(mean[channels + c]) - 1);
+        const float dm = (float)(d + scale * m);
+        const float dv = (float)(0.5 * (d * ((double)z[c] - m) + of_term));
         dx[c] = p->dx_begun[0] ? dx[c] + dm : dm;
         dx[channels + c] = p->dx_begun[0] ? dx[channels + c] + dv : dv;
     }
@@ -161,12 +146,18 @@ static void backward(const cae_pass *p)
     }
 }
 
-const cae_layer_type cae_layer_sample = {
+static const cae_op_type op = {
     .word = "code sampled",
-    .takes = 0,
-    .samples = true,
+    .unnamed = true,
     .shape = shape,
-    .needs = cae_layer_needs_same,
+    .needs = cae_op_needs_same,
     .forward = forward,
     .backward = backward,
+};
+
+const cae_latent cae_latent_gaussian = {
+    .word = "sampled",
+    .op = &op,
+    .symbols = means,
+    .term = divergence,
 };

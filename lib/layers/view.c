@@ -1,23 +1,15 @@
 /*
- * The table of layers and the arithmetic of regions that they share.
+ * The arithmetic of regions and views that operators share.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/layer.h"
-
 #include <string.h>
 
-#include "layers/types.h"
+#include "layers/op.h"
 
-const cae_layer_type *const cae_layer_types[] = {
-    &cae_layer_conv, &cae_layer_tconv,  &cae_layer_maxpool, &cae_layer_dense,
-    &cae_layer_add,  &cae_layer_concat, &cae_layer_sample,  NULL,
-};
-
-cae_region cae_layer_needs_same(const cae_layer *l, size_t which, cae_region out,
-                                const cae_shape *in)
+cae_region cae_op_needs_same(const cae_op *op, size_t which, cae_region out, const cae_shape *in)
 {
-    (void)l;
+    (void)op;
     (void)which;
     (void)in;
     return out;

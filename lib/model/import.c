@@ -1,17 +1,18 @@
 /*
  * Weights from a file that another program wrote, or from a model of libcae: the file's names,
- * without the prefixes that wrappers put before them, are matched with the network's. All is judged
- * and read before the model changes. What the file lacks, and what it has too much, is told with
- * the names that are there: who renames layers needs to see both.
+ * without the prefixes that wrappers put before them, are matched with the network's. All is
+ * checked and read before the model changes. The message about what the file lacks, or has too
+ * much, names what is there: who renames layers needs to see both.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "model/file.h"
+
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/size.h"
 #include "base/status.h"
-#include "model.h"
 #include "serial/sort.h"
 
 /* ---- The file's names ------------------------------------------------------------------------ */
@@ -19,6 +20,7 @@
 struct item {
     const char *name; /* as it is matched: the end of the entry's */
     const cae_file_entry *entry;
+    bool wanted; /* the network has such a weight */
 };
 
 struct import {
@@ -28,6 +30,7 @@ struct import {
     struct item *items;
     const void **by_name; /* the same, sorted */
     size_t len;
+    const cae_file_entry **entries; /* of each weight of the network; NULL: the file has none */
 };
 
 static bool begins(const char *name, const char *prefix)
@@ -60,26 +63,26 @@ static bool is_weight(const struct import *in, const char *name)
            (!begins(name, "codec.") && !begins(name, "train."));
 }
 
-/* Whether the network has such a weight; its weights are sorted by name as well. */
-static bool is_wanted(const struct import *in, const struct item *item)
+/* The index of the weight of this name, weight_len for none. The weights are sorted by name. */
+static size_t find_weight(const cae_net *net, const char *name)
 {
     size_t low = 0;
-    size_t high = in->net->weight_len;
+    size_t high = net->weight_len;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const int order = strcmp(item->name, in->net->weights[middle].name);
+        const int order = strcmp(name, net->weights[middle].name);
         if (order == 0) {
-            return true;
+            return middle;
         }
         low = order < 0 ? low : middle + 1;
         high = order < 0 ? middle : high;
     }
-    return false;
+    return net->weight_len;
 }
 
 static bool is_left_out(const struct import *in, const struct item *item)
 {
-    return (in->flags & CAE_IMPORT_SKIP) != 0 && item->entry->rank == 0 && !is_wanted(in, item);
+    return (in->flags & CAE_IMPORT_SKIP) != 0 && item->entry->rank == 0 && !item->wanted;
 }
 
 static int take_names(struct import *in)
@@ -88,14 +91,20 @@ static int take_names(struct import *in)
     const cae_memory *memory = in->net->memory;
     in->items = cae_alloc(memory, most, sizeof(in->items[0]));
     in->by_name = cae_alloc(memory, most, sizeof(in->by_name[0]));
-    if (in->items == NULL || in->by_name == NULL) {
+    in->entries = cae_alloc_zeroed(memory, in->net->weight_len, sizeof(in->entries[0]));
+    if (in->items == NULL || in->by_name == NULL || in->entries == NULL) {
         return CAE_E_NOMEM;
     }
     for (size_t i = 0; i < most; i++) {
         const cae_file_entry *e = cae_model_file_entry(in->file, i);
         if (is_weight(in, e->name)) {
             const char *name = (in->flags & CAE_IMPORT_STRIP) != 0 ? strip(e->name) : e->name;
-            in->items[in->len] = (struct item){name, e};
+            const size_t weight = find_weight(in->net, name);
+            const bool wanted = weight < in->net->weight_len;
+            if (wanted) {
+                in->entries[weight] = e;
+            }
+            in->items[in->len] = (struct item){name, e, wanted};
             in->by_name[in->len] = &in->items[in->len];
             in->len++;
         }
@@ -112,25 +121,7 @@ static int take_names(struct import *in)
     return CAE_OK;
 }
 
-static const struct item *find_item(const struct import *in, const char *name)
-{
-    size_t low = 0;
-    size_t high = in->len;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        const struct item *item = in->by_name[middle];
-        const int order = strcmp(name, item->name);
-        if (order == 0) {
-            return item;
-        }
-        low = order < 0 ? low : middle + 1;
-        high = order < 0 ? middle : high;
-    }
-    return NULL;
-}
-
-/* ---- Messages
- * ----------------------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 /* A list of names that ends with " ..." where not all fit. */
 struct names {
@@ -157,7 +148,7 @@ static void list_names(const struct import *in, bool all, size_t room, struct na
     for (int wanted = 0; wanted <= (all ? 1 : 0); wanted++) {
         for (size_t i = 0; i < in->len; i++) {
             const struct item *item = in->by_name[i];
-            if (is_wanted(in, item) == (wanted == 1) && !is_left_out(in, item)) {
+            if (item->wanted == (wanted == 1) && !is_left_out(in, item)) {
                 add_name(n, item->entry->name);
             }
         }
@@ -232,15 +223,14 @@ static int check_items(const struct import *in)
     bool no_dimension = true;
     for (size_t i = 0; i < in->net->weight_len; i++) {
         const cae_weight *w = &in->net->weights[i];
-        const struct item *item = find_item(in, w->name);
-        if (item == NULL) {
+        if (in->entries[i] == NULL) {
             return fail_missing(in, w->name);
         }
-        CAE_TRY(check_weight(w, item->entry));
+        CAE_TRY(check_weight(w, in->entries[i]));
     }
     for (size_t i = 0; i < in->len; i++) {
         const struct item *item = in->by_name[i];
-        if (!is_wanted(in, item) && !is_left_out(in, item)) {
+        if (!item->wanted && !is_left_out(in, item)) {
             extra++;
             no_dimension = no_dimension && item->entry->rank == 0;
         }
@@ -252,8 +242,7 @@ static int read_items(const struct import *in, float *values)
 {
     for (size_t i = 0; i < in->net->weight_len; i++) {
         const cae_weight *w = &in->net->weights[i];
-        CAE_TRY(cae_model_file_read_floats(in->file, find_item(in, w->name)->entry,
-                                           values + w->offset));
+        CAE_TRY(cae_model_file_read_floats(in->file, in->entries[i], values + w->offset));
     }
     return CAE_OK;
 }
@@ -301,6 +290,7 @@ int cae_model_import(cae_model *m, const cae_model_file *file, uint32_t flags)
         const cae_ranges ranges = {bounds, bounds + channels, channels};
         status = import(m, &in, values, &ranges);
     }
+    cae_release(m->memory, in.entries);
     cae_release(m->memory, in.by_name);
     cae_release(m->memory, in.items);
     cae_release(m->memory, bounds);

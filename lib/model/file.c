@@ -4,12 +4,13 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "model/file.h"
+
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/size.h"
 #include "base/status.h"
-#include "model.h"
 
 enum { NAME_SIZE = CAE_NAME_SIZE + 8 };
 
@@ -74,9 +75,9 @@ static void add_settings(struct list *l, const cae_model *m)
     }
 }
 
-static void add_training(struct list *l, const cae_model *m)
+static void add_training(struct list *l, const cae_model *m, const cae_adam_state *state)
 {
-    const uint64_t counters[COUNTERS] = {m->optimizer.step, m->seed, (uint64_t)m->settings.epoch};
+    const uint64_t counters[COUNTERS] = {state->step, m->seed, (uint64_t)m->settings.epoch};
     for (size_t i = 0; i < COUNTERS; i++) {
         memcpy(&l->counters[i], &counters[i], sizeof(counters[i]));
         add(l, counter_names[i], CAE_I64, &l->counters[i]);
@@ -87,20 +88,21 @@ static void add_training(struct list *l, const cae_model *m)
         add(l, recent_min, CAE_F32, m->recent.lo)->shape[0] = m->recent.channels;
     }
     for (size_t i = 0; i < m->net->weight_len; i++) {
-        add_weight(l, "train.m.", &m->net->weights[i], m->optimizer.m);
-        add_weight(l, "train.v.", &m->net->weights[i], m->optimizer.v);
+        add_weight(l, "train.m.", &m->net->weights[i], state->m);
+        add_weight(l, "train.v.", &m->net->weights[i], state->v);
     }
 }
 
-static void add_all(struct list *l, const cae_model *m, bool training)
+/* `training`: the optimizer's state, or NULL to leave it out. */
+static void add_all(struct list *l, const cae_model *m, const cae_adam_state *training)
 {
     for (size_t i = 0; i < m->net->weight_len; i++) {
         add_weight(l, "", &m->net->weights[i], m->weights);
     }
     add(l, "codec.max", CAE_F32, m->ranges.hi)->shape[0] = m->ranges.channels;
     add(l, "codec.min", CAE_F32, m->ranges.lo)->shape[0] = m->ranges.channels;
-    if (training) {
-        add_training(l, m);
+    if (training != NULL) {
+        add_training(l, m, training);
     }
 }
 
@@ -114,26 +116,20 @@ int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, v
                      .version = 1};
     /* A model that was never trained has no moments yet: they are 0. */
     float *zeros = NULL;
-    cae_model view = {.net = m->net};
-    view.weights = m->weights;
-    view.settings = m->settings;
-    view.seed = m->seed;
-    view.ranges = m->ranges;
-    view.recent = m->recent;
-    view.optimizer = m->optimizer;
+    cae_adam_state state = m->optimizer;
     int status = CAE_E_NOMEM;
     if (l.tensors == NULL || l.names == NULL) {
         goto done;
     }
-    if (training && (m->optimizer.m == NULL || m->optimizer.v == NULL)) {
+    if (training && (state.m == NULL || state.v == NULL)) {
         zeros = cae_alloc_zeroed(m->memory, m->net->parameters, sizeof(float));
         if (zeros == NULL) {
             goto done;
         }
-        view.optimizer.m = zeros;
-        view.optimizer.v = zeros;
+        state.m = zeros;
+        state.v = zeros;
     }
-    add_all(&l, &view, training);
+    add_all(&l, m, training ? &state : NULL);
     const cae_file_model file = {m->net->text, l.tensors, l.len, &m->notes, l.version};
     status = write(to, m->memory, &file);
 
@@ -142,23 +138,6 @@ done:
     cae_release(m->memory, l.names);
     cae_release(m->memory, l.tensors);
     return status;
-}
-
-static int write_id(void *to, const cae_memory *memory, const cae_file_model *file)
-{
-    return cae_model_file_id(memory, file, to);
-}
-
-int cae_model_id(const cae_model *m, uint8_t id[CAE_FILE_ID])
-{
-    if (atomic_load_explicit(&m->id->known, memory_order_acquire)) {
-        cae_store_u32(id, atomic_load_explicit(&m->id->value, memory_order_relaxed));
-        return CAE_OK;
-    }
-    CAE_TRY(cae_model_write(m, 0, write_id, id));
-    atomic_store_explicit(&m->id->value, cae_load_u32(id), memory_order_relaxed);
-    atomic_store_explicit(&m->id->known, true, memory_order_release);
-    return CAE_OK;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -272,7 +251,8 @@ static int fail_unknown(const cae_net *net, const cae_model_file *f)
                     has_training(f) ? recent_max : counter_names[STEP]);
 }
 
-int cae_model_check_file(const cae_net *net, const cae_model_file *f)
+/* Whether the file has just the tensors of this network, in shape. */
+static int check_tensors(const cae_net *net, const cae_model_file *f)
 {
     size_t known = net->weight_len + 2;
     if (strcmp(net->text, cae_model_file_architecture(f)) != 0) {
@@ -371,13 +351,36 @@ static int read_all(cae_model *m, const cae_model_file *f)
     return CAE_OK;
 }
 
-int cae_model_read(cae_model **out, const cae_model_file *f)
+/* The network of the file's architecture, whose tensors the file has. */
+static int make_net(cae_net **out, const cae_memory *memory, const cae_model_file *f)
+{
+    cae_net *net = NULL;
+    int status = cae_net_new(&net, memory, cae_model_file_architecture(f));
+    if (status == CAE_E_SYNTAX) {
+        return cae_fail(
+            CAE_E_VERSION,
+            "model file: made by a newer libcae, or not by libcae: its architecture, %s",
+            cae_message());
+    }
+    CAE_TRY(status);
+    status = check_tensors(net, f);
+    if (status != CAE_OK) {
+        cae_net_free(net);
+        return status;
+    }
+    *out = net;
+    return CAE_OK;
+}
+
+int cae_model_read(cae_model **out, const cae_memory *memory, const cae_model_file *f)
 {
     cae_model *m = NULL;
-    CAE_TRY(cae_model_make(&m, cae_model_file_architecture(f), f));
+    cae_net *net = NULL;
+    CAE_TRY(make_net(&net, memory, f));
+    CAE_TRY(cae_model_make(&m, net));
     const int status = read_all(m, f);
     if (status != CAE_OK) {
-        cae_model_free(m);
+        cae_model_destroy(m);
         return status;
     }
     *out = m;

@@ -3,12 +3,13 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "model/settings.h"
+
 #include <float.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "model.h"
 
 /* The largest double below 1, and the largest whole number that every double below it can be. */
 #define BELOW_ONE     0.99999999999999988897769753748
@@ -56,7 +57,8 @@ const cae_setting *cae_setting_find(const char *key)
 
 bool cae_setting_saved(const cae_setting *s, const cae_net *net)
 {
-    return s->version > 0 && (net->sampled || !(s->traits & CAE_SETTING_SAMPLED));
+    return s->version > 0 &&
+           (net->latent == &cae_latent_gaussian || !(s->traits & CAE_SETTING_SAMPLED));
 }
 
 double *cae_setting_value(cae_settings *values, const cae_setting *setting)

@@ -1,0 +1,195 @@
+/*
+ * Checks of arguments; see check.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "api/check.h"
+
+#include <float.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/random.h"
+#include "base/size.h"
+#include "base/status.h"
+
+/* ---- Any call -------------------------------------------------------------------------------- */
+
+int cae_check_processor(void)
+{
+    return cae_kernels_processor()
+               ? CAE_OK
+               : cae_fail(CAE_E_UNSUPPORTED, "this processor has no SSE2, which libcae needs");
+}
+
+int cae_check_pointer(const void *p, const char *name)
+{
+    return p != NULL ? CAE_OK : cae_fail(CAE_E_ARGUMENT, "%s is NULL", name);
+}
+
+int cae_check_flags(uint32_t flags, uint32_t known)
+{
+    return (flags & ~known) == 0
+               ? CAE_OK
+               : cae_fail(CAE_E_ARGUMENT, "flags has unknown bits: %u", (unsigned)flags);
+}
+
+int cae_check_output(const void *data, size_t capacity, const size_t *size)
+{
+    CAE_TRY(cae_check_pointer(size, "size"));
+    return data != NULL || capacity == 0
+               ? CAE_OK
+               : cae_fail(CAE_E_ARGUMENT, "data is NULL, but capacity is %zu", capacity);
+}
+
+int cae_check_len(size_t len, size_t needed, const char *what)
+{
+    return len == needed
+               ? CAE_OK
+               : cae_fail(CAE_E_SHAPE, "len is %zu, but %s has %zu values", len, what, needed);
+}
+
+int cae_check_sides(size_t height, size_t width)
+{
+    if (height == 0 || width == 0) {
+        return cae_fail(CAE_E_ARGUMENT, "%s is 0", height == 0 ? "height" : "width");
+    }
+    return CAE_OK;
+}
+
+/* ---- Values ---------------------------------------------------------------------------------- */
+
+int cae_check_finite(const float *values, size_t len, const char *name)
+{
+    size_t bad = 0;
+    return cae_all_finite(values, len, &bad)
+               ? CAE_OK
+               : cae_fail(CAE_E_NONFINITE, "%s: value %zu is NaN or infinite", name, bad);
+}
+
+int cae_check_sigma(float sigma)
+{
+    return cae_all_finite(&sigma, 1, NULL) && sigma >= 0
+               ? CAE_OK
+               : cae_fail(CAE_E_ARGUMENT, "sigma is %g; it must be finite and not negative",
+                          (double)sigma);
+}
+
+int cae_check_noise(const float *images, size_t len, float sigma)
+{
+    const double most = (double)FLT_MAX - CAE_NORMAL_BOUND * (double)sigma;
+    for (size_t i = 0; i < len; i++) {
+        if (!((double)images[i] <= most && -(double)images[i] <= most)) {
+            return cae_fail(CAE_E_NONFINITE,
+                            "images: value %zu with noise of sigma %g may overflow", i,
+                            (double)sigma);
+        }
+    }
+    return CAE_OK;
+}
+
+static int check_room(const float *values, const char *name, size_t count, const cae_shape *shape,
+                      size_t *len)
+{
+    size_t bytes = 0;
+    CAE_TRY(cae_check_pointer(values, name));
+    if (count == 0) {
+        return cae_fail(CAE_E_ARGUMENT, "count is 0");
+    }
+    if (!cae_size_mul4(count, shape->c, shape->h, shape->w, len) ||
+        !cae_size_mul(*len, sizeof(float), &bytes) || bytes > SIZE_MAX / 2) {
+        return cae_fail(CAE_E_ARGUMENT,
+                        "%s: %zu x %zu x %zu x %zu values are more than memory holds", name, count,
+                        shape->c, shape->h, shape->w);
+    }
+    return CAE_OK;
+}
+
+int cae_check_room(const float *values, const char *name, size_t count, const cae_shape *shape)
+{
+    size_t len = 0;
+    return check_room(values, name, count, shape, &len);
+}
+
+int cae_check_batch(const float *values, const char *name, size_t count, const cae_shape *shape)
+{
+    size_t len = 0;
+    CAE_TRY(check_room(values, name, count, shape, &len));
+    return cae_check_finite(values, len, name);
+}
+
+/* ---- Models and their images ----------------------------------------------------------------- */
+
+int cae_check_images(const cae_model *m, const float *images, const char *name, size_t count,
+                     size_t height, size_t width)
+{
+    cae_shape code;
+    CAE_TRY(cae_check_pointer(m, "m"));
+    CAE_TRY(cae_check_pointer(images, name));
+    CAE_TRY(cae_check_sides(height, width));
+    CAE_TRY(cae_net_code_shape(m->net, height, width, &code));
+    return cae_check_batch(images, name, count, &(cae_shape){m->net->input.c, height, width});
+}
+
+int cae_check_pairs(const cae_model *m, const float *input, const float *target, size_t count,
+                    size_t height, size_t width)
+{
+    CAE_TRY(cae_check_images(m, input, "input", count, height, width));
+    return target == input ? CAE_OK : cae_check_images(m, target, "target", count, height, width);
+}
+
+int cae_check_code(const cae_model *m)
+{
+    return !m->net->skip_crosses
+               ? CAE_OK
+               : cae_fail(CAE_E_UNSUPPORTED,
+                          "a skip crosses 'code', so the code alone does not describe an image");
+}
+
+int cae_check_ranges(const cae_model *m)
+{
+    return !cae_ranges_empty(&m->ranges)
+               ? CAE_OK
+               : cae_fail(CAE_E_UNSUPPORTED,
+                          "the ranges of the code are not known, for the weights or the gradients "
+                          "came from outside: cae_fit_code gathers them from images");
+}
+
+int cae_check_gradient(const cae_model *m)
+{
+    return m->pending.valid
+               ? CAE_OK
+               : cae_fail(CAE_E_ARGUMENT, "there is no gradient: cae_train_gradient makes one");
+}
+
+int cae_check_pixels(const cae_model *m, const void *pixels, size_t height, size_t width,
+                     size_t stride)
+{
+    const size_t channels = m->net->input.c;
+    size_t row = 0;
+    size_t bytes = 0;
+    CAE_TRY(cae_check_pointer(pixels, "pixels"));
+    CAE_TRY(cae_check_sides(height, width));
+    if (!cae_size_mul(width, channels, &row) || stride < row) {
+        return cae_fail(CAE_E_ARGUMENT, "stride is %zu bytes, less than %zu pixels of %zu channels",
+                        stride, width, channels);
+    }
+    if (!cae_size_mul(stride, height, &bytes) || bytes > SIZE_MAX / 2) {
+        return cae_fail(CAE_E_ARGUMENT, "%zu rows of %zu bytes are more than memory holds", height,
+                        stride);
+    }
+    return cae_check_code(m);
+}
+
+int cae_check_image_file(const cae_model *m, const uint8_t *id, const cae_image_file *file,
+                         size_t height, size_t width)
+{
+    if (memcmp(file->model_id, id, CAE_IMAGE_ID) != 0 || file->channels != m->net->input.c) {
+        return cae_fail(CAE_E_MODEL, "the image was compressed with another model");
+    }
+    if (file->height != height || file->width != width) {
+        return cae_fail(CAE_E_SHAPE, "the image is %zu x %zu (height x width), not %zu x %zu",
+                        file->height, file->width, height, width);
+    }
+    return CAE_OK;
+}

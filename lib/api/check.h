@@ -1,0 +1,73 @@
+/*
+ * Checks of arguments, each with a message that names the argument. The exported functions make
+ * them before they do anything else; what takes a plan of the network is checked below.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_API_CHECK_H
+#define CAE_API_CHECK_H
+
+#include "model/model.h"
+#include "serial/image_file.h"
+
+/* CAE_E_UNSUPPORTED on a processor that the library cannot run on. Asked, before anything is
+ * computed, by every function that takes no model and does more than return texts. */
+int cae_check_processor(void);
+
+/* CAE_E_ARGUMENT for NULL. */
+int cae_check_pointer(const void *p, const char *name);
+
+/* CAE_E_ARGUMENT for a bit that is not in `known`. */
+int cae_check_flags(uint32_t flags, uint32_t known);
+
+/* `data` of `capacity` bytes, or NULL with 0 to ask for the size. */
+int cae_check_output(const void *data, size_t capacity, const size_t *size);
+
+/* CAE_E_SHAPE unless the caller's array has as many values as `what`. */
+int cae_check_len(size_t len, size_t needed, const char *what);
+
+/* CAE_E_ARGUMENT for a side of 0. */
+int cae_check_sides(size_t height, size_t width);
+
+/* CAE_E_NONFINITE, naming the first bad value. */
+int cae_check_finite(const float *values, size_t len, const char *name);
+
+/* CAE_E_ARGUMENT unless finite and not negative. */
+int cae_check_sigma(float sigma);
+
+/* CAE_E_NONFINITE when the sum of a value and of noise could overflow. */
+int cae_check_noise(const float *images, size_t len, float sigma);
+
+/* A buffer for a batch of count x shape floats. */
+int cae_check_room(const float *values, const char *name, size_t count, const cae_shape *shape);
+
+/* The same with its values in it. */
+int cae_check_batch(const float *values, const char *name, size_t count, const cae_shape *shape);
+
+/* A model and a batch of its images: pointers, sizes, finiteness. */
+int cae_check_images(const cae_model *m, const float *images, const char *name, size_t count,
+                     size_t height, size_t width);
+
+/* The same for what a model shall make of its input; both may be one array. */
+int cae_check_pairs(const cae_model *m, const float *input, const float *target, size_t count,
+                    size_t height, size_t width);
+
+/* CAE_E_UNSUPPORTED when the code does not stand alone. */
+int cae_check_code(const cae_model *m);
+
+/* CAE_E_UNSUPPORTED when the ranges of the code are not known. */
+int cae_check_ranges(const cae_model *m);
+
+/* CAE_E_ARGUMENT when no gradient waits. */
+int cae_check_gradient(const cae_model *m);
+
+/* Rows of bytes that a model whose code stands alone can take. */
+int cae_check_pixels(const cae_model *m, const void *pixels, size_t height, size_t width,
+                     size_t stride);
+
+/* A compressed image of this model, whose id is `id`, and of this size: CAE_E_MODEL, CAE_E_SHAPE.
+ */
+int cae_check_image_file(const cae_model *m, const uint8_t *id, const cae_image_file *file,
+                         size_t height, size_t width);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * The coders of compressed images, a table by the id that files name them with. A coder turns the
+ * values of a code into symbols, the symbols into a payload, and back. How many levels a symbol has
+ * is the coder's own matter: callers hold symbols as `symbol_size` bytes each and do not look at
+ * them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_CODEC_CODER_H
+#define CAE_CODEC_CODER_H
+
+#include <stdbool.h>
+
+#include "base/memory.h"
+#include "codec/quantise.h"
+
+typedef struct cae_coder {
+    unsigned id;
+    size_t symbol_size; /* bytes */
+
+    /* One code of channels x plane values (height x width in rows) to symbols of the same layout,
+     * and back, for qualities of 1 to 100. */
+    void (*quantise)(void *symbols, const float *code, const cae_ranges *ranges, size_t plane,
+                     unsigned quality);
+    void (*dequantise)(float *code, const void *symbols, const cae_ranges *ranges, size_t plane,
+                       unsigned quality);
+
+    /* CAE_E_FORMAT when a symbol is none of this quality: asked of what decode gives. */
+    int (*check)(const void *symbols, size_t len, unsigned quality);
+
+    /* The most bytes that `len` symbols take; SIZE_MAX when that is more than a size_t holds. */
+    size_t (*bound)(size_t len);
+
+    /* False when `size` bytes cannot hold `len` symbols, whatever they are: asked before allocating
+     * what an untrusted file wants. */
+    bool (*could_hold)(size_t size, size_t len);
+
+    /* What encode and decode take at most beside their arguments. */
+    size_t encode_memory, decode_memory;
+
+    /* Into at least bound(len) bytes at `data`; *size receives how many it took. Equal symbols give
+     * equal bytes. CAE_E_NOMEM alone can happen. */
+    int (*encode)(const cae_memory *memory, const void *symbols, size_t len, uint8_t *data,
+                  size_t *size);
+
+    /* Exactly `len` symbols from exactly `size` bytes; anything else is CAE_E_FORMAT. */
+    int (*decode)(const cae_memory *memory, const uint8_t *data, size_t size, void *symbols,
+                  size_t len);
+} cae_coder;
+
+enum { CAE_CODER = 0 /* the id of the coder that new images are written with */ };
+
+/* NULL when there is none. */
+const cae_coder *cae_coder_find(unsigned id);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * What happens at the code, and what it costs. The line `code` adds nothing: the encoder's output
+ * is the code. `code WORD` names a row of the table below: an operator makes the code from the
+ * encoder's output, and the loss has a term for it.
+ *
+ * A code is made in tiles and strips, some of it twice, but every pixel must count once, in one
+ * order. So each pixel of the code has an *owner*, a pixel of the image: the part of the image that
+ * holds the owner counts it, in the loss block of the owner (net/loss.h).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_LATENT_LATENT_H
+#define CAE_LATENT_LATENT_H
+
+#include "layers/op.h"
+
+typedef struct cae_latent {
+    const char *word;
+
+    /* From the encoder's output to the code, of whose channels both are functions. In training
+     * (cae_pass.latent is set) forward is the transform, and backward its gradient together with
+     * that of the term; elsewhere forward makes the symbols. */
+    const cae_op_type *op;
+
+    /* The values that a file holds, of one pixel of the encoder's output: `channels` of them, the
+     * code's. */
+    void (*symbols)(const float *pixel, size_t channels, float *symbols);
+
+    /* The term of the loss at one pixel of the encoder's output, in double. */
+    double (*term)(const float *pixel, size_t channels);
+} cae_latent;
+
+extern const cae_latent cae_latent_gaussian;
+
+/* The table, ended by a NULL. A new way is a file and a row. */
+extern const cae_latent *const cae_latents[];
+
+/* The sides of a code, and those of the image's part that is no padding in any image of its padded
+ * size: the owner of row y of a code of H rows is row floor(y R / H) of the image, of R rows.
+ * Columns likewise. */
+typedef struct cae_latent_grid {
+    size_t code_h, code_w, owner_h, owner_w;
+} cae_latent_grid;
+
+/* The pixels of the code that are owned by `part` of the image. From one part to the next below it,
+ * neither rows nor columns move up. */
+cae_region cae_latent_owned(const cae_latent_grid *g, cae_region part);
+
+/* Sums of the term by loss blocks of side x side pixels, `across` in a row. */
+typedef struct cae_latent_sums {
+    double *blocks;
+    size_t side, across;
+} cae_latent_sums;
+
+/* Adds the term of every pixel of `owned`, row by row, in image n of the encoder's output. */
+void cae_latent_add(const cae_latent *l, const cae_latent_grid *g, const cae_view *encoded,
+                    size_t channels, size_t n, cae_region owned, const cae_latent_sums *to);
+
+#endif
