@@ -190,6 +190,26 @@ struct bytes save_bytes(const cae_model *m, uint32_t flags)
     return b;
 }
 
+size_t tensor_offset(struct bytes file, const char *name)
+{
+    char key[64];
+    size_t header = 0;
+    for (size_t i = 8; i-- > 0;) {
+        header = header << 8 | file.data[i];
+    }
+    char *text = need(header + 1, 1);
+    memcpy(text, file.data + 8, header);
+    snprintf(key, sizeof(key), "\"%s\":", name);
+    const char *entry = strstr(text, key);
+    const char *offsets = entry != NULL ? strstr(entry, "offsets\":[") : NULL;
+    if (offsets == NULL) {
+        give_up(name);
+    }
+    const size_t begin = strtoul(offsets + strlen("offsets\":["), NULL, 10);
+    free(text);
+    return 8 + header + begin;
+}
+
 bool same_bytes(struct bytes a, struct bytes b)
 {
     return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;

@@ -75,6 +75,7 @@ struct bytes {
 };
 struct bytes save_bytes(const cae_model *m, uint32_t flags);
 bool same_bytes(struct bytes a, struct bytes b);
+size_t tensor_offset(struct bytes file, const char *name); /* of its data, which must be there */
 void free_bytes(struct bytes *b);
 
 /* Whether two models save the same file, training state included. */
