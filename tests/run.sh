@@ -220,15 +220,19 @@ configure() { # COMPILER FLAGS [OPTION...]
         meson setup "$folder" "$source" -Dtests=auto -Dexamples=auto "$@"
 }
 
-# A build, for the stage or for the tests that follow: anew for the stage of its name, else brought up
-# to date. Without it the stage ends.
+# A build, for the stage or for the tests that follow: made anew, but for what another stage has made of
+# a shared one, which is brought up to date. Without it the stage ends.
 needs() { # BUILD
     [ $running = yes ] || return 0
     case "|$built|" in
     *"|$1|"*) return ;;
     esac
     folder=$BUILDS/$1 source=$ROOT
-    [ "$1" != "$stage" ] || rm -rf "$folder"
+    shared=no
+    case $1 in
+    release | sanitize) [ "$1" = "$stage" ] || shared=yes ;;
+    esac
+    [ $shared = yes ] || rm -rf "$folder"
     mkdir -p "$folder"
     : >"$folder.log"
     if [ ! -f "$folder/build.ninja" ]; then
