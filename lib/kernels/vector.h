@@ -312,7 +312,9 @@ INLINE void pool_pixels(const cae_pool *p, const float *x, float *y, uint32_t *a
         if (j < channels) {
             pool_vector(p, x + j, y + j, argmax != NULL ? argmax + j : NULL, channels - j, four);
         }
-        argmax += argmax != NULL ? channels : 0;
+        if (argmax != NULL) {
+            argmax += channels;
+        }
     }
 }
 

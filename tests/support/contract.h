@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "cae/cae.h"
+#include "numbers.h"
 
 /* ---- Expectations ---- */
 
@@ -64,10 +65,8 @@ bool long_run(void);
 
 void *need(size_t count, size_t size);   /* memory, zeroed */
 float *noise(size_t len, uint64_t seed); /* uniform in [0,1) */
-uint64_t random_next(uint64_t *state);   /* SplitMix64 */
 cae_model *new_model(const char *text, uint64_t seed);
-cae_model *copy_model(const cae_model *m);          /* with the training state */
-uint64_t hash_bytes(const void *data, size_t size); /* FNV-1a */
+cae_model *copy_model(const cae_model *m); /* with the training state */
 
 /* A model file in memory. */
 struct bytes {
@@ -76,6 +75,7 @@ struct bytes {
 };
 struct bytes save_bytes(const cae_model *m, uint32_t flags);
 bool same_bytes(struct bytes a, struct bytes b);
+size_t tensor_offset(struct bytes file, const char *name); /* of its data, which must be there */
 void free_bytes(struct bytes *b);
 
 /* Whether two models save the same file, training state included. */
