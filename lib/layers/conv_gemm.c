@@ -23,7 +23,7 @@ static bool writes_coarse(const cae_op *op, bool backward)
 /* Bytes of one worker's tables. A kernel has at most 2^28 taps: nothing overflows. */
 static size_t tables_size(const cae_packing *p)
 {
-    return cae_size_sat_align(p->taps * 3 * sizeof(ptrdiff_t), CAE_ALIGN);
+    return cae_size_align(p->taps * 3 * sizeof(ptrdiff_t), CAE_ALIGN);
 }
 
 size_t cae_conv_gemm_scratch(const cae_pass *pass, bool backward)
@@ -33,7 +33,7 @@ size_t cae_conv_gemm_scratch(const cae_pass *pass, bool backward)
     const size_t width = backward ? pass->in[0].w : cae_region_width(&pass->y.region);
     const size_t planar =
         p.out < CAE_FEW ? cae_conv_planar_size(op, &p, width, writes_coarse(op, backward)) : 0;
-    return cae_size_sat_mul(cae_size_sat_add(planar, tables_size(&p)), pass->workers);
+    return cae_size_mul(cae_size_add(planar, tables_size(&p)), pass->workers);
 }
 
 static cae_batch_entries table_of(const cae_conv_gemm_job *g, size_t worker)

@@ -44,7 +44,7 @@ static size_t scratch(const cae_pass *pass, bool training)
 {
     const size_t side = pass->op->kernel;
     (void)training;
-    return cae_size_sat_mul4(side, side, sizeof(ptrdiff_t) + sizeof(uint32_t), pass->workers);
+    return cae_size_mul4(side, side, sizeof(ptrdiff_t) + sizeof(uint32_t), pass->workers);
 }
 
 /* One run of pixels of an output row whose windows are cut alike. */

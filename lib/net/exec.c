@@ -73,7 +73,7 @@ static void read_planar(const void *from, size_t n, size_t c, size_t y, size_t x
 
 int cae_planar_check(const cae_planar *p, size_t count, const char *name)
 {
-    const size_t len = cae_size_sat_mul4(count, p->c, p->h, p->w);
+    const size_t len = cae_size_mul4(count, p->c, p->h, p->w);
     if (len > SIZE_MAX / 2 / sizeof(float)) {
         return cae_fail(CAE_E_ARGUMENT,
                         "%s: %zu x %zu x %zu x %zu values are more than memory holds", name, count,
@@ -274,8 +274,8 @@ static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
     }
 }
 
-static void backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
-                        const float *packed_back, float *sums, float *deferred)
+void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
+                          const float *packed_back, float *sums, float *deferred)
 {
     const cae_net *net = plan->net;
     const cae_op *op = &net->ops[at];
@@ -297,27 +297,16 @@ static void backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t 
     op->type->backward(&p);
 }
 
-void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
-                          const float *packed_back, float *sums)
-{
-    backward_op(e, plan, base, at, packed_back, sums, NULL);
-}
-
-void cae_exec_backward_deferred(const cae_engine *e, cae_plan *plan, void *base,
-                                const float *packed_back, float *sums, float *const *deferred)
+void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
+                       float *sums, float *const *deferred)
 {
     for (size_t i = plan->to; i-- > 0;) {
-        backward_op(e, plan, base, i, packed_back, sums, deferred != NULL ? deferred[i] : NULL);
+        cae_exec_backward_op(e, plan, base, i, packed_back, sums,
+                             deferred != NULL ? deferred[i] : NULL);
     }
     for (size_t t = 0; t <= plan->to; t++) {
         plan->tensors[t].begun = false;
     }
-}
-
-void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
-                       float *sums)
-{
-    cae_exec_backward_deferred(e, plan, base, packed_back, sums, NULL);
 }
 
 /* ---- Updates --------------------------------------------------------------------------------- */

@@ -239,7 +239,8 @@ static int read_shape(cae_json *j, cae_file_entry *e, cae_file_profile profile)
             return fail_tensor(CAE_E_FORMAT, e, "a dimension is 0");
         }
         e->shape[i] = (size_t)side;
-        if (side > SIZE_MAX || !cae_size_mul(e->len, (size_t)side, &e->len)) {
+        e->len = cae_size_mul(e->len, (size_t)side);
+        if (side > SIZE_MAX || e->len == SIZE_MAX) {
             return fail_tensor(CAE_E_FORMAT, e, "the product of its dimensions is too large");
         }
     }
@@ -282,11 +283,10 @@ static int read_tensor(cae_json *j, cae_file_entry *e, uint64_t data_size, cae_f
                                  : read_offsets(j, e, &end));
     } while (cae_json_accept(j, ','));
     CAE_TRY(cae_json_expect(j, '}'));
-    size_t size;
     if (seen != ALL) {
         return fail_tensor(CAE_E_FORMAT, e, "dtype, shape or data_offsets is missing");
     }
-    if (!cae_size_mul(e->len, cae_dtype_size(e->dtype), &size) || size != end - e->begin) {
+    if (cae_size_mul(e->len, cae_dtype_size(e->dtype)) != end - e->begin) {
         return fail_tensor(CAE_E_FORMAT, e, "its data_offsets do not fit its shape");
     }
     return end <= data_size ? CAE_OK
