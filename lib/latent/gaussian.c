@@ -14,6 +14,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/math.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -141,6 +142,7 @@ static void hand_back(const struct pixel *at)
 
 static void backward(const cae_pass *p)
 {
+    CAE_ASSERT(p->latent != NULL);
     if (p->dx_wanted[0]) {
         for_each_pixel(p, hand_back);
     }

@@ -6,6 +6,7 @@
  */
 #include "layers/conv_gemm.h"
 
+#include "base/assert.h"
 #include "layers/conv_geometry.h"
 #include "layers/conv_planar.h"
 
@@ -208,7 +209,9 @@ void cae_conv_gemm(const cae_pass *p, bool backward)
                            .packed = backward ? p->weight_back : p->weight,
                            .packing = cae_conv_packing(p->op, &p->in[0], backward),
                            .to_coarse = writes_coarse(p->op, backward)};
+    CAE_ASSERT(g.packed != NULL && g.from->c == g.packing.in && g.to->c == g.packing.out);
     if (backward) {
+        CAE_ASSERT(p->dx_wanted[0]);
         g.start = p->dx_begun[0] ? CAE_START_C : CAE_START_ZERO;
     } else {
         g.start = CAE_START_COLUMN_BIAS;

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "layers/conv_gemm.h"
@@ -418,6 +419,7 @@ static void backward_alone(const cae_pass *p)
 
 static void backward(const cae_pass *p)
 {
+    CAE_ASSERT(p->op->pool != NULL && p->argmax != NULL);
     cae_pass shared = *p;
     if (p->weight_grad != NULL) {
         cae_conv_bias_grad(p);

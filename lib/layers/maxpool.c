@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "layers/op.h"
@@ -134,6 +135,7 @@ static void forward(const cae_pass *p)
 static void backward(const cae_pass *p)
 {
     struct job j = {p, &p->dy, &p->dx[0], backward_run};
+    CAE_ASSERT(p->argmax != NULL);
     if (!p->dx_wanted[0]) {
         return;
     }

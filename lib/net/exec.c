@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/floats.h"
 #include "base/size.h"
 #include "base/status.h"
@@ -188,6 +189,8 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
     const cae_net *net = plan->net;
     const cae_op *op = &net->ops[at];
     const cae_tensor_plan *made = &plan->tensors[at + 1];
+    CAE_ASSERT(at >= plan->from && at < plan->to);
+    CAE_ASSERT(cae_team_size(plan->team) <= plan->workers);
     cae_pass p = {.op = op,
                   .kernels = e->kernels,
                   .team = plan->team,
@@ -283,6 +286,8 @@ void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_
         return;
     }
     cae_pass p = make_pass(e, plan, base, at);
+    CAE_ASSERT(plan->tensors[at + 1].gradient_at != SIZE_MAX);
+    CAE_ASSERT(op->type->pack == NULL || packed_back != NULL);
     p.deferred = deferred;
     p.dy = cae_plan_gradient(plan, at + 1, base);
     if (op->type->pack != NULL) {

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
 
@@ -379,6 +380,7 @@ void cae_plan_rewind(cae_plan *p)
 bool cae_plan_next(cae_plan *p, void *base)
 {
     const bool first = p->next == p->tile.y0;
+    CAE_ASSERT(p->size < too_large);
     if (p->next >= p->tile.y1) {
         return false;
     }
