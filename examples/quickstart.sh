@@ -55,7 +55,7 @@ build_tool() {
     [ -f "$build/build.ninja" ] || {
         rm -rf "$build"
         meson setup "$build" "$root" --buildtype=release -Ddefault_library=static \
-            -Dtools=enabled -Dtests=disabled || return
+            -Dtools=enabled || return
     }
     meson compile -C "$build"
 }

@@ -24,12 +24,12 @@
 #include "interrupt.h"
 #include "message.h"
 #include "model.h"
-#include "options.h"
 #include "output.h"
 #include "ranks.h"
 #include "share.h"
 #include "state.h"
 #include "train_log.h"
+#include "train_options.h"
 
 /* What all ranks must have alike, and take from rank 0. */
 struct settings {
@@ -40,7 +40,7 @@ struct settings {
     bool any_order, reproducible, resume, force;
 };
 
-struct train_options {
+struct job_options {
     const char *model, *data, *crop, *size, *log, *out;
     size_t threads;
     struct settings same;
@@ -50,7 +50,7 @@ struct train_options {
 enum phase { COMPUTE, WAIT, REDUCE, UPDATE, SAVE, PHASES };
 
 struct training {
-    const struct train_options *options;
+    const struct job_options *options;
     struct ranks ranks;
     struct state state;
     struct share share;
@@ -162,7 +162,7 @@ static int train(struct training *t)
 
 static int prepare_model(struct training *t)
 {
-    const struct train_options *o = t->options;
+    const struct job_options *o = t->options;
     const struct origin origin = {o->model, o->out, o->same.seed, o->same.resume};
     int result = DONE;
     if (t->ranks.rank == 0) {
@@ -202,7 +202,7 @@ static int prepare_data(struct training *t)
  */
 static int check_and_keep_facts(struct training *t)
 {
-    const struct train_options *o = t->options;
+    const struct job_options *o = t->options;
     struct train_facts facts;
     if (share_facts(&t->share, o->same.reproducible, &facts) != DONE) {
         return FAILED;
@@ -225,7 +225,7 @@ static int check_and_keep_facts(struct training *t)
 /* Rank 0's part of the preparation. */
 static int check_epoch_and_log(struct training *t)
 {
-    const struct train_options *o = t->options;
+    const struct job_options *o = t->options;
     if (o->same.resume && !o->same.force &&
         model_check_epoch(t->state.model, o->out, t->epoch_steps) != DONE) {
         return FAILED;
@@ -250,12 +250,13 @@ static int prepare(struct training *t)
 static void say_summary(const struct training *t)
 {
     const double steps = (double)(t->step - t->first_step);
-    tell("%s: step %llu, last loss %.6f, %.1f s", t->options->out, (unsigned long long)t->step,
-         (double)t->loss, seconds_now() - t->start);
-    tell("a step on rank 0 of %zu, in ms: gradient %.3f, waiting %.3f, sum %.3f, update %.3f; "
-         "saving: %.1f s",
-         t->ranks.count, 1e3 * t->seconds[COMPUTE] / steps, 1e3 * t->seconds[WAIT] / steps,
-         1e3 * t->seconds[REDUCE] / steps, 1e3 * t->seconds[UPDATE] / steps, t->seconds[SAVE]);
+    message_result("%s: step %llu, last loss %.6f, %.1f s", t->options->out,
+                   (unsigned long long)t->step, (double)t->loss, seconds_now() - t->start);
+    message_result(
+        "a step on rank 0 of %zu, in ms: gradient %.3f, waiting %.3f, sum %.3f, update %.3f; "
+        "saving: %.1f s",
+        t->ranks.count, 1e3 * t->seconds[COMPUTE] / steps, 1e3 * t->seconds[WAIT] / steps,
+        1e3 * t->seconds[REDUCE] / steps, 1e3 * t->seconds[UPDATE] / steps, t->seconds[SAVE]);
 }
 
 static int run(struct training *t)
@@ -264,8 +265,8 @@ static int run(struct training *t)
         return FAILED;
     }
     if (t->step >= t->last_step) {
-        tell("%s: trained for %llu steps already; nothing to do", t->options->out,
-             (unsigned long long)t->step);
+        message_result("%s: trained for %llu steps already; nothing to do", t->options->out,
+                       (unsigned long long)t->step);
         return DONE;
     }
     interrupt_catch();
@@ -306,7 +307,7 @@ static bool is_power_of_two(size_t n)
     return n > 0 && (n & (n - 1)) == 0;
 }
 
-static int check(struct train_options *o, const struct ranks *ranks)
+static int check(struct job_options *o, const struct ranks *ranks)
 {
     struct settings *same = &o->same;
     if ((same->epochs == 0) == (same->steps == 0)) {
@@ -327,7 +328,7 @@ static int check(struct train_options *o, const struct ranks *ranks)
     return preparation_parse(&same->preparation, NULL, o->crop, o->size);
 }
 
-static bool parse(struct train_options *o, const struct ranks *ranks, int argc, char **argv,
+static bool parse(struct job_options *o, const struct ranks *ranks, int argc, char **argv,
                   int *exit_code)
 {
     const struct operand operands[] = {{NULL, NULL}};
@@ -335,12 +336,7 @@ static bool parse(struct train_options *o, const struct ranks *ranks, int argc, 
     const struct option options[] = {
         REQUIRED_TEXT_OPTION("model", &o->model, "PRESET|FILE", "a preset or an architecture text"),
         REQUIRED_TEXT_OPTION("data", &o->data, "DIR", "images to train on (PNG, JPEG, PGM, PPM)"),
-        COUNT_OPTION("limit", &same->limit, 1, 1e9, "N",
-                     "only the first N files of --data by name"),
-        TEXT_OPTION("crop", &o->crop, "X,Y,WxH", CROP_HELP),
-        TEXT_OPTION("size", &o->size, "WxH", SIZE_HELP),
-        COUNT_OPTION("epochs", &same->epochs, 1, 1e9, "N",
-                     "train until every image was seen N times"),
+        TRAIN_IMAGES_OPTIONS(o, same),
         COUNT_OPTION("steps", &same->steps, 1, 1e15, "N",
                      "train until N steps in all; one of the two"),
         COUNT_OPTION("batch", &same->batch, 1, 1e6, "N", "images per step, of all ranks together"),
@@ -348,15 +344,11 @@ static bool parse(struct train_options *o, const struct ranks *ranks, int argc, 
                      "of a batch, each with a gradient of its own"),
         SWITCH_OPTION("any-order", &same->any_order, "let MPI_Allreduce add up the gradients"),
         REAL_OPTION("lr", &same->learning_rate, 0, 1e6, "RATE", "Adam's learning rate"),
-        REAL_OPTION("noise", &same->sigma, 0, 255, "SIGMA", "noise on the input, of 255"),
-        SEED_OPTION("seed", &same->seed, "S", "weights, order, crops and noise"),
+        TRAIN_RANDOM_OPTIONS(same),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "of each rank; 0: all it may use"),
-        SWITCH_OPTION("reproducible", &same->reproducible, "the same file on every processor"),
-        COUNT_OPTION("save-every", &same->save_every, 1, 1e9, "EPOCHS", "save during training too"),
+        TRAIN_SAVING_OPTIONS(same),
         SWITCH_OPTION("resume", &same->resume, "go on from the file --out"),
-        SWITCH_OPTION("force", &same->force, "even if it is not the same run"),
-        TEXT_OPTION("log", &o->log, "FILE.csv", "write the loss of each step"),
-        REQUIRED_TEXT_OPTION("out", &o->out, "MODEL", "the model file (safetensors)"),
+        TRAIN_OUTPUT_OPTIONS(o, same),
         OPTIONS_END,
     };
     const struct command_line line = {
@@ -376,7 +368,7 @@ static bool parse(struct train_options *o, const struct ranks *ranks, int argc, 
 /* Rank 0 reads the command line first, so that an error in it is said once; what must be equal on
  * all ranks they take from it. Each has its own --data and --threads: mpirun can start ranks with
  * different arguments. */
-static bool parse_on_all(struct train_options *o, const struct ranks *ranks, int argc, char **argv,
+static bool parse_on_all(struct job_options *o, const struct ranks *ranks, int argc, char **argv,
                          int *exit_code)
 {
     bool goes_on = ranks->rank != 0 || parse(o, ranks, argc, argv, exit_code);
@@ -395,7 +387,7 @@ static bool parse_on_all(struct train_options *o, const struct ranks *ranks, int
 
 int main(int argc, char **argv)
 {
-    struct train_options options = {
+    struct job_options options = {
         .same = {.batch = 50, .learning_rate = 1e-3, .sigma = -1, .seed = 1}};
     struct training t = {.options = &options};
     int result = DONE;

@@ -218,13 +218,10 @@ void study_free(struct study *study)
 /* FNV-1a over the names and pixels of a set, in order. */
 static uint64_t fingerprint(const struct image_set *set)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = random_from_name("");
     for (size_t i = 0; i < set->len; i++) {
-        const size_t len = image_len(&set->images[i]);
         hash ^= random_from_name(set->names[i]);
-        for (size_t p = 0; p < len; p++) {
-            hash = (hash ^ set->images[i].pixels[p]) * 0x100000001b3u;
-        }
+        hash = random_from_more(hash, set->images[i].pixels, image_len(&set->images[i]));
     }
     return hash;
 }

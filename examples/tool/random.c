@@ -27,13 +27,18 @@ double random_unit(uint64_t seed, enum random_stream stream, uint64_t a, uint64_
     return (double)(random_bits(seed, stream, a, b) >> 11) * 0x1p-53;
 }
 
-uint64_t random_from_bytes(const char *bytes, size_t len)
+uint64_t random_from_more(uint64_t hash, const void *bytes, size_t len)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    const unsigned char *byte = bytes;
     for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+        hash = (hash ^ byte[i]) * 0x100000001b3u;
     }
     return hash;
+}
+
+uint64_t random_from_bytes(const char *bytes, size_t len)
+{
+    return random_from_more(0xcbf29ce484222325u, bytes, len);
 }
 
 uint64_t random_from_name(const char *name)

@@ -28,8 +28,10 @@ uint64_t random_bits(uint64_t seed, enum random_stream stream, uint64_t a, uint6
 /* The same as a number in [0, 1), a multiple of 2^-53. */
 double random_unit(uint64_t seed, enum random_stream stream, uint64_t a, uint64_t b);
 
-/* FNV-1a over a string's bytes: a number for a name, or for the first `len` bytes of one. */
+/* FNV-1a over a string's bytes: a number for a name, or for the first `len` bytes of one; and over
+ * further bytes behind what gave `hash`. */
 uint64_t random_from_name(const char *name);
 uint64_t random_from_bytes(const char *bytes, size_t len);
+uint64_t random_from_more(uint64_t hash, const void *bytes, size_t len);
 
 #endif

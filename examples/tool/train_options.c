@@ -1,6 +1,6 @@
 /*
- * The options of `cae train`: what they are, which go together, and the words of the command again
- * for the run that resumes.
+ * The options of `cae train`: what they are, which can be combined, and the command that resumes
+ * the run.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -12,7 +12,6 @@
 #include "file.h"
 #include "interrupt.h"
 #include "message.h"
-#include "options.h"
 #include "output.h"
 
 /* Of --steps, for 0 is a number of steps. */
@@ -25,7 +24,7 @@ static const char details[] =
     "which people --split-by-person sets aside depends on the seed.\n"
     "Larger images are cut at random to the training size, smaller ones are left out. SIGMA is 25\n"
     "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
-    "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and tells how to\n"
+    "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and says how to\n"
     "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
     "arguments but --from, and --model need not be repeated. --lr, --steps, --epochs, --threads,\n"
     "--log and --val may change; another seed, batch, noise, --reproducible or other images are\n"
@@ -103,10 +102,7 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
                       "measure on images of people who are not trained on"),
         REAL_OPTION("val-fraction", &o->validation_fraction, 0.001, 0.999, "F",
                     "about so many of the images; 0.1 unless given"),
-        COUNT_OPTION("limit", &o->limit, 1, 1e9, "N", "only the first N files of --data by name"),
-        TEXT_OPTION("crop", &o->crop, "X,Y,WxH", CROP_HELP),
-        TEXT_OPTION("size", &o->size, "WxH", SIZE_HELP),
-        COUNT_OPTION("epochs", &o->epochs, 1, 1e9, "N", "train until every image was seen N times"),
+        TRAIN_IMAGES_OPTIONS(o, o),
         COUNT_OPTION("steps", &o->steps, 0, 1e15, "N",
                      "train until N steps in all; one of the two"),
         COUNT_OPTION("batch", &o->batch, 1, 1e6, "N", "images per step"),
@@ -114,15 +110,11 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
                     "Adam's learning rate; else 0.001 or, to resume, as before"),
         REAL_OPTION("kl-weight", &o->kl_weight, 0, 1e6, "W",
                     "of a sampled code's divergence in the loss; else 0.3"),
-        REAL_OPTION("noise", &o->sigma, 0, 255, "SIGMA", "noise on the input, of 255"),
-        SEED_OPTION("seed", &o->seed, "S", "weights, order, crops and noise"),
+        TRAIN_RANDOM_OPTIONS(o),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),
-        SWITCH_OPTION("reproducible", &o->reproducible, "the same file on every processor"),
-        COUNT_OPTION("save-every", &o->save_every, 1, 1e9, "EPOCHS", "save during training too"),
+        TRAIN_SAVING_OPTIONS(o),
         SWITCH_OPTION("resume", &o->resume, "go on from the file --out; not with --from"),
-        SWITCH_OPTION("force", &o->force, "even if it is not the same run"),
-        TEXT_OPTION("log", &o->log, "FILE.csv", "write the loss of each step"),
-        REQUIRED_TEXT_OPTION("out", &o->out, "MODEL", "the model file (safetensors)"),
+        TRAIN_OUTPUT_OPTIONS(o, o),
         OPTIONS_END,
     };
     const struct command_line line = {

@@ -10,10 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "options.h"
 #include "prepare.h"
 
 struct train_options {
-    const char *model, *from, *name; /* name: that of the two which tells the architecture */
+    const char *model, *from, *name; /* name: the one of the two that has the architecture */
     const char *data, *validation, *crop, *size, *log, *out;
     struct preparation preparation;
     size_t limit, epochs, steps, batch, threads, save_every;
@@ -22,13 +23,33 @@ struct train_options {
     bool split_by_person, reproducible, resume, force;
 };
 
+/* Rows of the table of options that every program has that trains on a folder: `o` points to what
+ * has the texts, `n` to what has the numbers. */
+#define TRAIN_IMAGES_OPTIONS(o, n)                                                               \
+    COUNT_OPTION("limit", &(n)->limit, 1, 1e9, "N", "only the first N files of --data by name"), \
+        TEXT_OPTION("crop", &(o)->crop, "X,Y,WxH", CROP_HELP),                                   \
+        TEXT_OPTION("size", &(o)->size, "WxH", SIZE_HELP),                                       \
+        COUNT_OPTION("epochs", &(n)->epochs, 1, 1e9, "N",                                        \
+                     "train until every image was seen N times")
+#define TRAIN_RANDOM_OPTIONS(n)                                                       \
+    REAL_OPTION("noise", &(n)->sigma, 0, 255, "SIGMA", "noise on the input, of 255"), \
+        SEED_OPTION("seed", &(n)->seed, "S", "weights, order, crops and noise")
+#define TRAIN_SAVING_OPTIONS(n)                                                            \
+    SWITCH_OPTION("reproducible", &(n)->reproducible, "the same file on every processor"), \
+        COUNT_OPTION("save-every", &(n)->save_every, 1, 1e9, "EPOCHS", "save during training too")
+#define TRAIN_OUTPUT_OPTIONS(o, n)                                                \
+    SWITCH_OPTION("force", &(n)->force, "even if it is not the same run"),        \
+        TEXT_OPTION("log", &(o)->log, "FILE.csv", "write the loss of each step"), \
+        REQUIRED_TEXT_OPTION("out", &(o)->out, "MODEL", "the model file (safetensors)")
+
 /* As options_parse: false when there is nothing to do but end with *exit_code. */
 bool train_options_parse(struct train_options *o, int argc, char **argv, int *exit_code);
 
-/* Whether a model is made of weights that are there, without a step. */
+/* Whether a model is made from existing weights, without a step. */
 bool train_options_only_convert(const struct train_options *o);
 
-/* Prints the words of the command, but for --from and its file: what resumes needs it no more. */
+/* Prints the arguments of the command without --from and its file, which the resumed run must not
+ * have. */
 void train_options_print_arguments(const struct train_options *o, int argc, char **argv);
 
 #endif

@@ -110,7 +110,9 @@ static cae_pass conv_pass(const cae_pass *p, size_t image, const cae_view *betwe
     conv.images = 1;
     conv.out = between_shape(p);
     conv.scratch = scratch;
-    conv.x[0].data += (ptrdiff_t)image * conv.x[0].image;
+    if (conv.x[0].data != NULL) {
+        conv.x[0].data += (ptrdiff_t)image * conv.x[0].image;
+    }
     conv.y = *between;
     return conv;
 }

@@ -51,9 +51,12 @@ typedef struct cae_view {
     ptrdiff_t image; /* floats from one image to the next */
 } cae_view;
 
-/* Pixel (y, x) of image `n`, in the tensor's coordinates. */
+/* Pixel (y, x) of image `n`, in the tensor's coordinates; NULL while a plan has no memory yet. */
 static inline float *cae_view_at(const cae_view *v, size_t n, ptrdiff_t y, ptrdiff_t x)
 {
+    if (v->data == NULL) {
+        return NULL;
+    }
     return v->data + (ptrdiff_t)n * v->image + (y - v->region.y0) * v->row +
            (x - v->region.x0) * (ptrdiff_t)v->c;
 }

@@ -167,7 +167,7 @@ int cae_json_read_key(cae_json *j, cae_json_string *out)
     return cae_json_expect(j, ':');
 }
 
-int cae_json_read_number(cae_json *j, uint64_t *out)
+static int read_number(cae_json *j, uint64_t *out)
 {
     skip_space(j);
     const size_t start = j->at;
@@ -195,7 +195,7 @@ int cae_json_read_numbers(cae_json *j, uint64_t *values, size_t capacity, size_t
     }
     do {
         uint64_t value;
-        CAE_TRY(cae_json_read_number(j, &value));
+        CAE_TRY(read_number(j, &value));
         *len += 1;
         if (*len > capacity) {
             return CAE_OK;

@@ -144,8 +144,7 @@ def options_from(arguments):
     parser.add_argument('--seconds', type=float, help='for the sweep')
     parser.add_argument('--seed', type=int, default=1, help='of the sweep')
     parser.add_argument('--no-peers', action='store_true')
-    parser.add_argument('--markdown', nargs='?', const='-', metavar='FILE',
-                        help='for documents; into FILE between its markers')
+    parser.add_argument('--markdown', metavar='FOLDER', help='pages, too: FOLDER/PART.md for each part')
     parser.add_argument('--json', metavar='FILE', help='the tables and the probes\' best as data')
     parser.add_argument('--verbose', action='store_true', help='say what is under way')
     options = parser.parse_args(arguments)
@@ -155,27 +154,34 @@ def options_from(arguments):
 
 
 def measure(run):
-    """All tables."""
+    """{part: its tables}, and what is for all of them."""
     absent = run.start_peers() if 'steps' in run.options.parts else []
     found = {}
     for part in run.options.parts:
         found[part] = PARTS[part].measure(run)
-    made, rows = [], []
+    made = {}
     for part, data in found.items():  # when all is measured, the best of the probes is known
-        made += PARTS[part].tables(run, data)
-        rows += PARTS[part].bars(run, data)
-    rows.sort(key=lambda row: row[1])
-    return [table_of_machine(run, absent)] + made + [table_of_bars(rows)]
+        made[part] = PARTS[part].tables(run, data), PARTS[part].bars(run, data)
+    return table_of_machine(run, absent), made
 
 
-def write(run, made):
-    if run.options.markdown == '-':
-        print('\n'.join(tables.markdown(table) for table in made))
-    else:
-        print('\n'.join(tables.text(table) for table in made))
-    if run.options.markdown not in (None, '-'):
-        path = pathlib.Path(run.options.markdown)
-        path.write_text(tables.fill(path.read_text(encoding='utf-8'), made), encoding='utf-8')
+def page(part, machine, made, rows):
+    """A part's page: what it is, how it is made again, and its tables."""
+    what = PARTS[part].__doc__.split('.')[0].replace('\n', ' ')
+    parts = [machine] + made + ([table_of_bars(rows)] if rows else [])
+    return (f'# {what}\n\nMade by\n\n    tests/bench/bench.py --build build --{part} --markdown docs/bench\n\n'
+            + '\n'.join(tables.markdown(table) for table in parts))
+
+
+def write(run, machine, parts):
+    made = [machine] + [table for part, _ in parts.values() for table in part]
+    rows = sorted((row for _, bars in parts.values() for row in bars), key=lambda row: row[1])
+    made.append(table_of_bars(rows))
+    print('\n'.join(tables.text(table) for table in made))
+    if run.options.markdown:
+        folder = pathlib.Path(run.options.markdown)
+        for part, (some, bars) in parts.items():
+            (folder / f'{part}.md').write_text(page(part, machine, some, bars), encoding='utf-8')
     if run.options.json:
         data = {'best': run.judge.best, 'tables': [table._asdict() for table in made]}
         pathlib.Path(run.options.json).write_text(json.dumps(data, indent=1) + '\n', encoding='utf-8')
@@ -186,7 +192,7 @@ def main(arguments):
     run = None
     try:
         run = Run(options_from(arguments))
-        write(run, measure(run))
+        write(run, *measure(run))
         print(f'{time.monotonic() - began:.0f} s')
         return 0
     except (Broken, OSError) as error:

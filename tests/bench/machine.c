@@ -10,6 +10,7 @@
 
 #include "bench.h"
 #include "kernels/kernels.h"
+#include "numbers.h"
 
 void *bench_need(size_t count, size_t size)
 {
@@ -21,16 +22,10 @@ void *bench_need(size_t count, size_t size)
     return block;
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
 float *bench_noise(size_t len, uint64_t seed)
 {
     float *values = bench_need(len, sizeof(*values));
-    for (size_t i = 0; i < len; i++) {
-        uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15);
-        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-        values[i] = (float)((z ^ z >> 31) >> 40) * 0x1p-24f;
-    }
+    random_floats(values, len, seed);
     return values;
 }
 

@@ -60,16 +60,3 @@ def markdown(table):
     return '\n'.join([f'**{table.title}**', '', line_of(table.columns), line_of(aligned)] +
                      [line_of(row) for row in table.rows] +
                      [part for note in table.notes for part in ('', note)]) + '\n'
-
-
-BEGIN, END = '<!-- bench: begin -->', '<!-- bench: end -->'
-
-
-def fill(document, made):
-    """The document with these tables between its markers."""
-    before, _, rest = document.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise ValueError(f'no {BEGIN} ... {END}')
-    body = '\n'.join(markdown(table) for table in made)
-    return f'{before}{BEGIN}\n\n{body}\n{END}{after}'

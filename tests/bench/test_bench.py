@@ -21,6 +21,7 @@ from windows import Judge
 HERE = pathlib.Path(__file__).resolve().parent
 TABLES = {'machine', 'steps', 'limits', 'layers-cae-compress', 'transposed-cae-compress',
           'layers-sae-compress', 'calls', 'memory', 'tiers', 'bars'}
+PAGES = HERE.parents[1] / 'docs' / 'bench'
 BUILD = ''
 
 
@@ -63,15 +64,10 @@ class Judging(unittest.TestCase):
 
 
 class Writing(unittest.TestCase):
-    def test_markers(self):
-        table = tables.Table('t', 'Title', ['a', 'b'], [['x', '1']])
-        document = f'before {tables.BEGIN} old {tables.END} after'
-        filled = tables.fill(document, [table])
-        self.assertIn('| x | 1 |', filled)
-        self.assertNotIn('old', filled)
-        self.assertEqual(tables.fill(filled, [table]), filled)
-        with self.assertRaises(ValueError):
-            tables.fill('no markers', [table])
+    def test_markdown(self):
+        table = tables.Table('t', 'Title', ['a', 'b'], [['x|y', '1']], ['A note.'])
+        self.assertEqual(tables.markdown(table),
+                         '**Title**\n\n| a | b |\n| --- | ---: |\n| x\\|y | 1 |\n\nA note.\n')
 
 
 class Running(unittest.TestCase):
@@ -79,7 +75,10 @@ class Running(unittest.TestCase):
     def setUpClass(cls):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / 'tables.json'
-            cls.done = bench('--build', BUILD, '--quick', '--no-peers', '--json', path)
+            cls.done = bench('--build', BUILD, '--quick', '--no-peers', '--json', path,
+                             '--markdown', folder)
+            cls.pages = {page.stem: page.read_text(encoding='utf-8')
+                         for page in pathlib.Path(folder).glob('*.md')}
             cls.data = json.loads(path.read_text(encoding='utf-8')) if path.exists() else {'tables': []}
         cls.tables = {table['name']: table for table in cls.data['tables']}
 
@@ -94,6 +93,11 @@ class Running(unittest.TestCase):
         self.assertLessEqual(TABLES, set(self.tables))
         for table in self.tables.values():
             self.assertIn(table['title'], self.done.stdout)
+
+    def test_pages(self):
+        self.assertEqual(set(self.pages), {page.stem for page in PAGES.glob('*.md')})
+        titles = re.findall(r'^\*\*(.*)\*\*$', '\n'.join(self.pages.values()), re.MULTILINE)
+        self.assertLessEqual({table['title'] for table in self.tables.values()}, set(titles))
 
     def test_numbers_can_be(self):
         peak = self.data['best']['1'][0]

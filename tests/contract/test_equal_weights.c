@@ -4,7 +4,8 @@
  * file gives one picture in all of them. CAE_CPU is read once in a process, so each tier has a
  * child of its own, which sends its hashes through a pipe.
  *
- * With CAE_TEST_SHORT=1, for emulators, one thread alone is tried, and the tier c and the best alone.
+ * With CAE_TEST_SHORT=1, for emulators, one thread alone is tried, and the tier c and the best
+ * alone.
  *
  * The hashes that every machine must give are written below. They change only when the order of a
  * sum changes, which docs/numerics.md must say.
@@ -81,27 +82,16 @@ struct result {
     size_t failures;
 };
 
-/* By the values' bits, the same on machines of either byte order. */
-static uint64_t hash_floats(uint64_t hash, const float *values, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        uint32_t bits;
-        memcpy(&bits, values + i, sizeof(bits));
-        hash = (hash ^ bits) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
 static uint64_t hash_weights(const cae_model *m)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = hash_start;
     for (size_t t = 0; t < cae_tensor_count(m); t++) {
         size_t shape[4];
         OK(cae_tensor_info(m, t, NULL, shape, NULL));
         const size_t len = shape[0] * shape[1] * shape[2] * shape[3];
         float *values = need(len, sizeof(*values));
         OK(cae_tensor_get(m, t, values, len));
-        hash = hash_floats(hash, values, len);
+        hash = hash_add_floats(hash, values, len);
         free(values);
     }
     return hash;

@@ -51,26 +51,12 @@ static float *draw_all(size_t count)
 static void read_tensor(const cae_model *m, const char *name, float *values, size_t len)
 {
     struct bytes b = save_bytes(m, CAE_SAVE_TRAINING);
-    char key[64];
-    size_t header = 0;
-    unsigned long begin = 0;
-    snprintf(key, sizeof(key), "\"%s\":", name);
-    for (size_t i = 8; i-- > 0;) {
-        header = header << 8 | b.data[i];
-    }
-    char *text = need(header + 1, 1);
-    memcpy(text, b.data + 8, header);
-    const char *found = strstr(text, key);
-    const char *offsets = found != NULL ? strstr(found, "offsets\":[") : NULL;
-    EXPECT_SAID(offsets != NULL, "%s is not in the file", name);
-    begin = offsets != NULL ? strtoul(offsets + 10, NULL, 10) : 0;
-    for (size_t i = 0; i < len; i++) {
-        const uint8_t *at = b.data + 8 + header + begin + 4 * i;
+    const uint8_t *at = b.data + tensor_offset(b, name);
+    for (size_t i = 0; i < len; i++, at += 4) {
         const uint32_t bits =
             (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
         memcpy(&values[i], &bits, 4);
     }
-    free(text);
     free_bytes(&b);
 }
 
@@ -497,7 +483,8 @@ static void resumed_runs_gather_the_same(void)
     free(images);
 }
 
-/* What is since the last epoch is in the training state alone, and only where there is something. */
+/* What is since the last epoch is in the training state alone, and only where there is something.
+ */
 static void files_hold_what_is_recent(void)
 {
     float *images = draw_all(2);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "contract.h"
+#include "plain_weights.h"
 
 static char path[] = "/tmp/cae-import-XXXXXX";
 
@@ -25,12 +26,6 @@ static const size_t lens[] = {2, 2, 1, 2};
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-struct file {
-    char header[8192];
-    uint8_t data[1024];
-    size_t size;
-};
-
 static size_t dtype_size(const char *dtype)
 {
     return strstr(dtype, "64") != NULL   ? 8
@@ -40,40 +35,18 @@ static size_t dtype_size(const char *dtype)
 }
 
 /* `bits`: the values as they stand in the file. */
-static void add(struct file *f, const char *name, const char *dtype, const char *shape, size_t len,
-                const uint64_t *bits)
+static void add(struct plain_file *f, const char *name, const char *dtype, const char *shape,
+                size_t len, const uint64_t *bits)
 {
     const size_t element = dtype_size(dtype);
-    const size_t at = strlen(f->header);
-    snprintf(f->header + at, sizeof(f->header) - at,
-             "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
-             at > 0 ? "," : "{", name, dtype, shape, f->size, f->size + len * element);
+    plain_file_tensor(f, name, dtype, shape, f->size, f->size + len * element);
     for (size_t i = 0; i < len; i++) {
-        for (size_t k = 0; k < element; k++) {
-            f->data[f->size++] = (uint8_t)(bits[i] >> 8 * k);
-        }
+        plain_file_value(f, bits[i], element);
     }
-}
-
-static void write_file(struct file *f)
-{
-    uint8_t length[8] = {0};
-    strcat(f->header, "}");
-    while ((8 + strlen(f->header)) % 8 != 0) {
-        strcat(f->header, " ");
-    }
-    for (size_t i = 0; i < 8; i++) {
-        length[i] = (uint8_t)((uint64_t)strlen(f->header) >> 8 * i);
-    }
-    FILE *file = fopen(path, "wb");
-    const bool good = file != NULL && fwrite(length, 8, 1, file) == 1 &&
-                      fwrite(f->header, strlen(f->header), 1, file) == 1 &&
-                      (f->size == 0 || fwrite(f->data, f->size, 1, file) == 1);
-    EXPECT(good && fclose(file) == 0);
 }
 
 /* All tensors of tiny_net, of one dtype, all values 1, with something before each name. */
-static void add_ones(struct file *f, const char *dtype, const char *prefix)
+static void add_ones(struct plain_file *f, const char *dtype, const char *prefix)
 {
     const uint64_t one = strcmp(dtype, "F64") == 0    ? 0x3ff0000000000000u
                          : strcmp(dtype, "F32") == 0  ? 0x3f800000
@@ -106,22 +79,22 @@ static void dtypes_are_converted(void)
     static const char *const good[] = {"F32", "F16", "BF16", "F64"};
     static const char *const bad[] = {"I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"};
     for (size_t i = 0; i < 4; i++) {
-        struct file f = {.size = 0};
+        struct plain_file f = {.size = 0};
         cae_model *m = new_model(tiny_net, 1);
         expect_context("%s", good[i]);
         add_ones(&f, good[i], "");
-        write_file(&f);
+        plain_file_write(&f, path);
         OK(cae_model_load_weights(m, path));
         EXPECT(all_ones(m));
         cae_model_free(m);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct file f = {.size = 0};
+        struct plain_file f = {.size = 0};
         cae_model *m = new_model(tiny_net, 1);
         cae_model *twin = copy_model(m);
         expect_context("%s", bad[i]);
         add_ones(&f, bad[i], "");
-        write_file(&f);
+        plain_file_write(&f, path);
         FAILS(cae_model_load_weights(m, path), CAE_E_UNSUPPORTED, bad[i]);
         EXPECT(strstr(cae_last_error(), "0.bias") != NULL);
         EXPECT(same_models(m, twin));
@@ -154,7 +127,7 @@ static void single_values_are_exact(void)
         {"F64", 0x7ff0000000000000, NAN},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct file f = {.size = 0};
+        struct plain_file f = {.size = 0};
         const uint64_t zeros[] = {0, 0};
         cae_model *m = new_model(tiny_net, 1);
         cae_model *twin = copy_model(m);
@@ -164,7 +137,7 @@ static void single_values_are_exact(void)
         add(&f, names[1], "F32", shapes[1], 2, zeros);
         add(&f, names[2], cases[i].dtype, shapes[2], 1, &cases[i].bits);
         add(&f, names[3], "F32", shapes[3], 2, zeros);
-        write_file(&f);
+        plain_file_write(&f, path);
         if (isnan(cases[i].value)) {
             FAILS(cae_model_load_weights(m, path), CAE_E_NONFINITE, "1.bias");
             EXPECT(same_models(m, twin));
@@ -195,15 +168,15 @@ static void prefixes_are_taken_off(void)
         {"module", false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct file f = {.size = 0};
+        struct plain_file f = {.size = 0};
         cae_model *m = new_model(tiny_net, 1);
         const bool bare = *cases[i].prefix == '\0';
         char first[64];
         expect_context("prefix '%s'", cases[i].prefix);
         snprintf(first, sizeof(first), "%s0.bias", cases[i].prefix);
         add_ones(&f, "F32", cases[i].prefix);
-        write_file(&f);
-        if (!bare) { /* the words tell which names are there */
+        plain_file_write(&f, path);
+        if (!bare) { /* the message lists the names of the file */
             FAILS(cae_model_load_weights(m, path), CAE_E_MODEL, first);
             FAILS(cae_model_import_weights(m, path, CAE_IMPORT_SKIP), CAE_E_MODEL, first);
             EXPECT(cases[i].known == (strstr(cae_last_error(), "CAE_IMPORT_STRIP") != NULL));
@@ -220,13 +193,13 @@ static void prefixes_are_taken_off(void)
 
 static void names_that_become_one_are_refused(void)
 {
-    struct file f = {.size = 0};
+    struct plain_file f = {.size = 0};
     const uint64_t ones[] = {0x3f800000, 0x3f800000};
     cae_model *m = new_model(tiny_net, 1);
     cae_model *twin = copy_model(m);
     add_ones(&f, "F32", "module.");
     add(&f, "0.bias", "F32", "2", 2, ones);
-    write_file(&f);
+    plain_file_write(&f, path);
     FAILS(cae_model_import_weights(m, path, CAE_IMPORT_STRIP), CAE_E_MODEL, "'module.0.bias'");
     EXPECT(strstr(cae_last_error(), "'0.bias'") != NULL && same_models(m, twin));
     cae_model_free(m);
@@ -238,12 +211,12 @@ static void tensors_without_a_dimension_are_left_out(void)
     static const char *const dtypes[] = {"I64", "F32", "F16", "U8", "BOOL", "I32"};
     const uint64_t nothing_finite[] = {0x7fc07fc07fc07fc0};
     for (size_t i = 0; i < 6; i++) {
-        struct file f = {.size = 0};
+        struct plain_file f = {.size = 0};
         cae_model *m = new_model(tiny_net, 1);
         expect_context("%s", dtypes[i]);
         add(&f, "module.9.num_batches_tracked", dtypes[i], "", 1, nothing_finite);
         add_ones(&f, "F32", "module.");
-        write_file(&f);
+        plain_file_write(&f, path);
         FAILS(cae_model_import_weights(m, path, CAE_IMPORT_STRIP), CAE_E_MODEL, "CAE_IMPORT_SKIP");
         EXPECT(strstr(cae_last_error(), "module.9.num_batches_tracked") != NULL);
         OK(cae_model_import_weights(m, path, CAE_IMPORT_STRIP | CAE_IMPORT_SKIP));
@@ -251,20 +224,20 @@ static void tensors_without_a_dimension_are_left_out(void)
         cae_model_free(m);
     }
     /* One dimension is not none, and a weight of the model is not left out. */
-    struct file f = {.size = 0};
+    struct plain_file f = {.size = 0};
     const uint64_t one[] = {0x3f800000};
     cae_model *m = new_model(tiny_net, 1);
     expect_context("%s", "");
     add_ones(&f, "F32", "");
     add(&f, "running_mean", "F32", "1", 1, one);
-    write_file(&f);
+    plain_file_write(&f, path);
     FAILS(cae_model_import_weights(m, path, CAE_IMPORT_SKIP), CAE_E_MODEL, "running_mean");
-    f = (struct file){.size = 0};
+    f = (struct plain_file){.size = 0};
     add(&f, "0.bias", "F32", "2", 2, (const uint64_t[]){0, 0});
     add(&f, "0.weight", "F32", "2,1,1,1", 2, (const uint64_t[]){0, 0});
     add(&f, "1.bias", "F32", "", 1, one);
     add(&f, "1.weight", "F32", "1,2,1,1", 2, (const uint64_t[]){0, 0});
-    write_file(&f);
+    plain_file_write(&f, path);
     FAILS(cae_model_import_weights(m, path, CAE_IMPORT_SKIP), CAE_E_MODEL, "1.bias");
     EXPECT_SAID(strstr(cae_last_error(), "[]") != NULL && strstr(cae_last_error(), "[1]") != NULL,
                 "%s", cae_last_error());
@@ -280,10 +253,10 @@ static void expect_many_names(void)
                 "%zu: %s", size, words);
 }
 
-/* As many names as fit into the words, those that the model does not have first. */
+/* As many names as fit into the message, those that the model does not have first. */
 static void words_tell_what_is_there(void)
 {
-    struct file f = {.size = 0};
+    struct plain_file f = {.size = 0};
     const uint64_t values[2] = {0, 0};
     cae_model *m = new_model(tiny_net, 1);
     add(&f, "0.bias", "F32", "2", 2, values);
@@ -292,29 +265,29 @@ static void words_tell_what_is_there(void)
         snprintf(name, sizeof(name), "decoder.layers.%d.weight", i);
         add(&f, name, "F32", "1", 1, values);
     }
-    write_file(&f);
+    plain_file_write(&f, path);
     FAILS(cae_model_load_weights(m, path), CAE_E_MODEL, "'0.weight' is missing");
     expect_many_names();
-    f = (struct file){.size = 0};
+    f = (struct plain_file){.size = 0};
     add_ones(&f, "F32", "");
     for (int i = 10; i < 40; i++) {
         char name[64];
         snprintf(name, sizeof(name), "decoder.layers.%d.weight", i);
         add(&f, name, "F32", "1", 1, values);
     }
-    write_file(&f);
+    plain_file_write(&f, path);
     FAILS(cae_model_load_weights(m, path), CAE_E_MODEL, "34 tensors, the model 4");
     expect_many_names();
-    f = (struct file){.size = 0};
+    f = (struct plain_file){.size = 0};
     add(&f, "0.bias", "F32", "2", 2, values);
     add(&f, "0.weight", "F32", "1,2,1,1", 2, values);
     add(&f, "1.bias", "F32", "1", 1, values);
     add(&f, "1.weight", "F32", "1,2,1,1", 2, values);
-    write_file(&f);
+    plain_file_write(&f, path);
     FAILS(cae_model_load_weights(m, path), CAE_E_MODEL, "'0.weight' has the shape [1,2,1,1]");
     EXPECT(strstr(cae_last_error(), "[2,1,1,1]") != NULL);
-    f = (struct file){.header = "{"};
-    write_file(&f);
+    f = (struct plain_file){.header = "{"};
+    plain_file_write(&f, path);
     FAILS(cae_model_load_weights(m, path), CAE_E_MODEL, "the file has none");
     cae_model_free(m);
 }
@@ -324,7 +297,7 @@ static void files_of_the_other_kind(void)
 {
     static const char other_net[] = "input 1 4 4\nconv 2 kernel 1 relu\ncode\nconv 1 kernel 1\n";
     static const char scaled_net[] = "input 1 8 8\nconv 2 kernel 1\ncode\nconv 1 kernel 1\n";
-    struct file f = {.size = 0};
+    struct plain_file f = {.size = 0};
     cae_model *none = NULL;
     cae_model *source = new_model(tiny_net, 5);
     cae_model *m = new_model(tiny_net, 6);
@@ -333,11 +306,12 @@ static void files_of_the_other_kind(void)
     uint8_t pixels[64] = {0};
     size_t size = 0;
     add_ones(&f, "F16", "module.");
-    write_file(&f);
+    plain_file_write(&f, path);
     FAILS(cae_model_load(&none, path), CAE_E_FORMAT, "plain safetensors");
     EXPECT(strstr(cae_last_error(), "cae_model_load_weights") != NULL);
     EXPECT(strstr(cae_last_error(), "cae train --from") != NULL);
-    /* A model of libcae as a source of weights, with its ranges where they have the same meaning. */
+    /* A model of libcae as a source of weights, with its ranges where they have the same meaning.
+     */
     OK(cae_train_step(source, images, images, 1, 4, 4, NULL));
     OK(cae_model_save(source, path, CAE_SAVE_TRAINING));
     OK(cae_model_load_weights(m, path));

@@ -199,7 +199,8 @@ static void dense_layers_and_many_weights_train(void)
     static const char *const texts[] = {
         "input 2 19 22\ndense 96 relu\ncode\ndense 2 19 22 sigmoid\n",
         "input 2 19 22\ndense 40\ncode sampled\ndense 90 leaky\ndense 2 19 22\n",
-        "input 2 19 22\nconv 768 kernel 8 stride 8 relu\ncode\nconv 768 kernel 1\ntconv 2 kernel 8 stride 8\n",
+        ("input 2 19 22\nconv 768 kernel 8 stride 8 relu\ncode\nconv 768 kernel 1\n"
+         "tconv 2 kernel 8 stride 8\n"),
     };
     for (size_t t = 0; t < sizeof(texts) / sizeof(texts[0]); t++) {
         cae_model *m = new_model(texts[t], 1);

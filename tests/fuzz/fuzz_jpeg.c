@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t capacity, unsigned seed)
 {
     uint64_t state = seed;
-    const size_t edits = 1 + fuzz_below(&state, 3);
+    const size_t edits = 1 + random_below(&state, 3);
     for (size_t i = 0; i < edits; i++) {
         size = fuzz_edit(data, size, capacity, &state);
     }

@@ -115,7 +115,7 @@ static size_t replace(uint8_t *data, size_t size, size_t capacity, size_t begin,
 static size_t move_line(uint8_t *data, size_t size, size_t capacity, bool cut, uint64_t *state)
 {
     uint8_t line[256];
-    size_t begin = fuzz_below(state, size);
+    size_t begin = random_below(state, size);
     while (begin > 0 && data[begin - 1] != '\n') {
         begin--;
     }
@@ -126,7 +126,7 @@ static size_t move_line(uint8_t *data, size_t size, size_t capacity, bool cut, u
     if (cut) {
         return replace(data, size, capacity, begin, end, "", 0);
     }
-    size_t to = fuzz_below(state, size);
+    size_t to = random_below(state, size);
     while (to > 0 && data[to - 1] != '\n') {
         to--;
     }
@@ -136,12 +136,12 @@ static size_t move_line(uint8_t *data, size_t size, size_t capacity, bool cut, u
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t capacity, unsigned seed)
 {
     uint64_t state = seed;
-    for (size_t edits = 1 + fuzz_below(&state, 3); edits > 0 && size > 0; edits--) {
-        const size_t kind = fuzz_below(&state, 8);
+    for (size_t edits = 1 + random_below(&state, 3); edits > 0 && size > 0; edits--) {
+        const size_t kind = random_below(&state, 8);
         size_t begin, end;
-        find_word(data, size, fuzz_below(&state, size), &begin, &end);
+        find_word(data, size, random_below(&state, size), &begin, &end);
         if (kind < 5) {
-            const char *word = words[fuzz_below(&state, sizeof(words) / sizeof(words[0]))];
+            const char *word = words[random_below(&state, sizeof(words) / sizeof(words[0]))];
             size = replace(data, size, capacity, begin, end, word, strlen(word));
         } else if (kind < 7) {
             size = move_line(data, size, capacity, kind == 5, &state);

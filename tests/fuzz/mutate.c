@@ -9,19 +9,6 @@
 #include <string.h>
 #include <zlib.h>
 
-uint64_t fuzz_next(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-size_t fuzz_below(uint64_t *state, size_t n)
-{
-    return n == 0 ? 0 : (size_t)(fuzz_next(state) % n);
-}
-
 /* ---- Edits ---- */
 
 static const char *const words[] = {
@@ -129,7 +116,7 @@ static bool is_digit(uint8_t byte)
 /* Puts another number in the place of some decimal number. */
 static size_t edit_decimal(uint8_t *data, size_t size, size_t capacity, uint64_t *state)
 {
-    size_t at = fuzz_below(state, size);
+    size_t at = random_below(state, size);
     while (at < size && !is_digit(data[at])) {
         at++;
     }
@@ -137,15 +124,15 @@ static size_t edit_decimal(uint8_t *data, size_t size, size_t capacity, uint64_t
     while (at + old < size && is_digit(data[at + old])) {
         old++;
     }
-    const char *word = words[fuzz_below(state, WORDS)];
+    const char *word = words[random_below(state, WORDS)];
     return splice(data, size, capacity, at, old, word, strlen(word));
 }
 
 static size_t edit_binary(uint8_t *data, size_t size, uint64_t *state)
 {
-    const uint64_t value = numbers[fuzz_below(state, NUMBERS)];
-    const size_t width = (size_t)1 << fuzz_below(state, 4);
-    const size_t at = fuzz_below(state, size);
+    const uint64_t value = numbers[random_below(state, NUMBERS)];
+    const size_t width = (size_t)1 << random_below(state, 4);
+    const size_t at = random_below(state, size);
     for (size_t i = 0; i < width && at + i < size; i++) {
         data[at + i] = (uint8_t)(value >> 8 * i);
     }
@@ -155,32 +142,32 @@ static size_t edit_binary(uint8_t *data, size_t size, uint64_t *state)
 static size_t edit_copy(uint8_t *data, size_t size, size_t capacity, uint64_t *state)
 {
     uint8_t span[64];
-    size_t len = 1 + fuzz_below(state, sizeof(span));
-    const size_t from = fuzz_below(state, size);
+    size_t len = 1 + random_below(state, sizeof(span));
+    const size_t from = random_below(state, size);
     len = len < size - from ? len : size - from;
     memcpy(span, data + from, len);
-    const size_t at = fuzz_below(state, size);
-    const size_t old = fuzz_below(state, 2) * (len < size - at ? len : size - at);
+    const size_t at = random_below(state, size);
+    const size_t old = random_below(state, 2) * (len < size - at ? len : size - at);
     return splice(data, size, capacity, at, old, span, len);
 }
 
 size_t fuzz_edit(uint8_t *data, size_t size, size_t capacity, uint64_t *state)
 {
-    const size_t at = fuzz_below(state, size);
-    const char *word = words[fuzz_below(state, WORDS)];
+    const size_t at = random_below(state, size);
+    const char *word = words[random_below(state, WORDS)];
     if (size == 0) {
         return splice(data, size, capacity, 0, 0, word, strlen(word));
     }
-    switch (fuzz_below(state, 8)) {
+    switch (random_below(state, 8)) {
     case 0:
     case 1:
-        data[at] ^= (uint8_t)(1u << fuzz_below(state, 8));
+        data[at] ^= (uint8_t)(1u << random_below(state, 8));
         return size;
     case 2:
-        data[at] = (uint8_t)fuzz_next(state);
+        data[at] = (uint8_t)random_next(state);
         return size;
     case 3:
-        return splice(data, size, capacity, at, 1 + fuzz_below(state, 16), "", 0);
+        return splice(data, size, capacity, at, 1 + random_below(state, 16), "", 0);
     case 4:
         return splice(data, size, capacity, at, 0, word, strlen(word));
     case 5:
@@ -273,9 +260,9 @@ static size_t mutate_header(uint8_t *data, size_t size, size_t capacity, uint64_
 
 size_t fuzz_mutate_model(uint8_t *data, size_t size, size_t capacity, uint64_t *state)
 {
-    for (size_t edits = 1 + fuzz_below(state, 3); edits > 0; edits--) {
+    for (size_t edits = 1 + random_below(state, 3); edits > 0; edits--) {
         const size_t begin = data_begin(data, size);
-        const size_t place = fuzz_below(state, 8);
+        const size_t place = random_below(state, 8);
         if (place == 0) {
             size = fuzz_edit(data, size, capacity, state);
         } else if (place == 1 && begin > 0 && begin < size) {
@@ -292,7 +279,7 @@ size_t fuzz_mutate_image(uint8_t *data, size_t size, size_t capacity, uint64_t *
 {
     /* The file is short, so that the header gets its share; the CRC at the end is made anew. */
     size_t body = size > 4 ? size - 4 : 0;
-    for (size_t edits = 1 + fuzz_below(state, 3); edits > 0; edits--) {
+    for (size_t edits = 1 + random_below(state, 3); edits > 0; edits--) {
         body = fuzz_edit(data, body, capacity - 4, state);
     }
     fuzz_repair_image(data, body + 4);

@@ -1,7 +1,7 @@
 /*
  * Damage, for fuzzing with libFuzzer and without: edits that are likely to get past the first
- * checks of our two formats. Everything follows from the state (a counter-based generator,
- * splitmix64), so a failure can be repeated from its number. The repairs after an edit make the
+ * checks of our two formats. Everything follows from the state of the random numbers
+ * (support/numbers.h), so a failure can be repeated from its number. The repairs after an edit make the
  * checksum, and mostly the frame, right again: what is left to find is behind them.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -12,8 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-uint64_t fuzz_next(uint64_t *state);
-size_t fuzz_below(uint64_t *state, size_t n); /* 0 .. n - 1; 0 for n = 0 */
+#include "numbers.h"
 
 /* One edit in place; the size may change up to `capacity`. */
 size_t fuzz_edit(uint8_t *data, size_t size, size_t capacity, uint64_t *state);

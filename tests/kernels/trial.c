@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "numbers.h"
+
 void trial_begin_case(trial *t, uint64_t seed, size_t number)
 {
     t->number = number;
@@ -33,13 +35,9 @@ void trial_fail(trial *t, const char *kernel, const char *detail)
 /* ---- Random contents --------------------------------------------------------------------------
  */
 
-/* SplitMix64 (Steele, Lea, Flood 2014): any state is good. */
 uint64_t draw(trial *t)
 {
-    uint64_t z = t->random += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
+    return random_next(&t->random);
 }
 
 size_t draw_below(trial *t, size_t end)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The README's programs and commands, taken out of it and run as they stand, and its links.
+"""The README's programs and commands, taken out of it and run as they stand, and the links of all
+pages.
 
 CAE_TOOL names the command, LIBCAE the shared library. What is missing (a C compiler, NumPy) shows
 as a skipped test.
@@ -92,10 +93,11 @@ class Readme(unittest.TestCase):
             self.assertTrue((self.folder / name).stat().st_size > 0, name)
 
     def test_links(self):
-        links = re.findall(r"\]\(([^)#]+)\)", README)
-        self.assertGreater(len(links), 8)
-        for link in links:
-            self.assertTrue((ROOT / link).exists(), link)
+        self.assertGreater(len(re.findall(r"\]\(", README)), 8)
+        for page in [ROOT / "README.md", ROOT / "PACKAGING.md", *(ROOT / "docs").rglob("*.md")]:
+            for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+                if not re.match(r"https?:", link):
+                    self.assertTrue((page.parent / link).exists(), f"{page.name}: {link}")
 
     def test_two_commands(self):
         commands = re.findall(r"^ {4}sh (\S+)", README, re.MULTILINE)

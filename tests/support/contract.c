@@ -152,20 +152,10 @@ void *need(size_t count, size_t size)
     return block;
 }
 
-uint64_t random_next(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 float *noise(size_t len, uint64_t seed)
 {
     float *values = need(len, sizeof(*values));
-    for (size_t i = 0; i < len; i++) {
-        values[i] = (float)(random_next(&seed) >> 40) * 0x1p-24f;
-    }
+    random_floats(values, len, seed);
     return values;
 }
 
@@ -187,16 +177,6 @@ cae_model *copy_model(const cae_model *m)
     return copy;
 }
 
-uint64_t hash_bytes(const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < size; i++) {
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
 struct bytes save_bytes(const cae_model *m, uint32_t flags)
 {
     struct bytes b = {NULL, 0};
@@ -208,6 +188,26 @@ struct bytes save_bytes(const cae_model *m, uint32_t flags)
         give_up("cae_model_save_memory");
     }
     return b;
+}
+
+size_t tensor_offset(struct bytes file, const char *name)
+{
+    char key[64];
+    size_t header = 0;
+    for (size_t i = 8; i-- > 0;) {
+        header = header << 8 | file.data[i];
+    }
+    char *text = need(header + 1, 1);
+    memcpy(text, file.data + 8, header);
+    snprintf(key, sizeof(key), "\"%s\":", name);
+    const char *entry = strstr(text, key);
+    const char *offsets = entry != NULL ? strstr(entry, "offsets\":[") : NULL;
+    if (offsets == NULL) {
+        give_up(name);
+    }
+    const size_t begin = strtoul(offsets + strlen("offsets\":["), NULL, 10);
+    free(text);
+    return 8 + header + begin;
 }
 
 bool same_bytes(struct bytes a, struct bytes b)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "cae/cae.h"
+#include "numbers.h"
 
 /* ---- Expectations ---- */
 
@@ -29,8 +30,8 @@ void expect_at(const char *file, int line, bool good, const char *format, ...)
 #define OK(call) expect_ok(__FILE__, __LINE__, (call), #call)
 void expect_ok(const char *file, int line, int status, const char *call);
 
-/* A call that must fail with `status` and words that hold `word` ("" for any); the words are wiped
- * before, so that old ones cannot pass for new. */
+/* A call that must fail with `status` and a message that contains `word` ("" for any). The message
+ * is erased before the call, so that an old one is not taken for a new one. */
 #define FAILS(call, status, word) \
     (forget_message(), expect_failure(__FILE__, __LINE__, (call), (status), (word), #call))
 void forget_message(void);
@@ -64,10 +65,8 @@ bool long_run(void);
 
 void *need(size_t count, size_t size);   /* memory, zeroed */
 float *noise(size_t len, uint64_t seed); /* uniform in [0,1) */
-uint64_t random_next(uint64_t *state);   /* SplitMix64 */
 cae_model *new_model(const char *text, uint64_t seed);
-cae_model *copy_model(const cae_model *m);          /* with the training state */
-uint64_t hash_bytes(const void *data, size_t size); /* FNV-1a */
+cae_model *copy_model(const cae_model *m); /* with the training state */
 
 /* A model file in memory. */
 struct bytes {
@@ -76,6 +75,7 @@ struct bytes {
 };
 struct bytes save_bytes(const cae_model *m, uint32_t flags);
 bool same_bytes(struct bytes a, struct bytes b);
+size_t tensor_offset(struct bytes file, const char *name); /* of its data, which must be there */
 void free_bytes(struct bytes *b);
 
 /* Whether two models save the same file, training state included. */

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "numbers.h"
+
 /* ---- Reading ----------------------------------------------------------------------------------
  */
 
@@ -218,7 +220,7 @@ void net_clear(net *n)
 
 static void note_side(net_sides *sides, uint64_t side, double distance)
 {
-    sides->hash = (sides->hash ^ side) * UINT64_C(0x100000001b3);
+    sides->hash = hash_add(sides->hash, side);
     sides->margin = distance < sides->margin ? distance : sides->margin;
 }
 

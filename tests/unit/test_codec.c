@@ -228,7 +228,7 @@ START_TEST(symbols_come_back)
         uint64_t state = kind;
         for (size_t i = 0; i < MOST; i++) {
             /* Zeros; noise that nothing packs; noise of 4 bits; mostly zeros. */
-            const uint8_t noise = (uint8_t)fuzz_next(&state);
+            const uint8_t noise = (uint8_t)random_next(&state);
             symbols[i] = kind == 0   ? 0
                          : kind == 1 ? noise
                          : kind == 2 ? noise & 15
@@ -248,7 +248,7 @@ START_TEST(noise_takes_the_bound_and_no_more)
     uint64_t state = 5;
     size_t size;
     for (size_t i = 0; i < sizeof(symbols); i++) {
-        symbols[i] = (uint8_t)fuzz_next(&state);
+        symbols[i] = (uint8_t)random_next(&state);
     }
     ck_assert_uint_eq(cae_deflate_bound(sizeof(symbols)), 70010);
     ck_assert_int_eq(cae_deflate(cae_memory_default(), symbols, sizeof(symbols), data, &size),
@@ -271,7 +271,7 @@ START_TEST(sparse_codes_pack_well)
         for (size_t i = 0; i < sizeof(symbols); i++) {
             double normal = -6;
             for (int k = 0; k < 12; k++) {
-                normal += (double)(fuzz_next(&state) >> 11) * 0x1p-53;
+                normal += (double)(random_next(&state) >> 11) * 0x1p-53;
             }
             const double v = normal * (2 + (double)(i / 64 % 8) / 2);
             symbols[i] = (uint8_t)(v < 0.5 ? 0 : v > 15 ? 15 : v);
@@ -305,7 +305,7 @@ START_TEST(a_stream_must_fit_exactly)
     uint64_t state = 2;
     size_t size;
     for (size_t i = 0; i < LEN; i++) {
-        symbols[i] = (uint8_t)(fuzz_next(&state) & 15);
+        symbols[i] = (uint8_t)(random_next(&state) & 15);
     }
     ck_assert_int_eq(cae_deflate(cae_memory_default(), symbols, LEN, data, &size), CAE_OK);
     for (size_t cut = 0; cut < size; cut++) {
