@@ -147,23 +147,24 @@ static int validate_version(const cae_json_string *version)
         return cae_fail(CAE_E_FORMAT, "not a model file of libcae: no %s in its metadata",
                         CAE_FILE_KEY_VERSION);
     }
-    if (cae_json_equals(version, "1")) {
-        return CAE_OK;
-    }
     bool number = version->raw_size >= 1 && version->raw_size <= 9 && version->raw[0] != '0';
-    for (size_t i = 0; i < version->raw_size; i++) {
-        number = number && version->raw[i] >= '0' && version->raw[i] <= '9';
+    uint32_t value = 0;
+    if (number) {
+        for (size_t i = 0; i < version->raw_size; i++) {
+            const char c = version->raw[i];
+            number = number && c >= '0' && c <= '9';
+            value = 10 * value + (uint32_t)(c - '0');
+        }
     }
     if (!number) {
         return cae_fail(CAE_E_FORMAT, "model file: %s is no number", CAE_FILE_KEY_VERSION);
     }
-    char spelt[10];
-    memcpy(spelt, version->raw, version->raw_size);
-    spelt[version->raw_size] = '\0';
-    return cae_fail(CAE_E_VERSION,
-                    "model file: made by a newer libcae: its format is version %s, this library "
-                    "reads up to %d",
-                    spelt, (int)CAE_FILE_VERSION);
+    return value <= CAE_FILE_VERSION
+               ? CAE_OK
+               : cae_fail(CAE_E_VERSION,
+                          "model file: made by a newer libcae: its format is version %u, this "
+                          "library reads up to %d",
+                          (unsigned)value, (int)CAE_FILE_VERSION);
 }
 
 static int validate_crc(cae_model_header *h, const cae_json_string *crc, const char *text)
