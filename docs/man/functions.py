@@ -71,7 +71,7 @@ BRIEFS = {
 LEANS = [re.compile(r"\b(?:as in|valid as) (cae_\w+)")]
 STEP = re.compile(r"The (?:first|second) half\b")  # of cae_train_step
 
-WIDTH = 78  # of a line of roff; mandoc complains beyond 80
+WIDTH = 78  # of a line of roff; mandoc warns beyond 80
 
 
 class Function(NamedTuple):

@@ -254,7 +254,7 @@ def without_backslashes(page):
 
 
 def write_pages(source, out, doxygen):
-    """Runs Doxygen in a folder of its own, so that no page can name a path; its complaints."""
+    """Runs Doxygen in a folder of its own, so that no page can name a path; its warnings."""
     text = (source / "include" / "cae" / "cae.h").read_text(encoding="utf-8")
     version = ".".join(re.findall(r"^#define CAE_VERSION_\w+ (\d+)", text, re.M))
     with tempfile.TemporaryDirectory(prefix="cae-pages-") as scratch:
@@ -268,13 +268,13 @@ def write_pages(source, out, doxygen):
         with open(folder / "Doxyfile", "a", encoding="utf-8") as settings:
             settings.write(f"PROJECT_NUMBER = {version}\n")
         done = subprocess.run([doxygen, "Doxyfile"], cwd=folder, capture_output=True, text=True)
-        complaints = done.stderr.replace(f"{folder}/", "").strip()
+        warnings = done.stderr.replace(f"{folder}/", "").strip()
         if done.returncode != 0:
-            raise Failed(complaints or f"{doxygen} ended with {done.returncode}")
+            raise Failed(warnings or f"{doxygen} ended with {done.returncode}")
         keep_what_is_used(folder / "html")
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(folder / "html", out)
-    return complaints
+    return warnings
 
 
 def keep_what_is_used(folder):
@@ -293,12 +293,12 @@ def main():
     parser.add_argument("--strict", action="store_true", help="a warning is an error")
     args = parser.parse_args()
     try:
-        complaints = write_pages(args.source, args.out, args.doxygen)
+        warnings = write_pages(args.source, args.out, args.doxygen)
     except (Failed, OSError) as reason:
         sys.exit(f"pages.py: {reason}")
-    if complaints:
-        print(complaints, file=sys.stderr)
-    return 1 if complaints and args.strict else 0
+    if warnings:
+        print(warnings, file=sys.stderr)
+    return 1 if warnings and args.strict else 0
 
 
 if __name__ == "__main__":

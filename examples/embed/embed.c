@@ -18,7 +18,7 @@ enum { SIDE = 32, PIXELS = SIDE * SIDE, BATCH = 16, STEPS = 300 };
 
 static const float SIGMA = 25.0f / 255.0f; /* the noise, on the scale [0,1] */
 
-/* One layer a line; docs/architecture-text.md tells the words. "cae-denoise" would do as well. */
+/* One layer a line; see docs/architecture-text.md. "cae-denoise" would do as well. */
 static const char ARCHITECTURE[] = "input 1 32 32\n"
                                    "conv 16 kernel 3 pad 1 relu\n"
                                    "maxpool 2\n"

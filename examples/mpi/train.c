@@ -250,12 +250,13 @@ static int prepare(struct training *t)
 static void say_summary(const struct training *t)
 {
     const double steps = (double)(t->step - t->first_step);
-    tell("%s: step %llu, last loss %.6f, %.1f s", t->options->out, (unsigned long long)t->step,
-         (double)t->loss, seconds_now() - t->start);
-    tell("a step on rank 0 of %zu, in ms: gradient %.3f, waiting %.3f, sum %.3f, update %.3f; "
-         "saving: %.1f s",
-         t->ranks.count, 1e3 * t->seconds[COMPUTE] / steps, 1e3 * t->seconds[WAIT] / steps,
-         1e3 * t->seconds[REDUCE] / steps, 1e3 * t->seconds[UPDATE] / steps, t->seconds[SAVE]);
+    message_result("%s: step %llu, last loss %.6f, %.1f s", t->options->out,
+                   (unsigned long long)t->step, (double)t->loss, seconds_now() - t->start);
+    message_result(
+        "a step on rank 0 of %zu, in ms: gradient %.3f, waiting %.3f, sum %.3f, update %.3f; "
+        "saving: %.1f s",
+        t->ranks.count, 1e3 * t->seconds[COMPUTE] / steps, 1e3 * t->seconds[WAIT] / steps,
+        1e3 * t->seconds[REDUCE] / steps, 1e3 * t->seconds[UPDATE] / steps, t->seconds[SAVE]);
 }
 
 static int run(struct training *t)
@@ -264,8 +265,8 @@ static int run(struct training *t)
         return FAILED;
     }
     if (t->step >= t->last_step) {
-        tell("%s: trained for %llu steps already; nothing to do", t->options->out,
-             (unsigned long long)t->step);
+        message_result("%s: trained for %llu steps already; nothing to do", t->options->out,
+                       (unsigned long long)t->step);
         return DONE;
     }
     interrupt_catch();

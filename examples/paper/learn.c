@@ -287,8 +287,8 @@ static int run(struct learner *l)
                                                  l->network->name, l->epoch, l->study->epochs)
                                           : FAILED;
     }
-    tell("%s: %zu epochs in %.0f s, loss %.6f, unseen faces %.6f", l->network->name, l->epoch,
-         l->point.seconds, l->point.train, l->point.test);
+    message_result("%s: %zu epochs in %.0f s, loss %.6f, unseen faces %.6f", l->network->name,
+                   l->epoch, l->point.seconds, l->point.train, l->point.test);
     return save_model(l);
 }
 

@@ -139,7 +139,7 @@ static int report(const struct study *study, const char *command)
     }
     results_free(&results);
     if (result == DONE) {
-        tell("%s/report.html: open it in a browser", study->out);
+        message_result("%s/report.html: open it in a browser", study->out);
     }
     return result;
 }

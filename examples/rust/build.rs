@@ -167,7 +167,7 @@ fn ask() -> Result<Vec<String>, String> {
     Ok(split(&flags).iter().filter_map(|flag| line(flag)).collect())
 }
 
-/// One call: what it prints, or what it complains of; the outer error is that it cannot be run.
+/// One call: what it prints, or its error message; the outer error is that it cannot be run.
 fn pkg_config(arguments: &[&str]) -> Result<Result<String, String>, String> {
     let program = variable("PKG_CONFIG").unwrap_or_else(|| OsString::from("pkg-config"));
     let mut command = Command::new(&program);

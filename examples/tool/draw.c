@@ -29,7 +29,7 @@ struct sheet {
     float *codes;
 };
 
-/* Makes room for the codes, all 0; `what` stands in front of a complaint. */
+/* Makes room for the codes, all 0; `what` is put in front of an error message. */
 static int make_codes(struct sheet *s, const char *what)
 {
     size_t shape[3];

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The orientation that EXIF data tell, from 1 (upright) to 8, as in TIFF 6.0: where the first row
- * and the first column of the pixels belong. Data that are damaged, or tell nothing or another
- * number, are upright. They start as a TIFF file does, or with "Exif" in front. */
+/* The orientation that EXIF data have, from 1 (upright) to 8, as in TIFF 6.0: where the first row
+ * and the first column of the pixels belong. Damaged data, and data without an orientation or with
+ * another number, are upright. They start as a TIFF file does, or with "Exif" in front. */
 unsigned exif_orientation(const uint8_t *data, size_t size);
 
 /* The same from a JPEG, where they are in the first segment APP1 that starts with "Exif". */

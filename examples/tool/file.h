@@ -31,7 +31,7 @@ struct file_reading {
 };
 int file_read_as(const struct file_reading *how, const char *path, uint8_t **data, size_t *size);
 
-/* What a file is, in words ("a pipe"); NULL for a regular file. */
+/* The kind of a file as text ("a pipe"); NULL for a regular file. */
 const char *file_kind(mode_t mode);
 
 /* Whether a path is standard input ("-") or a pipe: something that can be read once alone. */

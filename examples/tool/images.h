@@ -42,7 +42,7 @@ size_t image_len(const struct image *image);
 int image_load(struct image *image, const char *path);
 int image_load_input(struct image *image, const char *path);
 
-/* Whether a name ends so, in either case, with something in front. */
+/* Whether a name ends so, in upper or lower case, and has more in front. */
 bool image_name_ends(const char *name, const char *ending);
 
 /* .pgm, .ppm and .pnm make a PGM or PPM; .png, or no ending, makes a PNG. */
@@ -52,8 +52,8 @@ int image_save(const struct image *image, const char *path);
  * would be written. */
 int image_check_name(const char *path, const char *format);
 
-/* The same in a format of the user's choice: "png", "pgm", "ppm" or "pnm"; NULL for none. The first
- * is a usage error for other words. */
+/* The same in a format of the user's choice: "png", "pgm", "ppm" or "pnm"; NULL for none. For the
+ * first function any other text is a usage error. */
 int image_check_format(const char *command, const char *format);
 int image_save_as(const struct image *image, const char *path, const char *format);
 #define FORMAT_HELP "png, pgm, ppm or pnm; else by the name's ending, PNG if it tells nothing"

@@ -1,5 +1,5 @@
 /*
- * `cae info`: tells a model from a compressed image by its content and describes it.
+ * `cae info`: recognises a model or a compressed image by its content and describes it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -263,7 +263,7 @@ int info_main(int argc, char **argv)
     };
     const struct command_line line = {
         .command = "info",
-        .summary = "Describes a model or a compressed image, told apart by content.",
+        .summary = "Describes a model or a compressed image, recognised by content.",
         .operands = operands,
         .options = options,
     };

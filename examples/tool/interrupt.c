@@ -1,5 +1,5 @@
 /*
- * Signals to a flag, words to a shell's line: see interrupt.h.
+ * Signals that set a flag, and arguments quoted for a shell.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -28,7 +28,7 @@ void interrupt_catch(void)
             sigaction(signals[i], &action, NULL);
         }
     }
-    signal(SIGPIPE, SIG_IGN); /* who reads the log may go; writing tells it */
+    signal(SIGPIPE, SIG_IGN); /* a log without a reader is a write error */
 }
 
 bool interrupt_came(void)

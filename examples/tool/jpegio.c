@@ -175,7 +175,7 @@ static bool guarded(struct job *job, void (*work)(struct job *))
     return true;
 }
 
-/* Chooses grey or RGB for what the header tells. */
+/* Chooses grey or RGB by the header. */
 static void choose_colour(struct job *job)
 {
     struct jpeg_decompress_struct *jpeg = &job->jpeg;

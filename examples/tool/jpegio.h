@@ -27,7 +27,7 @@ bool jpegio_recognise(const uint8_t *data, size_t size);
 /* Reads a baseline or progressive JPEG from memory as 8-bit grey or RGB. Any damage that libjpeg
  * notices, be it the lack of the last byte, is a failure, unless it costs no pixel: that is a flaw
  * of the image. CMYK and other colour spaces are a failure; colour profiles are ignored. The pixels
- * are as they are stored, with the orientation that EXIF data tell beside them. The last bit of a
+ * are as they are stored, with the orientation of the EXIF data beside them. The last bit of a
  * pixel may differ between libjpeg-turbo and other implementations: the standard allows it. */
 int jpegio_read(struct image *image, const uint8_t *data, size_t size, const char *path);
 

@@ -321,7 +321,7 @@ static size_t go_back(const uint8_t *data, size_t start, size_t to)
 /* Whether the scan's last blocks may be in what is behind `over`. Codes fall into step: if the
  * blocks go on, then walks that start before it come to their end, whatever damage is farther
  * before. If they do not, all those that fell into step have ended at `over`. Where the damage is
- * near, only walks that start behind it tell, and some come to the end by chance. */
+ * near, only walks that start behind it count, and some come to the end by chance. */
 static bool may_go_on(const struct scan *scan, const uint8_t *data, size_t start, size_t over,
                       size_t end)
 {

@@ -10,7 +10,7 @@
 
 static const struct {
     size_t at, size;
-    const char *bytes, *words;
+    const char *bytes, *name;
 } kinds[] = {
     {0, 4, "\x89PNG", "a PNG image"},
     {0, 2, "\xff\xd8", "a JPEG image"},
@@ -38,7 +38,7 @@ const char *kind_of_bytes(const uint8_t *data, size_t size)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (size >= kinds[i].at + kinds[i].size &&
             memcmp(data + kinds[i].at, kinds[i].bytes, kinds[i].size) == 0) {
-            return kinds[i].words;
+            return kinds[i].name;
         }
     }
     return NULL;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* In words ("a PNG image"), or NULL for what is not known. */
+/* As text ("a PNG image"), or NULL for an unknown kind. */
 const char *kind_of_bytes(const uint8_t *data, size_t size);
 
 /* The same of a path: a folder or a regular file; NULL also for one that cannot be read. */

@@ -191,7 +191,7 @@ static int sort_in(const char *path, const char *below, const char *name, struct
     } else if (image) {
         list = &finds->images; /* also a link that leads nowhere: reading says so */
     } else if (!known) {
-        note("%s: %s", path, strerror(errno)); /* a file or a folder: nobody knows */
+        note("%s: %s", path, strerror(errno)); /* it may be a file or a folder */
     } else if (S_ISREG(status.st_mode) && finds->endings != NULL) {
         count_ending(finds->endings, name);
     }

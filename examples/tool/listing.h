@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The endings of the images that are read, in words. */
+/* The endings of the images that are read, as text for messages. */
 #define IMAGE_ENDINGS ".png, .jpg, .jpeg, .jpe, .jfif, .pgm, .ppm or .pnm"
 
 /* Whether a name has one of them, in either case; and whether it is one of a JPEG. */
@@ -24,12 +24,13 @@ struct listing {
     size_t odd;      /* and those of them that are no files to be read: pipes, devices */
 };
 
-/* Finds all files that end so, follow symbolic links to files and do not begin with a dot.
+/* Finds all files with these endings whose names do not begin with a dot. Follows symbolic links to
+ * files.
  *
- * Pictures of the folder's own and folders with pictures are a failure, for nobody can tell which
- * are meant; so is a folder without any. Named and left out are pipes and devices with the names of
- * images, and a person's folder that cannot be listed. Notes tell how many files there are with
- * other endings, and how many pictures lie deeper. */
+ * A folder with pictures both of its own and in folders is a failure, because it is not clear which
+ * are meant; so is a folder without pictures. Pipes and devices with the names of images, and a
+ * person's folder that cannot be listed, are named and skipped. Notes give the number of files with
+ * other endings and of pictures that lie deeper. */
 int listing_make(struct listing *listing, const char *folder);
 void listing_free(struct listing *listing);
 

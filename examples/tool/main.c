@@ -45,7 +45,7 @@ static void print_help(FILE *file)
     for (size_t i = 0; i < COMMANDS_LEN; i++) {
         fprintf(file, "  %-12s %s\n", commands[i].name, commands[i].summary);
     }
-    fputs("\n`cae help COMMAND` or `cae COMMAND --help` tells more; `cae --version` prints\n"
+    fputs("\n`cae help COMMAND` or `cae COMMAND --help` has more; `cae --version` prints\n"
           "the version. `-` in the place of a file is standard input or output.\n"
           "Exit codes: 0 done, 1 failed, 2 wrong usage.\n",
           file);

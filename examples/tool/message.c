@@ -142,7 +142,7 @@ void note(const char *format, ...)
     va_end(values);
 }
 
-void tell(const char *format, ...)
+void message_result(const char *format, ...)
 {
     va_list values;
     va_start(values, format);
@@ -158,10 +158,10 @@ bool progress_is_due(void)
         return false;
     }
     if (isatty(STDERR_FILENO)) {
-        return !line_stands || seconds_now() - line_time > 0.2; /* faster nobody reads */
+        return !line_stands || seconds_now() - line_time > 0.2; /* as fast as one can read */
     }
     if (line_time <= 0) {
-        line_time = seconds_now(); /* short work says nothing */
+        line_time = seconds_now(); /* short work prints nothing */
     }
     return seconds_now() - line_time > 10;
 }

@@ -30,32 +30,32 @@ enum { DONE = 0, FAILED = 1, USAGE = 2 };
 void message_set_program(const char *name);
 const char *message_program(void);
 
-/* From here on only errors are said (the option --quiet). */
+/* From here on only errors are printed (the option --quiet). */
 void message_be_quiet(void);
 
-/* Says "PROGRAM: ...". Returns FAILED, so that `return fail(...)` reads well. */
+/* Prints "PROGRAM: ...". Returns FAILED, so that `return fail(...)` reads well. */
 int fail(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* Says "PROGRAM: note: ...", unless quiet. */
+/* Prints "PROGRAM: note: ...", unless quiet. */
 void note(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* Says a line about work that is done, unless quiet. */
-void tell(const char *format, ...) PRINTF_LIKE(1, 2);
+/* Prints a line about finished work, unless quiet. */
+void message_result(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* Says a text between two others, which are printed as they are. */
+/* Prints a text between two others, which are printed without changes. */
 void message_say(const char *before, const char *format, va_list values, const char *after)
     PRINTF_LIKE(2, 0);
 
-/* Prints a text with \xNN for each byte of control characters and of what is no UTF-8. */
+/* Prints a text with \xNN for each byte of a control character and of invalid UTF-8. */
 void print_safely(FILE *file, const char *text);
 
-/* True when it is time for another progress line: not quiet, and none came lately. */
+/* True when it is time for another progress line: not quiet, and the last one is not recent. */
 bool progress_is_due(void);
 
 /* Draws the progress line over the last one, or prints one more. */
 void progress(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* Wipes the progress line, if there is one. */
+/* Erases the progress line, if there is one. */
 void progress_end(void);
 
 /* Seconds on a clock that never jumps; only differences mean anything. */

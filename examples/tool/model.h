@@ -1,6 +1,6 @@
 /*
- * Models as the tool uses them: made from a preset's name or a text file, loaded from a file, told
- * apart by their architecture. Failures are said here, with the file's name in front.
+ * Models as the tool uses them: made from a preset's name or a text file, loaded from a file, and
+ * recognised by their architecture. Failures are printed here, with the file's name in front.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -13,13 +13,13 @@
 
 #include <cae/cae.h>
 
-/* Makes a fresh model of a preset or of the architecture text in the file `name`. */
+/* Makes a new model of a preset or of the architecture text in the file `name`. */
 int model_make(cae_model **model, const char *name, uint64_t seed);
 
 /* The same with the weights of another file, a plain safetensors file of another program or a model
  * of libcae, whose names may have the prefixes of wrappers; it may come through a pipe. `name` may
- * be NULL for the architecture of the model `from`, and its notes, but for those that tell one run
- * from another. */
+ * be NULL for the architecture of the model `from`, and its notes except those that identify a
+ * run. */
 int model_make_from(cae_model **model, const char *name, const char *from, uint64_t seed);
 
 /* Loads a model from a file, a pipe or, as "-", standard input, and lets it use all processors;

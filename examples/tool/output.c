@@ -27,8 +27,8 @@ void output_fill_descriptors(void)
 {
     for (int i = 0; i < 3; i++) {
         if (fcntl(i, F_GETFD) == -1 && errno == EBADF) {
-            /* The wrong way round: who reads or writes it is told so. The lowest free number is
-             * i. */
+            /* Opened in the wrong direction, so reading or writing it is an error. The lowest free
+             * number is i. */
             (void)!open("/dev/null", i == 0 ? O_WRONLY : O_RDONLY);
         }
     }
@@ -115,7 +115,7 @@ static int copy_descriptor(int number, bool is_dash)
         return -1;
     }
     if (is_dash && isatty(number)) {
-        errno = ENOTSUP; /* said in words by whoever asked */
+        errno = ENOTSUP; /* the caller prints the message */
         return -1;
     }
     return fcntl(number, F_DUPFD_CLOEXEC, 3);

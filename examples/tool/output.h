@@ -32,14 +32,14 @@ int output_end(struct output *output, int result);
 void output_discard(struct output *output); /* also after a commit, where it does nothing */
 
 /* Opens what is written straight for writing: `-`, a descriptor's name, a pipe, a device. -1 with
- * errno, which is 0 when `path` is no such thing but a regular file or none. A pipe that nobody
- * reads is waited for, with a note. */
+ * errno, which is 0 when `path` is no such thing but a regular file or none. For a pipe
+ * without a reader it prints a note and waits. */
 int output_open_stream(const char *path);
 
 /* Whether it is such a thing, without opening it. */
 bool output_is_stream(const char *path);
 
-/* Says that what is written straight, or a file, cannot be opened, and where a link leads. */
+/* Prints that what is written straight, or a file, cannot be opened, and where a link leads. */
 int output_cannot_open(const char *path, int error);
 
 /* What messages call a file that is written. */

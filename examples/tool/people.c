@@ -13,7 +13,7 @@
 #include "random.h"
 
 struct entry {
-    const char *name; /* of the image; its first person_len bytes tell the person */
+    const char *name; /* of the image; its first person_len bytes are the person */
     size_t person_len;
     size_t index; /* among the names */
 };
@@ -149,9 +149,9 @@ int people_split_set(struct image_set *set, double fraction, uint64_t seed, stru
     }
     const int result = image_set_part(set, split.apart, apart);
     if (result == DONE) {
-        tell("%s: %zu images of %zu people to train on, %zu of %zu others to measure on",
-             set->folder, set->len, split.people - split.people_apart, apart->len,
-             split.people_apart);
+        message_result("%s: %zu images of %zu people to train on, %zu of %zu others to measure on",
+                       set->folder, set->len, split.people - split.people_apart, apart->len,
+                       split.people_apart);
     }
     people_split_free(&split);
     return result;

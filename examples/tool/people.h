@@ -1,6 +1,6 @@
 /*
- * Splitting images of people so that nobody is in both parts: what a network does for people whom
- * it has not seen can be told from images of other people alone.
+ * Splits images of people so that no person is in both parts: how a network works for unseen people
+ * can only be measured on images of other people.
  *
  * A person is known by the image's name. In PERSON/NAME it is PERSON; else it is the name without
  * its ending and without a number behind a last `_`: PERSON in PERSON_0001.png. So a name without
@@ -17,7 +17,7 @@
 
 #include "image_set.h"
 
-/* How many bytes of a name, from its first, tell the person. */
+/* How many bytes at the beginning of a name are the person. */
 size_t people_person_len(const char *name);
 
 struct people_split {

@@ -108,7 +108,7 @@ static void limit_reader(png_structp png)
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_ALWAYS, exif_chunk, 1);
 }
 
-/* The orientation that the first chunk eXIf tells; it may stand behind the pixels. */
+/* The orientation of the first chunk eXIf, which may be behind the pixels. */
 static unsigned find_orientation(const struct job *job)
 {
     png_unknown_chunkp chunks = NULL;

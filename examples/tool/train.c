@@ -324,9 +324,9 @@ static void say_summary(const struct training *t)
     if (!isnan(t->validation_mse)) {
         snprintf(validation, sizeof validation, ", validation %.6f", t->validation_mse);
     }
-    tell("%s: step %llu, last loss %.6f%s, %.1f s, %.0f images/s", output_name(t->options->out),
-         (unsigned long long)t->step, (double)t->loss, validation, seconds,
-         (double)t->images / seconds);
+    message_result("%s: step %llu, last loss %.6f%s, %.1f s, %.0f images/s",
+                   output_name(t->options->out), (unsigned long long)t->step, (double)t->loss,
+                   validation, seconds, (double)t->images / seconds);
 }
 
 static int say_how_to_resume(const struct training *t, int argc, char **argv)
@@ -357,16 +357,17 @@ static int convert(struct training *t)
     if (save_last(t) != DONE) {
         return FAILED;
     }
-    tell("%s: the weights of %s%s", output_name(t->options->out), file_input_name(t->options->from),
-         t->data.set.len > 0 ? "; the ranges of its code are those of --data" : "");
+    message_result("%s: the weights of %s%s", output_name(t->options->out),
+                   file_input_name(t->options->from),
+                   t->data.set.len > 0 ? "; the ranges of its code are those of --data" : "");
     return DONE;
 }
 
 static int train(struct training *t, int argc, char **argv)
 {
     if (t->step >= t->last_step) {
-        tell("%s: trained for %llu steps already; nothing to do", t->options->out,
-             (unsigned long long)t->step);
+        message_result("%s: trained for %llu steps already; nothing to do", t->options->out,
+                       (unsigned long long)t->step);
         return DONE;
     }
     interrupt_catch();

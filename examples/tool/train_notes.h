@@ -41,8 +41,9 @@ int train_notes_check(const cae_model *model, const char *path, const struct tra
 
 int train_notes_set(cae_model *model, const struct train_facts *facts);
 
-/* Notes that a network which need not squeeze its input is trained without noise, or one for
- * de-noising to judge by its name: both learn to copy. `given`: the user has chosen the noise. */
+/* Prints a note if a network is trained without noise that does not have to compress its input, or
+ * that is for de-noising by its name: both learn to copy. `given`: the user has chosen the noise.
+ */
 void train_note_copying(const cae_model *model, const char *name, double sigma, bool given);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The options of `cae train`: what they are, which go together, and the words of the command again
- * for the run that resumes.
+ * The options of `cae train`: what they are, which can be combined, and the command that resumes
+ * the run.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -24,7 +24,7 @@ static const char details[] =
     "which people --split-by-person sets aside depends on the seed.\n"
     "Larger images are cut at random to the training size, smaller ones are left out. SIGMA is 25\n"
     "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
-    "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and tells how to\n"
+    "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and says how to\n"
     "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
     "arguments but --from, and --model need not be repeated. --lr, --steps, --epochs, --threads,\n"
     "--log and --val may change; another seed, batch, noise, --reproducible or other images are\n"

@@ -14,7 +14,7 @@
 #include "prepare.h"
 
 struct train_options {
-    const char *model, *from, *name; /* name: that of the two which tells the architecture */
+    const char *model, *from, *name; /* name: the one of the two that has the architecture */
     const char *data, *validation, *crop, *size, *log, *out;
     struct preparation preparation;
     size_t limit, epochs, steps, batch, threads, save_every;
@@ -45,10 +45,11 @@ struct train_options {
 /* As options_parse: false when there is nothing to do but end with *exit_code. */
 bool train_options_parse(struct train_options *o, int argc, char **argv, int *exit_code);
 
-/* Whether a model is made of weights that are there, without a step. */
+/* Whether a model is made from existing weights, without a step. */
 bool train_options_only_convert(const struct train_options *o);
 
-/* Prints the words of the command, but for --from and its file: what resumes needs it no more. */
+/* Prints the arguments of the command without --from and its file, which the resumed run must not
+ * have. */
 void train_options_print_arguments(const struct train_options *o, int argc, char **argv);
 
 #endif

@@ -8,7 +8,7 @@
 #include <float.h>
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/floats.h"
 #include "base/random.h"
 #include "base/size.h"
 #include "base/status.h"
@@ -59,14 +59,6 @@ int cae_check_sides(size_t height, size_t width)
 
 /* ---- Values ---------------------------------------------------------------------------------- */
 
-int cae_check_finite(const float *values, size_t len, const char *name)
-{
-    size_t bad = 0;
-    return cae_all_finite(values, len, &bad)
-               ? CAE_OK
-               : cae_fail(CAE_E_NONFINITE, "%s: value %zu is NaN or infinite", name, bad);
-}
-
 int cae_check_sigma(float sigma)
 {
     return cae_all_finite(&sigma, 1, NULL) && sigma >= 0
@@ -88,54 +80,22 @@ int cae_check_noise(const float *images, size_t len, float sigma)
     return CAE_OK;
 }
 
-static int check_room(const float *values, const char *name, size_t count, const cae_shape *shape,
-                      size_t *len)
-{
-    size_t bytes = 0;
-    CAE_TRY(cae_check_pointer(values, name));
-    if (count == 0) {
-        return cae_fail(CAE_E_ARGUMENT, "count is 0");
-    }
-    if (!cae_size_mul4(count, shape->c, shape->h, shape->w, len) ||
-        !cae_size_mul(*len, sizeof(float), &bytes) || bytes > SIZE_MAX / 2) {
-        return cae_fail(CAE_E_ARGUMENT,
-                        "%s: %zu x %zu x %zu x %zu values are more than memory holds", name, count,
-                        shape->c, shape->h, shape->w);
-    }
-    return CAE_OK;
-}
-
-int cae_check_room(const float *values, const char *name, size_t count, const cae_shape *shape)
-{
-    size_t len = 0;
-    return check_room(values, name, count, shape, &len);
-}
-
-int cae_check_batch(const float *values, const char *name, size_t count, const cae_shape *shape)
-{
-    size_t len = 0;
-    CAE_TRY(check_room(values, name, count, shape, &len));
-    return cae_check_finite(values, len, name);
-}
-
 /* ---- Models and their images ----------------------------------------------------------------- */
 
-int cae_check_images(const cae_model *m, const float *images, const char *name, size_t count,
-                     size_t height, size_t width)
+int cae_check_batch(const cae_model *m, const float *values, const char *name, size_t count,
+                    size_t height, size_t width)
 {
-    cae_shape code;
     CAE_TRY(cae_check_pointer(m, "m"));
-    CAE_TRY(cae_check_pointer(images, name));
+    CAE_TRY(cae_check_pointer(values, name));
     CAE_TRY(cae_check_sides(height, width));
-    CAE_TRY(cae_net_code_shape(m->net, height, width, &code));
-    return cae_check_batch(images, name, count, &(cae_shape){m->net->input.c, height, width});
+    return count > 0 ? CAE_OK : cae_fail(CAE_E_ARGUMENT, "count is 0");
 }
 
 int cae_check_pairs(const cae_model *m, const float *input, const float *target, size_t count,
                     size_t height, size_t width)
 {
-    CAE_TRY(cae_check_images(m, input, "input", count, height, width));
-    return target == input ? CAE_OK : cae_check_images(m, target, "target", count, height, width);
+    CAE_TRY(cae_check_batch(m, input, "input", count, height, width));
+    return cae_check_pointer(target, "target");
 }
 
 int cae_check_code(const cae_model *m)

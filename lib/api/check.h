@@ -29,24 +29,16 @@ int cae_check_len(size_t len, size_t needed, const char *what);
 /* CAE_E_ARGUMENT for a side of 0. */
 int cae_check_sides(size_t height, size_t width);
 
-/* CAE_E_NONFINITE, naming the first bad value. */
-int cae_check_finite(const float *values, size_t len, const char *name);
-
 /* CAE_E_ARGUMENT unless finite and not negative. */
 int cae_check_sigma(float sigma);
 
 /* CAE_E_NONFINITE when the sum of a value and of noise could overflow. */
 int cae_check_noise(const float *images, size_t len, float sigma);
 
-/* A buffer for a batch of count x shape floats. */
-int cae_check_room(const float *values, const char *name, size_t count, const cae_shape *shape);
-
-/* The same with its values in it. */
-int cae_check_batch(const float *values, const char *name, size_t count, const cae_shape *shape);
-
-/* A model and a batch of its images: pointers, sizes, finiteness. */
-int cae_check_images(const cae_model *m, const float *images, const char *name, size_t count,
-                     size_t height, size_t width);
+/* A model and a batch of its images or codes. The run that is made for them checks their size and
+ * the values: shapes are worked out once. */
+int cae_check_batch(const cae_model *m, const float *values, const char *name, size_t count,
+                    size_t height, size_t width);
 
 /* The same for what a model shall make of its input; both may be one array. */
 int cae_check_pairs(const cae_model *m, const float *input, const float *target, size_t count,

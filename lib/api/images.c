@@ -13,7 +13,7 @@ enum { DEFAULT_QUALITY = 50 };
 
 int cae_fit_code(cae_model *m, const float *images, size_t count, size_t height, size_t width)
 {
-    CAE_TRY(cae_check_images(m, images, "images", count, height, width));
+    CAE_TRY(cae_check_batch(m, images, "images", count, height, width));
     CAE_TRY(cae_check_code(m));
     const cae_fpenv saved = cae_fpenv_enter();
     const int status = cae_model_fit_code(m, images, count, height, width);

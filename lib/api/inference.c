@@ -4,16 +4,52 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "api/check.h"
+#include "base/floats.h"
 #include "base/fpenv.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "net/infer.h"
 
-static int run(const cae_model *m, cae_part part, const float *in, size_t count, size_t height,
-               size_t width, float *out)
+/* Values that go through a model, and where to. */
+struct call {
+    const cae_model *model;
+    cae_part part;
+    size_t count, height, width;
+    const char *in_name, *out_name;
+    const float *in, *target; /* the target of a loss, or NULL */
+    float *out;
+};
+
+/* The model takes images of that size; now the values are looked at, and then the memory. */
+static int go(const struct call *c, cae_run *r)
+{
+    const cae_shape *code = cae_run_code(r);
+    const cae_planar image = {NULL, c->model->net->input.c, c->height, c->width};
+    cae_planar in = image;
+    cae_planar out = image;
+    if (c->part != CAE_WHOLE) {
+        *(c->part == CAE_DECODE ? &in : &out) = (cae_planar){NULL, code->c, code->h, code->w};
+    }
+    in.data = c->in;
+    out.data = c->target != c->in ? c->target : NULL;
+    CAE_TRY(cae_planar_check(&in, c->count, c->in_name));
+    CAE_TRY(cae_planar_check(&out, c->count, c->out_name));
+    CAE_TRY(cae_run_fit(r, 0));
+    return c->target != NULL ? cae_run_loss(r, c->in, c->target, c->out)
+                             : cae_run_infer_planar(r, c->in, c->out);
+}
+
+static int run(const struct call *c)
 {
     const cae_fpenv saved = cae_fpenv_enter();
-    const cae_engine engine = cae_model_engine(m, m->kernels);
-    const int status = cae_net_infer_planar(&engine, part, in, count, height, width, out);
+    const cae_engine engine = cae_model_engine(c->model, c->model->kernels);
+    cae_run *r = NULL;
+    int status =
+        cae_run_new(&r, &engine, c->part, c->target != NULL, c->count, c->height, c->width);
+    if (status == CAE_OK) {
+        status = go(c, r);
+    }
+    cae_run_free(r);
     cae_fpenv_leave(saved);
     return status;
 }
@@ -23,11 +59,8 @@ int cae_evaluate(const cae_model *m, const float *input, const float *target, si
 {
     float mean = 0;
     CAE_TRY(cae_check_pairs(m, input, target, count, height, width));
-    const cae_fpenv saved = cae_fpenv_enter();
-    const cae_engine engine = cae_model_engine(m, m->kernels);
-    const int status = cae_net_loss(&engine, input, target, count, height, width, &mean);
-    cae_fpenv_leave(saved);
-    CAE_TRY(status);
+    CAE_TRY(run(&(struct call){m, CAE_WHOLE, count, height, width, "input", "target", input, target,
+                               &mean}));
     if (loss != NULL) {
         *loss = mean;
     }
@@ -37,36 +70,31 @@ int cae_evaluate(const cae_model *m, const float *input, const float *target, si
 int cae_encode(const cae_model *m, const float *images, size_t count, size_t height, size_t width,
                float *codes)
 {
-    cae_shape code;
-    CAE_TRY(cae_check_images(m, images, "images", count, height, width));
+    CAE_TRY(cae_check_batch(m, images, "images", count, height, width));
     CAE_TRY(cae_check_code(m));
-    CAE_TRY(cae_net_code_shape(m->net, height, width, &code));
-    CAE_TRY(cae_check_room(codes, "codes", count, &code));
-    return run(m, CAE_ENCODE, images, count, height, width, codes);
+    CAE_TRY(cae_check_pointer(codes, "codes"));
+    return run(&(struct call){m, CAE_ENCODE, count, height, width, "images", "codes", images, NULL,
+                              codes});
 }
 
 int cae_decode(const cae_model *m, const float *codes, size_t count, size_t height, size_t width,
                float *images)
 {
-    cae_shape code;
-    CAE_TRY(cae_check_pointer(m, "m"));
-    CAE_TRY(cae_check_pointer(codes, "codes"));
+    CAE_TRY(cae_check_batch(m, codes, "codes", count, height, width));
     CAE_TRY(cae_check_pointer(images, "images"));
-    CAE_TRY(cae_check_sides(height, width));
     CAE_TRY(cae_check_code(m));
-    CAE_TRY(cae_net_code_shape(m->net, height, width, &code));
-    CAE_TRY(cae_check_batch(codes, "codes", count, &code));
-    CAE_TRY(cae_check_room(images, "images", count, &(cae_shape){m->net->input.c, height, width}));
-    return run(m, CAE_DECODE, codes, count, height, width, images);
+    return run(&(struct call){m, CAE_DECODE, count, height, width, "codes", "images", codes, NULL,
+                              images});
 }
 
 int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t height, size_t width,
                 float sigma, float *clean)
 {
-    CAE_TRY(cae_check_images(m, noisy, "noisy", count, height, width));
+    CAE_TRY(cae_check_batch(m, noisy, "noisy", count, height, width));
     CAE_TRY(cae_check_pointer(clean, "clean"));
     CAE_TRY(cae_check_sigma(sigma));
-    return run(m, CAE_WHOLE, noisy, count, height, width, clean);
+    return run(
+        &(struct call){m, CAE_WHOLE, count, height, width, "noisy", "clean", noisy, NULL, clean});
 }
 
 int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/check.h"
+#include "base/floats.h"
 #include "base/fpenv.h"
 #include "base/status.h"
 #include "model/training.h"

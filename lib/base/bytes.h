@@ -57,10 +57,4 @@ void cae_store_u64(void *p, uint64_t value);
 void cae_floats_to_file(void *bytes, const float *values, size_t len);
 void cae_floats_from_file(float *values, const void *bytes, size_t len);
 
-/* True when no value is NaN or infinite; `*bad` receives the index of the first that is. */
-bool cae_all_finite(const float *values, size_t len, size_t *bad);
-
-/* The largest magnitude; infinity or NaN when one of the values is. 0 for none. */
-float cae_largest(const float *values, size_t len);
-
 #endif

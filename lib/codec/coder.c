@@ -1,5 +1,5 @@
 /*
- * The table of coders; see coder.h. A new coder is one row.
+ * The table of coders. A new coder is one row.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

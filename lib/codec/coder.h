@@ -1,8 +1,7 @@
 /*
  * The coders of compressed images, a table by the id that files name them with. A coder turns the
- * values of a code into symbols, the symbols into a payload, and back. How many levels a symbol has
- * is the coder's own matter: callers hold symbols as `symbol_size` bytes each and do not look at
- * them.
+ * values of a code into symbols, the symbols into a payload, and back. The coder decides how many
+ * levels a symbol has: callers store symbols of `symbol_size` bytes each and do not interpret them.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -25,21 +24,21 @@ typedef struct cae_coder {
     void (*dequantise)(float *code, const void *symbols, const cae_ranges *ranges, size_t plane,
                        unsigned quality);
 
-    /* CAE_E_FORMAT when a symbol is none of this quality: asked of what decode gives. */
+    /* CAE_E_FORMAT when a symbol is invalid for this quality; called with the symbols of decode. */
     int (*check)(const void *symbols, size_t len, unsigned quality);
 
     /* The most bytes that `len` symbols take; SIZE_MAX when that is more than a size_t holds. */
     size_t (*bound)(size_t len);
 
-    /* False when `size` bytes cannot hold `len` symbols, whatever they are: asked before allocating
-     * what an untrusted file wants. */
+    /* False when `size` bytes cannot hold any `len` symbols; called before memory is allocated for
+     * untrusted input. */
     bool (*could_hold)(size_t size, size_t len);
 
-    /* What encode and decode take at most beside their arguments. */
+    /* The most memory that encode and decode allocate. */
     size_t encode_memory, decode_memory;
 
-    /* Into at least bound(len) bytes at `data`; *size receives how many it took. Equal symbols give
-     * equal bytes. CAE_E_NOMEM alone can happen. */
+    /* Into at least bound(len) bytes at `data`; *size receives the bytes used. Equal symbols give
+     * equal bytes. The only error is CAE_E_NOMEM. */
     int (*encode)(const cae_memory *memory, const void *symbols, size_t len, uint8_t *data,
                   size_t *size);
 

@@ -1,8 +1,9 @@
 /*
- * Raw deflate by zlib; see deflate.h. A packed stream is the smallest of what zlib's strategies for
- * short noisy data make. On simulated sparse codes each of the three is the best for some density
- * (many zeros: run lengths; few: Huffman codes alone; large images: short matches discouraged), and
- * the default strategy for none. Where all of them expand, the symbols are stored.
+ * Raw deflate by zlib. Symbols are packed by each of zlib's strategies for short noisy data, and
+ * the smallest stream is used. On simulated sparse codes each of the three is the best for some
+ * density (many zeros: run lengths; few: Huffman codes alone; large images: short matches
+ * discouraged), and the default strategy for none. If all of them expand the symbols, these are
+ * stored.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -30,8 +31,8 @@ enum { STRATEGIES = sizeof(strategies) / sizeof(strategies[0]) };
 
 static voidpf allocate(voidpf user, uInt count, uInt size)
 {
-    /* Zeroed: zlib's window is otherwise read before it is written, harmlessly, but memory checkers
-     * and anyone who looks for leaks of old memory in files would stumble over it. */
+    /* Zeroed: zlib reads its window before it writes it. This is harmless, but memory checkers
+     * report it. */
     return cae_alloc_zeroed(user, count, size);
 }
 
@@ -45,7 +46,7 @@ static z_stream make_stream(const cae_memory *memory)
     return (z_stream){.zalloc = allocate, .zfree = release, .opaque = (voidpf)(uintptr_t)memory};
 }
 
-/* Gives zlib the next part of what remains: its counters are narrower than size_t. */
+/* Gives zlib the next part of the rest: its counters are narrower than size_t. */
 static void refill(uInt *avail, size_t *left)
 {
     if (*avail == 0) {
@@ -130,7 +131,8 @@ int cae_deflate(const cae_memory *memory, const void *symbols, size_t len, uint8
     if (best < 0) {
         store(symbols, len, data);
     } else if (best + 1 < STRATEGIES) {
-        /* A later attempt has overwritten the best: making it again needs no second buffer. */
+        /* A later attempt has overwritten the best, which is made again: no second buffer is
+         * needed. */
         return pack_with(memory, strategies[best], symbols, len, data, size);
     }
     return CAE_OK;
@@ -149,7 +151,7 @@ static int fail_payload(const char *problem)
 static int unpack(z_stream *z, const uint8_t *data, size_t size, uint8_t *symbols, size_t len)
 {
     size_t in_left = size, out_left = len;
-    uint8_t beyond; /* where a symbol too many would go */
+    uint8_t beyond; /* receives a symbol too many */
     bool full = false;
     int result = Z_OK;
     z->next_in = (z_const Bytef *)(uintptr_t)data;

@@ -1,6 +1,6 @@
 /*
- * The quantiser; see quantise.h. Each line of arithmetic is one the format fixes, in float32 and in
- * this order: the same file must give the same values everywhere.
+ * The quantiser. The format defines every operation, in float32 and in this order: the same file
+ * must give the same values everywhere.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -120,8 +120,8 @@ void cae_ranges_reset(const cae_ranges *r)
     }
 }
 
-/* The quantiser takes these for flat channels, but older readers are better stopped by values that
- * overflow in the network than given a picture of nothing. */
+/* The quantiser treats these as flat channels. Their values overflow in the network, so older
+ * readers report an error instead of a meaningless picture. */
 void cae_ranges_clear(const cae_ranges *r)
 {
     for (size_t c = 0; c < r->channels; c++) {

@@ -1,7 +1,7 @@
 /*
  * The uniform quantiser of the codes (docs/file-formats.md, section 3): one range per channel, one
- * byte per symbol. Every function here is total: NaN, infinities and ranges of any kind give valid
- * symbols, and valid symbols give values that are finite where the range is.
+ * byte per symbol. Every function accepts any input: NaN, infinities and all ranges give valid
+ * symbols, and valid symbols give finite values if the range is finite.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -15,7 +15,7 @@
 #include "base/exact.h"
 #include "base/memory.h"
 
-/* The range of each channel's values. Belongs to whoever holds the arrays. */
+/* The range of each channel's values. The owner of the arrays is not this struct. */
 typedef struct cae_ranges {
     float *lo, *hi;
     size_t channels;
@@ -25,11 +25,11 @@ typedef struct cae_ranges {
 int cae_ranges_make(cae_ranges *r, const cae_memory *memory, size_t channels);
 void cae_ranges_free(cae_ranges *r, const cae_memory *memory);
 
-/* [0,1] everywhere: what a model without gathered ranges uses. */
+/* [0,1] in every channel: for a model without gathered ranges. */
 void cae_ranges_reset(const cae_ranges *r);
 
-/* Ranges that hold nothing, lo > hi everywhere: what a model has when its weights came from
- * outside. Extending them gives what they are extended by. */
+/* Empty ranges, lo > hi in every channel: for a model with weights from outside. Extending them by
+ * other ranges gives these. */
 void cae_ranges_clear(const cae_ranges *r);
 bool cae_ranges_empty(const cae_ranges *r);
 

@@ -79,80 +79,96 @@ static void write_symbols(void *to, size_t n, size_t c, size_t y, size_t x0, siz
 
 /* ---- Whole images ---------------------------------------------------------------------------- */
 
-static int symbol_count(const cae_net *net, size_t height, size_t width, cae_shape *code,
-                        size_t *len)
+static int too_many_symbols(size_t height, size_t width)
 {
-    CAE_TRY(cae_net_code_shape(net, height, width, code));
-    if (!cae_size_mul4(code->c, code->h, code->w, 1, len)) {
-        return cae_fail(CAE_E_LIMIT, "the code of %zu x %zu pixels is too large", height, width);
-    }
-    return CAE_OK;
+    return cae_fail(CAE_E_LIMIT, "the code of %zu x %zu pixels is too large", height, width);
 }
 
 int cae_image_bound(const cae_net *net, size_t height, size_t width, size_t *bound)
 {
     cae_shape code;
-    size_t len = 0;
-    CAE_TRY(symbol_count(net, height, width, &code, &len));
+    CAE_TRY(cae_net_code_shape(net, height, width, &code));
+    const size_t len = cae_size_sat_mul4(code.c, code.h, code.w, 1);
+    if (len == SIZE_MAX) {
+        return too_many_symbols(height, width);
+    }
     /* Channels, height and width above those of CAE_IMAGE_OVERHEAD take a few bytes more. */
     *bound = cae_size_sat_add(cae_coder_find(CAE_CODER)->bound(len), CAE_IMAGE_OVERHEAD + 16);
-    if (*bound == SIZE_MAX) {
-        return cae_fail(CAE_E_LIMIT, "the code of %zu x %zu pixels is too large", height, width);
-    }
-    return CAE_OK;
+    return *bound < SIZE_MAX ? CAE_OK : too_many_symbols(height, width);
 }
 
-/* Takes what coding `len` symbols needs, `more` beside the symbols, off the engine's memory limit:
- * what is left is the network's. */
-static int reserve(cae_engine *e, const cae_coder *coder, size_t len, size_t more)
+/* A run of one image through a part, and the symbols of its code, `len` of them, whose sizes follow
+ * from it. */
+static int begin(cae_run **run, const cae_image_codec *codec, cae_part part,
+                 const cae_pixels *pixels, struct symbol_rows *symbols, size_t *len)
 {
-    const size_t bytes = cae_size_sat_add(cae_size_sat_mul(len, coder->symbol_size), more);
-    if (bytes >= e->memory_limit) {
-        return cae_fail(CAE_E_LIMIT, "coding takes %zu bytes, and memory_limit is %zu bytes", bytes,
-                        e->memory_limit);
-    }
-    e->memory_limit -= bytes;
-    return CAE_OK;
+    CAE_TRY(cae_run_new(run, &codec->engine, part, false, 1, pixels->height, pixels->width));
+    symbols->shape = *cae_run_code(*run);
+    *len = cae_size_sat_mul4(symbols->shape.c, symbols->shape.h, symbols->shape.w, 1);
+    return *len < SIZE_MAX ? CAE_OK : too_many_symbols(pixels->height, pixels->width);
+}
+
+/* The bytes of `len` symbols and `more`, which are held beside the run: below the memory limit. */
+static int reserve(const cae_image_codec *codec, const cae_coder *coder, size_t len, size_t more,
+                   size_t *bytes)
+{
+    const size_t limit = codec->engine.memory_limit;
+    *bytes = cae_size_sat_add(cae_size_sat_mul(len, coder->symbol_size), more);
+    return *bytes < limit
+               ? CAE_OK
+               : cae_fail(CAE_E_LIMIT, "coding takes %zu bytes, and memory_limit is %zu bytes",
+                          *bytes, limit);
 }
 
 int cae_image_compress(const cae_image_codec *codec, const cae_pixels *pixels, unsigned quality,
                        cae_image_file *file, uint8_t **payload)
 {
     const cae_coder *coder = cae_coder_find(CAE_CODER);
-    cae_engine engine = codec->engine;
-    const cae_memory *memory = engine.net->memory;
-    const struct pixel_rows from = {pixels, engine.net->input.c};
+    const cae_net *net = codec->engine.net;
+    const struct pixel_rows from = {pixels, net->input.c};
     struct symbol_rows to = {.coder = coder, .ranges = &codec->ranges, .quality = quality};
+    cae_run *run = NULL;
     size_t len = 0;
+    size_t reserved = 0;
     *payload = NULL;
-    CAE_TRY(symbol_count(engine.net, pixels->height, pixels->width, &to.shape, &len));
-    const size_t bound = coder->bound(len);
-    CAE_TRY(reserve(&engine, coder, len, cae_size_sat_add(bound, coder->encode_memory)));
-    to.symbols = cae_alloc(memory, len, coder->symbol_size);
-    *payload = cae_alloc(memory, bound, 1);
-    int status = CAE_E_NOMEM;
-    if (to.symbols == NULL || *payload == NULL) {
+    int status = begin(&run, codec, CAE_ENCODE, pixels, &to, &len);
+    if (status != CAE_OK) {
         goto done;
     }
-    status = cae_net_infer(&engine, CAE_ENCODE, (cae_source){read_pixels, &from, 0, 0}, 1,
-                           pixels->height, pixels->width, (cae_sink){write_symbols, &to, 0, 0});
+    const size_t bound = coder->bound(len);
+    status = reserve(codec, coder, len, cae_size_sat_add(bound, coder->encode_memory), &reserved);
+    if (status == CAE_OK) {
+        status = cae_run_fit(run, reserved);
+    }
+    if (status != CAE_OK) {
+        goto done;
+    }
+    to.symbols = cae_alloc(net->memory, len, coder->symbol_size);
+    *payload = cae_alloc(net->memory, bound, 1);
+    if (to.symbols == NULL || *payload == NULL) {
+        status = CAE_E_NOMEM;
+        goto done;
+    }
+    status = cae_run_infer(run, (cae_source){read_pixels, &from, 0, 0},
+                           (cae_sink){write_symbols, &to, 0, 0});
     if (status != CAE_OK) {
         goto done;
     }
     *file = (cae_image_file){.coder = coder->id,
                              .quality = quality,
-                             .channels = engine.net->input.c,
+                             .channels = net->input.c,
                              .height = pixels->height,
                              .width = pixels->width,
                              .payload = *payload};
-    status = coder->encode(memory, to.symbols, len, *payload, &file->payload_size);
+    status = coder->encode(net->memory, to.symbols, len, *payload, &file->payload_size);
 
 done:
     if (status != CAE_OK) {
-        cae_release(memory, *payload);
+        cae_release(net->memory, *payload);
         *payload = NULL;
     }
-    cae_release(memory, to.symbols);
+    cae_release(net->memory, to.symbols);
+    cae_run_free(run);
     return status;
 }
 
@@ -160,29 +176,44 @@ int cae_image_decompress(const cae_image_codec *codec, const cae_image_file *fil
                          const cae_pixels *pixels)
 {
     const cae_coder *coder = cae_coder_find(file->coder);
-    cae_engine engine = codec->engine;
-    const cae_memory *memory = engine.net->memory;
-    struct pixel_rows to = {pixels, engine.net->input.c};
+    const cae_net *net = codec->engine.net;
+    struct pixel_rows to = {pixels, net->input.c};
     struct symbol_rows from = {.coder = coder, .ranges = &codec->ranges, .quality = file->quality};
+    cae_run *run = NULL;
     size_t len = 0;
-    CAE_TRY(symbol_count(engine.net, pixels->height, pixels->width, &from.shape, &len));
+    size_t reserved = 0;
+    int status = begin(&run, codec, CAE_DECODE, pixels, &from, &len);
+    if (status != CAE_OK) {
+        goto done;
+    }
     if (!coder->could_hold(file->payload_size, len)) {
-        return cae_fail(CAE_E_FORMAT, "a payload of %zu bytes cannot hold %zu symbols",
-                        file->payload_size, len);
+        status = cae_fail(CAE_E_FORMAT, "a payload of %zu bytes cannot hold %zu symbols",
+                          file->payload_size, len);
+        goto done;
     }
-    CAE_TRY(reserve(&engine, coder, len, coder->decode_memory));
-    from.symbols = cae_alloc(memory, len, coder->symbol_size);
+    status = reserve(codec, coder, len, coder->decode_memory, &reserved);
+    if (status != CAE_OK) {
+        goto done;
+    }
+    from.symbols = cae_alloc(net->memory, len, coder->symbol_size);
     if (from.symbols == NULL) {
-        return CAE_E_NOMEM;
+        status = CAE_E_NOMEM;
+        goto done;
     }
-    int status = coder->decode(memory, file->payload, file->payload_size, from.symbols, len);
+    status = coder->decode(net->memory, file->payload, file->payload_size, from.symbols, len);
     if (status == CAE_OK) {
         status = coder->check(from.symbols, len, file->quality);
     }
     if (status == CAE_OK) {
-        status = cae_net_infer(&engine, CAE_DECODE, (cae_source){read_symbols, &from, 0, 0}, 1,
-                               pixels->height, pixels->width, (cae_sink){write_pixels, &to, 0, 0});
+        status = cae_run_fit(run, reserved);
     }
-    cae_release(memory, from.symbols);
+    if (status == CAE_OK) {
+        status = cae_run_infer(run, (cae_source){read_symbols, &from, 0, 0},
+                               (cae_sink){write_pixels, &to, 0, 0});
+    }
+
+done:
+    cae_release(net->memory, from.symbols);
+    cae_run_free(run);
     return status;
 }

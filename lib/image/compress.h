@@ -9,7 +9,7 @@
 #define CAE_IMAGE_COMPRESS_H
 
 #include "codec/coder.h"
-#include "net/run.h"
+#include "net/infer.h"
 #include "serial/image_file.h"
 
 /* What both directions need of a model; the engine's kernels are exact ones. */

@@ -68,40 +68,43 @@ static void look_at(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1
     extend(&channels[c], key_of(low), key_of(high));
 }
 
-/* Takes the channels off the engine's memory limit. */
-static int reserve(cae_engine *e, size_t channels)
-{
-    const size_t bytes = channels * sizeof(struct channel);
-    if (bytes >= e->memory_limit) {
-        return cae_fail(CAE_E_LIMIT,
-                        "ranges of %zu channels take %zu bytes, and memory_limit is "
-                        "%zu bytes",
-                        channels, bytes, e->memory_limit);
-    }
-    e->memory_limit -= bytes;
-    return CAE_OK;
-}
-
-int cae_image_fit(const cae_engine *engine, const float *images, size_t count, size_t height,
+int cae_image_fit(const cae_engine *e, const float *images, size_t count, size_t height,
                   size_t width, const cae_ranges *out)
 {
-    cae_engine e = *engine;
-    const cae_planar source = {images, e.net->input.c, height, width};
-    CAE_TRY(reserve(&e, out->channels));
-    struct channel *channels = cae_alloc(e.net->memory, out->channels, sizeof(*channels));
+    const cae_memory *memory = e->net->memory;
+    const cae_planar source = {images, e->net->input.c, height, width};
+    struct channel *channels = NULL;
+    cae_run *run = NULL;
+    int status = cae_run_new(&run, e, CAE_ENCODE, false, count, height, width);
+    if (status == CAE_OK) {
+        status = cae_planar_check(&source, count, "images");
+    }
+    if (status == CAE_OK) {
+        status = cae_run_fit(run, out->channels * sizeof(*channels));
+    }
+    if (status != CAE_OK) {
+        goto done;
+    }
+    channels = cae_alloc(memory, out->channels, sizeof(*channels));
     if (channels == NULL) {
-        return CAE_E_NOMEM;
+        status = CAE_E_NOMEM;
+        goto done;
     }
     for (size_t c = 0; c < out->channels; c++) {
         atomic_init(&channels[c].low, key_of(FLT_MAX));
         atomic_init(&channels[c].high, key_of(-FLT_MAX));
     }
-    const int status = cae_net_infer(&e, CAE_ENCODE, cae_source_planar(&source), count, height,
-                                     width, (cae_sink){look_at, channels, 0, 0});
-    for (size_t c = 0; status == CAE_OK && c < out->channels; c++) {
+    status = cae_run_infer(run, cae_source_planar(&source), (cae_sink){look_at, channels, 0, 0});
+    if (status != CAE_OK) {
+        goto done;
+    }
+    for (size_t c = 0; c < out->channels; c++) {
         out->lo[c] = value_of(atomic_load_explicit(&channels[c].low, memory_order_relaxed));
         out->hi[c] = value_of(atomic_load_explicit(&channels[c].high, memory_order_relaxed));
     }
-    cae_release(e.net->memory, channels);
+
+done:
+    cae_release(memory, channels);
+    cae_run_free(run);
     return status;
 }

@@ -286,9 +286,10 @@ static void sparse_data(const cae_sparse_grad *p, const cae_sparse_data *d)
         for (size_t px = 0; px < p->side; px++) {
             float *to = d->row + (ptrdiff_t)x * d->x_step + (ptrdiff_t)px * d->px_step;
             for (size_t c = 0; c < p->channels; c++) {
-                for (size_t j = 0; j < d->len && is_argmax(p, d->y, x, c, d->py * p->side + px);
-                     j++) {
-                    to[j] = madd(sparse_value(p, d->y, x, c), d->weight[c * d->len + j], to[j]);
+                if (is_argmax(p, d->y, x, c, d->py * p->side + px)) {
+                    for (size_t j = 0; j < d->len; j++) {
+                        to[j] = madd(sparse_value(p, d->y, x, c), d->weight[c * d->len + j], to[j]);
+                    }
                 }
             }
         }

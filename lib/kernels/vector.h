@@ -289,9 +289,10 @@ INLINE void pool_vector(const cae_pool *p, const float *x, float *y, uint32_t *a
         pool_tap(p, 1, x, n, &best, &where);
         pool_tap(p, 2, x, n, &best, &where);
         pool_tap(p, 3, x, n, &best, &where);
-    }
-    for (size_t t = 1; !four && t < p->taps; t++) {
-        pool_tap(p, t, x, n, &best, &where);
+    } else {
+        for (size_t t = 1; t < p->taps; t++) {
+            pool_tap(p, t, x, n, &best, &where);
+        }
     }
     store_some(y, best, n);
     if (argmax != NULL) {

@@ -148,8 +148,10 @@ static void prepare_last(struct last_columns *last, const cae_gemm *g, size_t j)
     last->m.b += (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
     last->m.c = last->c;
     last->m.relu = false;
-    for (size_t i = 0; g->start == CAE_START_COLUMN_BIAS && i < last->m.n; i++) {
-        last->bias[i] = i < g->n - j ? g->bias[j + i] : 0.0f;
+    if (g->start == CAE_START_COLUMN_BIAS) {
+        for (size_t i = 0; i < last->m.n; i++) {
+            last->bias[i] = i < g->n - j ? g->bias[j + i] : 0.0f;
+        }
         last->m.bias = last->bias;
     }
 }
@@ -190,9 +192,11 @@ OUTLINE void last_columns(struct last_columns *last, const cae_gemm *g, const st
     struct block_rows own = *at;
     for (size_t r = 0; r < rows; r++) {
         own.c[r] = (ptrdiff_t)(r * CAE_PANEL);
-        for (size_t w = 0; g->start == CAE_START_C && w < last->vectors; w++) {
-            v_store(last->c + r * CAE_PANEL + w * LANES,
-                    v_load_masked(g->c + at->c[r] + last->j + w * LANES, &last->masks[w]));
+        if (g->start == CAE_START_C) {
+            for (size_t w = 0; w < last->vectors; w++) {
+                v_store(last->c + r * CAE_PANEL + w * LANES,
+                        v_load_masked(g->c + at->c[r] + last->j + w * LANES, &last->masks[w]));
+            }
         }
     }
     if (g->b_over) {

@@ -176,20 +176,20 @@ INLINE void few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w, c
 }
 
 /* The lengths and widths that exist: three floats by four vectors of channels, and by one. */
-static void few_3_by_4(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
-                       size_t c, float *sums)
+OUTLINE void few_3_by_4(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
+                        size_t c, float *sums)
 {
     few_weights(p, w, from, c, sums, 3, 4, NULL);
 }
 
-static void few_1_by_4(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
-                       size_t c, float *sums)
+OUTLINE void few_1_by_4(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
+                        size_t c, float *sums)
 {
     few_weights(p, w, from, c, sums, 1, 4, NULL);
 }
 
-static void few_1_by_tail(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
-                          size_t c, float *sums)
+OUTLINE void few_1_by_tail(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
+                           size_t c, float *sums)
 {
     const size_t left = p->channels - c;
     const v_mask mask = v_mask_of(left < LANES ? left : LANES);
@@ -202,9 +202,11 @@ static void move_sums(float *grad, size_t len, float *sums, size_t floats, size_
 {
     for (size_t i = 0; i < channels; i++) {
         for (size_t j = 0; j < floats; j++) {
-            float *const g = &grad[i * len + j];
-            float *const s = &sums[j * 4 * LANES + i];
-            *(back ? g : s) = *(back ? s : g);
+            if (back) {
+                grad[i * len + j] = sums[j * 4 * LANES + i];
+            } else {
+                sums[j * 4 * LANES + i] = grad[i * len + j];
+            }
         }
     }
 }
@@ -224,9 +226,13 @@ static void all_few_weights(const cae_sparse_grad *p, const cae_sparse_weights *
             for (size_t j = 0; j < w->len; j += floats) {
                 floats = wide && w->len - j >= 3 ? 3 : 1;
                 move_sums(grad + c * w->len + j, w->len, sums, floats, channels, false);
-                (floats == 3 ? few_3_by_4
-                 : wide      ? few_1_by_4
-                             : few_1_by_tail)(p, w, from + j, c, sums);
+                if (floats == 3) {
+                    few_3_by_4(p, w, from + j, c, sums);
+                } else if (wide) {
+                    few_1_by_4(p, w, from + j, c, sums);
+                } else {
+                    few_1_by_tail(p, w, from + j, c, sums);
+                }
                 move_sums(grad + c * w->len + j, w->len, sums, floats, channels, true);
             }
         }

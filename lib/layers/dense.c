@@ -13,7 +13,7 @@
  */
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/floats.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "layers/op.h"

@@ -154,11 +154,7 @@ static int find(const cae_model_file *f, const char *name, cae_dtype dtype, size
         return cae_fail(missing, "tensor '%s' is %s, not %s", name, cae_dtype_name(e->dtype),
                         cae_dtype_name(dtype));
     }
-    bool same = e->rank == rank;
-    for (size_t i = 0; same && i < rank; i++) {
-        same = e->shape[i] == shape[i];
-    }
-    if (!same) {
+    if (e->rank != rank || memcmp(e->shape, shape, sizeof(e->shape)) != 0) {
         return cae_fail(missing,
                         "tensor '%s' has the shape [%zu,%zu,%zu,%zu] of rank %zu, not "
                         "[%zu,%zu,%zu,%zu] of rank %zu",
@@ -218,21 +214,26 @@ static const cae_file_entry *find_setting(const cae_net *net, const cae_model_fi
 /* Whether any model of this network has such a tensor. */
 static bool is_known(const cae_net *net, const char *name)
 {
+    static const char *const ranges[] = {"codec.max", "codec.min", recent_max, recent_min};
     const bool moments = strncmp(name, "train.m.", 8) == 0 || strncmp(name, "train.v.", 8) == 0;
-    bool known = strcmp(name, "codec.max") == 0 || strcmp(name, "codec.min") == 0 ||
-                 strcmp(name, recent_max) == 0 || strcmp(name, recent_min) == 0;
+    const char *of = moments ? name + 8 : name;
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        if (strcmp(name, ranges[i]) == 0) {
+            return true;
+        }
+    }
     for (size_t i = 0; i < COUNTERS; i++) {
-        known = known || strcmp(name, counter_names[i]) == 0;
+        if (strcmp(name, counter_names[i]) == 0) {
+            return true;
+        }
     }
-    for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
-        const cae_setting *s = cae_setting_at(i);
-        known = known || (strncmp(name, "train.", 6) == 0 && strcmp(name + 6, s->key) == 0 &&
-                          cae_setting_saved(s, net));
+    for (size_t i = 0; i < net->weight_len; i++) {
+        if (strcmp(of, net->weights[i].name) == 0) {
+            return true;
+        }
     }
-    for (size_t i = 0; !known && i < net->weight_len; i++) {
-        known = strcmp(moments ? name + 8 : name, net->weights[i].name) == 0;
-    }
-    return known;
+    const cae_setting *s = strncmp(name, "train.", 6) == 0 ? cae_setting_find(name + 6) : NULL;
+    return s != NULL && cae_setting_saved(s, net);
 }
 
 /* There are more tensors than were looked for: says which. */

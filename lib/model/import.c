@@ -56,13 +56,6 @@ static int compare_items(const void *a, const void *b)
     return strcmp(((const struct item *)a)->name, ((const struct item *)b)->name);
 }
 
-/* What a model of libcae has beside its weights. */
-static bool is_weight(const struct import *in, const char *name)
-{
-    return cae_model_file_architecture(in->file) == NULL ||
-           (!begins(name, "codec.") && !begins(name, "train."));
-}
-
 /* The index of the weight of this name, weight_len for none. The weights are sorted by name. */
 static size_t find_weight(const cae_net *net, const char *name)
 {
@@ -89,6 +82,7 @@ static int take_names(struct import *in)
 {
     const size_t most = cae_model_file_len(in->file);
     const cae_memory *memory = in->net->memory;
+    const bool ours = cae_model_file_architecture(in->file) != NULL;
     in->items = cae_alloc(memory, most, sizeof(in->items[0]));
     in->by_name = cae_alloc(memory, most, sizeof(in->by_name[0]));
     in->entries = cae_alloc_zeroed(memory, in->net->weight_len, sizeof(in->entries[0]));
@@ -97,7 +91,8 @@ static int take_names(struct import *in)
     }
     for (size_t i = 0; i < most; i++) {
         const cae_file_entry *e = cae_model_file_entry(in->file, i);
-        if (is_weight(in, e->name)) {
+        /* What a model of libcae has beside its weights is passed over. */
+        if (!ours || (!begins(e->name, "codec.") && !begins(e->name, "train."))) {
             const char *name = (in->flags & CAE_IMPORT_STRIP) != 0 ? strip(e->name) : e->name;
             const size_t weight = find_weight(in->net, name);
             const bool wanted = weight < in->net->weight_len;
@@ -201,11 +196,8 @@ static void write_shape(char *text, size_t size, const size_t shape[4], size_t r
 
 static int check_weight(const cae_weight *w, const cae_file_entry *e)
 {
-    bool same = e->rank == w->parameter.rank;
-    for (size_t i = 0; same && i < e->rank; i++) {
-        same = e->shape[i] == w->parameter.shape[i];
-    }
-    if (!same) {
+    if (e->rank != w->parameter.rank ||
+        memcmp(e->shape, w->parameter.shape, sizeof(e->shape)) != 0) {
         char has[96];
         char wanted[96];
         write_shape(has, sizeof(has), e->shape, e->rank);

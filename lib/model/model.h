@@ -13,7 +13,7 @@
 #include "cae/cae.h"
 #include "codec/quantise.h"
 #include "model/settings.h"
-#include "net/run.h"
+#include "net/train.h"
 #include "serial/notes.h"
 
 /* A gradient that waits to be applied, and the ranges gathered with it. */

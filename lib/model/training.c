@@ -24,23 +24,6 @@ static int need_pending(cae_model *m, cae_pending *p)
     return p->weights != NULL ? need_ranges(m, p) : CAE_E_NOMEM;
 }
 
-/* Computes into `p`, whose buffers are made if they are missing. */
-static int compute(cae_model *m, cae_pending *p, const float *input, const float *target,
-                   size_t count, size_t height, size_t width, float *loss)
-{
-    CAE_TRY(need_pending(m, p));
-    const cae_engine engine = cae_model_engine(m, m->kernels);
-    cae_gradient g = {.weights = p->weights, .low = p->ranges.lo, .high = p->ranges.hi};
-    p->valid = false;
-    CAE_TRY(cae_net_gradient(&engine, input, target, count, height, width, &g));
-    p->valid = true;
-    p->has_ranges = true;
-    if (loss != NULL) {
-        *loss = g.loss;
-    }
-    return CAE_OK;
-}
-
 /* The ranges after an update. The first one takes away what a model has that was never trained: it
  * was not gathered, and the weights are others now. So does an update by a gradient that was not
  * computed here, whose images nobody has seen. */
@@ -65,44 +48,6 @@ static void take_over(cae_model *m, cae_pending *p)
     p->valid = false;
     p->has_ranges = false;
     cae_model_weights_updated(m);
-}
-
-static int apply(cae_model *m, cae_pending *p)
-{
-    CAE_TRY(cae_model_need_moments(m));
-    const cae_engine engine = cae_model_engine(m, m->kernels);
-    cae_team *team = cae_team_start(m->memory, cae_adam_workers(m->optimizer.len, engine.threads));
-    const int status =
-        cae_adam_apply(&m->settings.adam, &m->optimizer, p->weights, m->kernels, team);
-    cae_team_stop(team);
-    CAE_TRY(status);
-    take_over(m, p);
-    return CAE_OK;
-}
-
-/* compute() and apply() in one go, where the network and the numbers allow it: *done says so. */
-static int fuse(cae_model *m, cae_pending *p, const float *input, const float *target, size_t count,
-                size_t height, size_t width, float *loss, bool *done)
-{
-    *done = false;
-    if (!cae_net_defers(m->net, false)) {
-        return CAE_OK;
-    }
-    CAE_TRY(cae_net_defers(m->net, true) ? need_ranges(m, p) : need_pending(m, p));
-    CAE_TRY(cae_model_need_moments(m));
-    const cae_engine engine = cae_model_engine(m, m->kernels);
-    cae_gradient g = {.weights = p->weights, .low = p->ranges.lo, .high = p->ranges.hi};
-    p->valid = false;
-    CAE_TRY(cae_net_step(&engine, input, target, count, height, width, &m->settings.adam,
-                         &m->optimizer, &g, done));
-    if (*done) {
-        p->has_ranges = true;
-        take_over(m, p);
-    }
-    if (*done && loss != NULL) {
-        *loss = g.loss;
-    }
-    return CAE_OK;
 }
 
 /* A gradient that waits must outlive a call that fails, so such a call works on another. */
@@ -131,9 +76,19 @@ static cae_pending borrow(cae_model *m)
 int cae_model_gradient(cae_model *m, const float *input, const float *target, size_t count,
                        size_t height, size_t width, float *loss)
 {
+    const cae_engine engine = cae_model_engine(m, m->kernels);
     cae_pending fresh = borrow(m);
-    const int status = compute(m, &fresh, input, target, count, height, width, loss);
+    cae_gradient g = {0};
+    int status = need_pending(m, &fresh);
+    if (status == CAE_OK) {
+        g = (cae_gradient){fresh.weights, fresh.ranges.lo, fresh.ranges.hi, 0};
+        status = cae_net_gradient(&engine, input, target, count, height, width, &g);
+    }
+    fresh.valid = fresh.has_ranges = status == CAE_OK;
     replace_pending(m, &fresh, status == CAE_OK);
+    if (status == CAE_OK && loss != NULL) {
+        *loss = g.loss;
+    }
     return status;
 }
 
@@ -149,22 +104,41 @@ int cae_model_set_gradient(cae_model *m, const float *values)
 
 int cae_model_apply(cae_model *m)
 {
-    return apply(m, &m->pending);
+    CAE_TRY(cae_model_need_moments(m));
+    const cae_engine engine = cae_model_engine(m, m->kernels);
+    cae_team *team = cae_team_start(m->memory, cae_adam_workers(m->optimizer.len, engine.threads));
+    const int status =
+        cae_adam_apply(&m->settings.adam, &m->optimizer, m->pending.weights, m->kernels, team);
+    cae_team_stop(team);
+    CAE_TRY(status);
+    take_over(m, &m->pending);
+    return CAE_OK;
 }
 
 int cae_model_step(cae_model *m, const float *input, const float *target, size_t count,
                    size_t height, size_t width, float *loss)
 {
+    const cae_engine engine = cae_model_engine(m, m->kernels);
     cae_pending fresh = borrow(m);
-    bool done = false;
-    int status = fuse(m, &fresh, input, target, count, height, width, loss, &done);
-    if (status == CAE_OK && !done) {
-        status = compute(m, &fresh, input, target, count, height, width, loss);
+    cae_gradient g = {0};
+    int status = need_ranges(m, &fresh);
+    if (status == CAE_OK) {
+        status = cae_model_need_moments(m);
     }
-    if (status == CAE_OK && !done) {
-        status = apply(m, &fresh);
+    if (status == CAE_OK) {
+        g = (cae_gradient){fresh.weights, fresh.ranges.lo, fresh.ranges.hi, 0};
+        status = cae_net_step(&engine, input, target, count, height, width, &m->settings.adam,
+                              &m->optimizer, &g);
+        fresh.weights = g.weights;
     }
-    fresh.valid = fresh.valid && status == CAE_OK;
+    if (status == CAE_OK) {
+        fresh.has_ranges = true;
+        take_over(m, &fresh);
+    }
+    fresh.valid = false;
     replace_pending(m, &fresh, status == CAE_OK);
+    if (status == CAE_OK && loss != NULL) {
+        *loss = g.loss;
+    }
     return status;
 }

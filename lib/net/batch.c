@@ -113,11 +113,34 @@ static void run_slices(cae_batch *b)
     for (size_t first = 0; first < b->count; first += b->slice) {
         const size_t images = cae_size_min(b->slice, b->count - first);
         double losses[CAE_BATCH_SLICE];
-        cae_plan_make(w->plan, CAE_WHOLE, b->shapes, whole, images, true, b->team_size);
+        if (images != w->plan->images) {
+            cae_plan_make(w->plan, CAE_WHOLE, b->shapes, whole, images, true, b->op_workers);
+        }
         w->plan->team = b->team;
         train_images(b, w, b->total, first, losses);
         add_losses(b, losses, images);
     }
+}
+
+static void clear_ranges(const cae_batch *b, const cae_batch_worker *w)
+{
+    for (size_t c = 0; c < b->shapes[b->engine->net->code].c; c++) {
+        w->low[c] = FLT_MAX;
+        w->high[c] = -FLT_MAX;
+    }
+}
+
+void cae_batch_reset(cae_batch *b)
+{
+    const cae_memory *memory = b->engine->net->memory;
+    for (size_t i = 0; i < b->worker_len; i++) {
+        clear_ranges(b, &b->workers[i]);
+    }
+    cae_release(memory, b->deferred);
+    cae_release(memory, b->deferred_floats);
+    b->deferred = NULL;
+    b->deferred_floats = NULL;
+    b->sum = 0;
 }
 
 void cae_batch_run(cae_batch *b)
@@ -155,8 +178,10 @@ static int fit(cae_batch *b, cae_plan *plan)
         return too_large(b);
     }
     b->slice = net->fixed_size ? cae_size_min(b->count, CAE_BATCH_SLICE) : 1;
+    const size_t threads = cae_net_workers(net, b->shapes, b->count, b->engine->threads);
+    b->op_workers = net->fixed_size ? threads : 1;
     for (;; b->slice /= 2) {
-        cae_plan_make(plan, CAE_WHOLE, b->shapes, whole, b->slice, true, b->team_size);
+        cae_plan_make(plan, CAE_WHOLE, b->shapes, whole, b->slice, true, b->op_workers);
         if (plan->size <= limit - packed - extra) {
             break;
         }
@@ -166,9 +191,9 @@ static int fit(cae_batch *b, cae_plan *plan)
     }
     b->block_size = plan->size;
     b->spare = limit - packed - extra - b->block_size;
-    const size_t most =
-        net->fixed_size ? 1 : cae_size_min(b->engine->threads, cae_div_up(b->count, CHUNK));
+    const size_t most = net->fixed_size ? 1 : cae_size_min(threads, cae_div_up(b->count, CHUNK));
     b->worker_len = cae_size_min(most, (limit - packed) / (b->block_size + extra));
+    b->team_size = net->fixed_size ? threads : b->worker_len;
     return CAE_OK;
 }
 
@@ -177,8 +202,13 @@ static int make_worker(cae_batch *b, cae_batch_worker *w)
     const cae_net *net = b->engine->net;
     const cae_region whole = cae_region_whole(&b->shapes[net->op_len]);
     const size_t channels = b->shapes[net->code].c;
-    CAE_TRY(cae_plan_new(&w->plan, net));
-    cae_plan_make(w->plan, CAE_WHOLE, b->shapes, whole, b->slice, true, b->team_size);
+    if (b->plan != NULL) {
+        w->plan = b->plan;
+        b->plan = NULL;
+    } else {
+        CAE_TRY(cae_plan_new(&w->plan, net));
+        cae_plan_make(w->plan, CAE_WHOLE, b->shapes, whole, b->slice, true, b->op_workers);
+    }
     w->base = cae_alloc(net->memory, b->block_size, 1);
     w->sums = cae_alloc(net->memory, net->fixed_size ? 0 : net->packed_len, sizeof(float));
     w->loss_blocks = cae_alloc(net->memory, b->loss_block_len, sizeof(double));
@@ -188,28 +218,21 @@ static int make_worker(cae_batch *b, cae_batch_worker *w)
     }
     w->high = w->low + channels;
     w->symbols = w->high + channels;
-    for (size_t c = 0; c < channels; c++) {
-        w->low[c] = FLT_MAX;
-        w->high[c] = -FLT_MAX;
-    }
+    clear_ranges(b, w);
     return CAE_OK;
 }
 
-static int prepare(cae_batch *b)
+static int check_images(const cae_batch *b)
+{
+    CAE_TRY(cae_planar_check(&b->images, b->count, "input"));
+    return b->target.data == b->images.data ? CAE_OK
+                                            : cae_planar_check(&b->target, b->count, "target");
+}
+
+/* The memory, and then the team. */
+static int start(cae_batch *b)
 {
     const cae_net *net = b->engine->net;
-    cae_plan *plan = NULL;
-    b->shapes = cae_alloc(net->memory, net->op_len + 1, sizeof(b->shapes[0]));
-    if (b->shapes == NULL) {
-        return CAE_E_NOMEM;
-    }
-    CAE_TRY(cae_net_shapes(net, b->images.h, b->images.w, b->shapes));
-    b->loss_block_len = cae_loss_blocks(b->images.h, b->images.w);
-    b->team_size = net->fixed_size ? b->engine->threads : 1;
-    CAE_TRY(cae_plan_new(&plan, net));
-    const int status = fit(b, plan);
-    cae_plan_free(plan);
-    CAE_TRY(status);
     b->workers = cae_alloc_zeroed(net->memory, b->worker_len, sizeof(b->workers[0]));
     if (b->workers == NULL) {
         return CAE_E_NOMEM;
@@ -230,14 +253,15 @@ static int prepare(cae_batch *b)
             return CAE_E_NOMEM;
         }
     }
-    b->team = cae_team_start(net->memory, net->fixed_size ? b->team_size : b->worker_len);
+    b->team = cae_team_start(net->memory, b->team_size);
     return CAE_OK;
 }
 
 int cae_batch_prepare(cae_batch *b, const cae_engine *e, const float *in, const float *target,
                       size_t count, size_t height, size_t width)
 {
-    const size_t c = e->net->input.c;
+    const cae_net *net = e->net;
+    const size_t c = net->input.c;
     const double values = (double)count * (double)c * (double)height * (double)width;
     *b = (cae_batch){.engine = e,
                      .images = {in, c, height, width},
@@ -245,7 +269,16 @@ int cae_batch_prepare(cae_batch *b, const cae_engine *e, const float *in, const 
                      .count = count,
                      .scale = (float)(2.0 / values),
                      .term_scale = e->term_weight / values};
-    return prepare(b);
+    b->shapes = cae_alloc(net->memory, net->op_len + 1, sizeof(b->shapes[0]));
+    if (b->shapes == NULL) {
+        return CAE_E_NOMEM;
+    }
+    CAE_TRY(cae_net_shapes(net, height, width, b->shapes));
+    CAE_TRY(check_images(b));
+    b->loss_block_len = cae_loss_blocks(height, width);
+    CAE_TRY(cae_plan_new(&b->plan, net));
+    CAE_TRY(fit(b, b->plan));
+    return start(b);
 }
 
 void cae_batch_free(cae_batch *b)
@@ -259,6 +292,7 @@ void cae_batch_free(cae_batch *b)
         cae_release(memory, w->loss_blocks);
         cae_release(memory, w->low);
     }
+    cae_plan_free(b->plan);
     cae_release(memory, b->workers);
     cae_release(memory, b->packed_back);
     cae_release(memory, b->deferred);

@@ -8,7 +8,7 @@
 #ifndef CAE_NET_BATCH_H
 #define CAE_NET_BATCH_H
 
-#include "net/run.h"
+#include "net/train.h"
 
 enum { CAE_BATCH_SLICE = 64 }; /* images that run at once, at the most */
 
@@ -25,6 +25,7 @@ typedef struct cae_batch {
     cae_planar images, target;
     size_t count;
     cae_shape *shapes;
+    cae_plan *plan;     /* of a slice; the first worker's then */
     float *packed_back; /* NULL: no layer packs its weights */
     float *total; /* as packed; with a dense layer the caller's, zeroed; NULL: all layers defer */
     float **deferred; /* by layer; NULL: every gradient is stored */
@@ -34,7 +35,8 @@ typedef struct cae_batch {
     double term_scale; /* see cae_latent_pass */
     size_t slice;
     cae_team *team;
-    size_t team_size;          /* that operators' scratch is laid out for */
+    size_t team_size;
+    size_t op_workers; /* of the team, that operators use: all, or 1 where workers run by images */
     cae_batch_worker *workers; /* one, with a dense layer */
     size_t worker_len;
     size_t loss_block_len;
@@ -42,14 +44,17 @@ typedef struct cae_batch {
     size_t spare; /* bytes of the memory limit that one worker leaves */
 } cae_batch;
 
-/* Takes the memory for a batch, whose images and targets must outlive it. CAE_E_SHAPE, _LIMIT,
- * _NOMEM. However that ends, cae_batch_free frees it. */
+/* Takes the memory and the team for a batch, whose images and targets must outlive it. Errors are
+ * those of cae_net_gradient before it computes. However that ends, cae_batch_free frees it. */
 int cae_batch_prepare(cae_batch *b, const cae_engine *e, const float *in, const float *target,
                       size_t count, size_t height, size_t width);
 void cae_batch_free(cae_batch *b);
 
-/* Runs all images, once. What layers with a place in `deferred` leave there is not in the total. */
+/* Runs all images. What layers with a place in `deferred` leave there is not in the total. */
 void cae_batch_run(cae_batch *b);
+
+/* Forgets what has been run and deferred, so that it can be run again. */
+void cae_batch_reset(cae_batch *b);
 
 /* The total to `weights`, in file order and PyTorch's layouts; with a dense layer that is the total
  * itself. */

@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/floats.h"
 #include "base/size.h"
+#include "base/status.h"
 
 void cae_pack_weights(const cae_net *net, const float *weights, float *packed, bool backward)
 {
@@ -68,6 +69,17 @@ static void read_planar(const void *from, size_t n, size_t c, size_t y, size_t x
     const cae_planar *p = from;
     const float *line = p->data + ((n * p->c + c) * p->h + y) * p->w;
     memcpy(row, line + x0, (x1 - x0) * sizeof(float));
+}
+
+int cae_planar_check(const cae_planar *p, size_t count, const char *name)
+{
+    const size_t len = cae_size_sat_mul4(count, p->c, p->h, p->w);
+    if (len > SIZE_MAX / 2 / sizeof(float)) {
+        return cae_fail(CAE_E_ARGUMENT,
+                        "%s: %zu x %zu x %zu x %zu values are more than memory holds", name, count,
+                        p->c, p->h, p->w);
+    }
+    return p->data != NULL ? cae_check_finite(p->data, len, name) : CAE_OK;
 }
 
 cae_source cae_source_planar(const cae_planar *images)

@@ -47,6 +47,10 @@ typedef struct cae_sink {
     size_t h, w;
 } cae_sink;
 
+/* CAE_E_ARGUMENT when `count` images are more than memory holds; CAE_E_NONFINITE, naming the first
+ * bad value, unless `data` is NULL. `name` is the argument's. */
+int cae_planar_check(const cae_planar *images, size_t count, const char *name);
+
 /* Planar floats as a source and as a sink; `images` must outlive them. */
 cae_source cae_source_planar(const cae_planar *images);
 cae_sink cae_sink_planar(cae_planar_out *images);

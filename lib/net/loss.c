@@ -5,7 +5,7 @@
  */
 #include "net/loss.h"
 
-#include "base/bytes.h"
+#include "base/floats.h"
 #include "base/size.h"
 #include "base/status.h"
 

@@ -253,3 +253,18 @@ bool cae_net_packs(const cae_net *net)
     }
     return packs;
 }
+
+size_t cae_net_workers(const cae_net *net, const cae_shape *shapes, size_t count, size_t threads)
+{
+    enum { WORKER_TERMS = 1 << 16 }; /* multiply-adds of some 50 microseconds */
+    size_t terms = 0;
+    for (size_t i = 0; i < net->weight_len; i++) {
+        const cae_weight *w = &net->weights[i];
+        const cae_shape *in = &shapes[net->ops[w->op].input[0]];
+        const cae_shape *out = &shapes[w->op + 1];
+        /* A convolution uses each weight once per pixel of its smaller map. */
+        const size_t pixels = net->fixed_size ? 1 : cae_size_min(in->h * in->w, out->h * out->w);
+        terms = cae_size_sat_add(terms, cae_size_sat_mul(w->len, pixels));
+    }
+    return cae_size_max(1, cae_size_min(threads, cae_size_sat_mul(terms, count) / WORKER_TERMS));
+}

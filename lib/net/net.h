@@ -68,6 +68,10 @@ int cae_net_shapes(const cae_net *net, size_t height, size_t width, cae_shape *s
 /* The shape of the code of one image of height x width; as above. */
 int cae_net_code_shape(const cae_net *net, size_t height, size_t width, cae_shape *code);
 
+/* The workers, at most `threads`, that running `count` images of these shapes deserves: none that
+ * would start for less work than starting takes. */
+size_t cae_net_workers(const cae_net *net, const cae_shape *shapes, size_t count, size_t threads);
+
 /* Whether a network has operators that defer their weight gradient; with `all`: and no parameters
  * elsewhere. */
 bool cae_net_defers(const cae_net *net, bool all);

@@ -1,14 +1,13 @@
 /*
- * Training calls. The gradient of a batch is stored for the caller to look at and to apply; a whole
- * step of a network with dense layers applies their gradients as they are made, once it is known
- * that all weights stay finite. Both run the batch by batch.h and decide what becomes of its
- * gradient.
+ * What becomes of the gradient of a batch, which batch.h runs. It is stored for the caller to look
+ * at and to apply; but a whole step of a network with dense layers applies their gradients as they
+ * are made, once it is known that all weights stay finite.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/floats.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "net/batch.h"
@@ -24,6 +23,12 @@ static bool finite_code(const cae_net *net, const cae_gradient *g)
 static int gradient_of(cae_batch *b, cae_gradient *out)
 {
     const cae_net *net = b->engine->net;
+    if (out->weights == NULL) {
+        out->weights = cae_alloc(net->memory, net->parameters, sizeof(float));
+    }
+    if (out->weights == NULL) {
+        return CAE_E_NOMEM;
+    }
     if (net->fixed_size) {
         b->total = memset(out->weights, 0, net->parameters * sizeof(float));
     }
@@ -114,18 +119,23 @@ static void update_all(const cae_batch *b, const cae_adam_step *scalars, cae_ada
     }
 }
 
-/* All backward passes, and the decision, come before the first write: they read the weights. */
-static int step_of(cae_batch *b, const cae_adam *adam, cae_adam_state *state, cae_gradient *out,
-                   bool *done)
+/* A step that stores none of the gradients that can be deferred, if it can be made: *done says so.
+ * All backward passes, and the decision, come before the first write: they read the weights. */
+static int deferred_step(cae_batch *b, const cae_adam *adam, cae_adam_state *state,
+                         cae_gradient *out, bool *done)
 {
     const cae_net *net = b->engine->net;
     cae_adam_step scalars;
     bool fits = false;
-    if (b->slice == b->count) {
-        CAE_TRY(make_deferred(b, &fits));
-    }
+    CAE_TRY(make_deferred(b, &fits));
     if (!fits) {
         return CAE_OK;
+    }
+    if (out->weights == NULL && !cae_net_defers(net, true)) {
+        out->weights = cae_alloc(net->memory, net->parameters, sizeof(float));
+        if (out->weights == NULL) {
+            return CAE_E_NOMEM;
+        }
     }
     b->total = out->weights;
     for (size_t i = 0; i < net->weight_len; i++) {
@@ -137,6 +147,7 @@ static int step_of(cae_batch *b, const cae_adam *adam, cae_adam_state *state, ca
     cae_batch_run(b);
     CAE_TRY(cae_batch_finish(b, out));
     if (!finite_code(net, out) || !cae_adam_begin(adam, state, bound_of(b), &scalars)) {
+        cae_batch_reset(b);
         return CAE_OK;
     }
     if (b->packed_back != NULL) {
@@ -147,18 +158,27 @@ static int step_of(cae_batch *b, const cae_adam *adam, cae_adam_state *state, ca
     return CAE_OK;
 }
 
-int cae_net_step(const cae_engine *e, const float *in, const float *target, size_t count,
-                 size_t height, size_t width, const cae_adam *adam, cae_adam_state *state,
-                 cae_gradient *out, bool *done)
+static int step_of(cae_batch *b, const cae_adam *adam, cae_adam_state *state, cae_gradient *out)
 {
-    cae_batch b;
-    *done = false;
-    if (count > CAE_BATCH_SLICE) {
+    bool done = false;
+    if (cae_net_defers(b->engine->net, false) && b->slice == b->count) {
+        CAE_TRY(deferred_step(b, adam, state, out, &done));
+    }
+    if (done) {
         return CAE_OK;
     }
+    CAE_TRY(gradient_of(b, out));
+    return cae_adam_apply(adam, state, out->weights, b->engine->kernels, b->team);
+}
+
+int cae_net_step(const cae_engine *e, const float *in, const float *target, size_t count,
+                 size_t height, size_t width, const cae_adam *adam, cae_adam_state *state,
+                 cae_gradient *out)
+{
+    cae_batch b;
     int status = cae_batch_prepare(&b, e, in, target, count, height, width);
     if (status == CAE_OK) {
-        status = step_of(&b, adam, state, out, done);
+        status = step_of(&b, adam, state, out);
     }
     cae_batch_free(&b);
     return status;

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdatomic.h>
 
-#include "base/bytes.h"
+#include "base/floats.h"
 #include "base/size.h"
 #include "base/status.h"
 

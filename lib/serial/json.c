@@ -167,7 +167,7 @@ int cae_json_read_key(cae_json *j, cae_json_string *out)
     return cae_json_expect(j, ':');
 }
 
-int cae_json_read_number(cae_json *j, uint64_t *out)
+static int read_number(cae_json *j, uint64_t *out)
 {
     skip_space(j);
     const size_t start = j->at;
@@ -195,7 +195,7 @@ int cae_json_read_numbers(cae_json *j, uint64_t *values, size_t capacity, size_t
     }
     do {
         uint64_t value;
-        CAE_TRY(cae_json_read_number(j, &value));
+        CAE_TRY(read_number(j, &value));
         *len += 1;
         if (*len > capacity) {
             return CAE_OK;
@@ -235,11 +235,6 @@ void cae_json_unescape(const cae_json_string *s, char *out)
     *out = '\0';
 }
 
-static void write_text(cae_writer *w, const char *text)
-{
-    cae_write_span(w, text, strlen(text));
-}
-
 void cae_json_write_string(cae_writer *w, const char *text)
 {
     static const char specials[] = "\"\\\b\f\n\r\t";
@@ -253,7 +248,7 @@ void cae_json_write_string(cae_writer *w, const char *text)
             cae_write_u8(w, '\\');
             cae_write_u8(w, (uint8_t)letters[found - specials]);
         } else if (byte < 0x20) {
-            write_text(w, "\\u00");
+            cae_write_span(w, "\\u00", 4);
             cae_write_u8(w, (uint8_t)hex[byte >> 4]);
             cae_write_u8(w, (uint8_t)hex[byte & 15]);
         } else {

@@ -44,11 +44,8 @@ int cae_json_read_string(cae_json *j, cae_json_string *out);
 /* A string without escapes, and the colon after it. */
 int cae_json_read_key(cae_json *j, cae_json_string *out);
 
-/* A whole number from 0 to 2^53 - 1. */
-int cae_json_read_number(cae_json *j, uint64_t *out);
-
-/* An array of such numbers. With more than `capacity` of them *len becomes capacity + 1, and the
- * parser stops in the middle of the array; the caller must fail then. */
+/* An array of whole numbers from 0 to 2^53 - 1. With more than `capacity` of them *len becomes
+ * capacity + 1, and the parser stops in the middle of the array; the caller must fail then. */
 int cae_json_read_numbers(cae_json *j, uint64_t *values, size_t capacity, size_t *len);
 
 /* Only spaces may be left. */

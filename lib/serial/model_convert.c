@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/floats.h"
 
 static bool is_16_bit(cae_dtype dtype)
 {
@@ -19,15 +20,16 @@ void cae_model_from_file(void *values, cae_dtype dtype, size_t len)
     uint8_t *at = values;
     if (dtype == CAE_F32) {
         cae_floats_from_file(values, values, len);
-        return;
-    }
-    for (size_t i = 0; is_16_bit(dtype) && i < len; i++, at += 2) {
-        const uint16_t bits = (uint16_t)(at[0] | at[1] << 8);
-        memcpy(at, &bits, 2);
-    }
-    for (size_t i = 0; (dtype == CAE_F64 || dtype == CAE_I64) && i < len; i++, at += 8) {
-        const uint64_t bits = cae_load_u64(at);
-        memcpy(at, &bits, 8);
+    } else if (is_16_bit(dtype)) {
+        for (size_t i = 0; i < len; i++, at += 2) {
+            const uint16_t bits = (uint16_t)(at[0] | at[1] << 8);
+            memcpy(at, &bits, 2);
+        }
+    } else if (dtype == CAE_F64 || dtype == CAE_I64) {
+        for (size_t i = 0; i < len; i++, at += 8) {
+            const uint64_t bits = cae_load_u64(at);
+            memcpy(at, &bits, 8);
+        }
     }
 }
 
@@ -59,18 +61,19 @@ void cae_model_to_floats(float *to, const void *values, cae_dtype dtype, size_t 
     const uint8_t *at = values;
     if (dtype == CAE_F32) {
         memcpy(to, values, len * sizeof(*to));
-        return;
-    }
-    for (size_t i = 0; dtype == CAE_F64 && i < len; i++) {
-        double value;
-        memcpy(&value, at + 8 * i, 8);
-        to[i] = (float)value;
-    }
-    for (size_t i = 0; is_16_bit(dtype) && i < len; i++) {
-        uint16_t half;
-        memcpy(&half, at + 2 * i, 2);
-        const uint32_t bits = dtype == CAE_F16 ? widen_half(half) : (uint32_t)half << 16;
-        memcpy(&to[i], &bits, 4);
+    } else if (dtype == CAE_F64) {
+        for (size_t i = 0; i < len; i++) {
+            double value;
+            memcpy(&value, at + 8 * i, 8);
+            to[i] = (float)value;
+        }
+    } else {
+        for (size_t i = 0; i < len; i++) {
+            uint16_t half;
+            memcpy(&half, at + 2 * i, 2);
+            const uint32_t bits = dtype == CAE_F16 ? widen_half(half) : (uint32_t)half << 16;
+            memcpy(&to[i], &bits, 4);
+        }
     }
 }
 

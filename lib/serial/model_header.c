@@ -170,11 +170,13 @@ static int validate_crc(cae_model_header *h, const cae_json_string *crc, const c
 {
     bool good = crc->raw != NULL && crc->raw_size == CAE_FILE_CRC_DIGITS;
     h->crc = 0;
-    for (size_t i = 0; good && i < CAE_FILE_CRC_DIGITS; i++) {
-        const char c = crc->raw[i];
-        const bool digit = c >= '0' && c <= '9';
-        good = digit || (c >= 'a' && c <= 'f');
-        h->crc = h->crc << 4 | (uint32_t)(digit ? c - '0' : c - 'a' + 10);
+    if (good) {
+        for (size_t i = 0; i < CAE_FILE_CRC_DIGITS; i++) {
+            const char c = crc->raw[i];
+            const bool digit = c >= '0' && c <= '9';
+            good = good && (digit || (c >= 'a' && c <= 'f'));
+            h->crc = h->crc << 4 | (uint32_t)(digit ? c - '0' : c - 'a' + 10);
+        }
     }
     if (!good) {
         return cae_fail(CAE_E_FORMAT, "model file: %s must be 8 digits 0-9 a-f", CAE_FILE_KEY_CRC);
@@ -291,11 +293,6 @@ static int read_tensor(cae_json *j, cae_file_entry *e, uint64_t data_size, cae_f
                             : fail_tensor(CAE_E_FORMAT, e, "its data lies outside the file");
 }
 
-static uint64_t end_of(const cae_file_entry *e)
-{
-    return e->begin + e->len * cae_dtype_size(e->dtype);
-}
-
 static int add_tensor(cae_model_header *h, cae_json *j, const cae_json_string *name,
                       uint64_t data_size, cae_file_profile profile)
 {
@@ -339,7 +336,7 @@ static int validate_cover(const void *const *order, size_t len, uint64_t data_si
         if (e->begin != at) {
             return fail_tensor(CAE_E_FORMAT, e, "its data overlaps another's, or leaves a gap");
         }
-        at = end_of(e);
+        at += e->len * cae_dtype_size(e->dtype);
     }
     return at == data_size
                ? CAE_OK

@@ -43,11 +43,12 @@ static int tensor_len(const cae_file_tensor *t, size_t *len)
     bool good = t->name != NULL && cae_name_valid(t->name, strlen(t->name), CAE_FILE_NAME) &&
                 t->rank >= 1 && t->rank <= CAE_FILE_RANK && t->data != NULL;
     *len = 1;
-    for (size_t i = 0; good && i < t->rank; i++) {
-        good = t->shape[i] > 0 && cae_size_mul(*len, t->shape[i], len);
+    if (good) {
+        for (size_t i = 0; i < t->rank; i++) {
+            *len = cae_size_sat_mul(*len, t->shape[i]);
+        }
+        good = *len > 0 && cae_size_sat_mul(*len, cae_dtype_size(t->dtype)) < SIZE_MAX;
     }
-    size_t size;
-    good = good && cae_size_mul(*len, cae_dtype_size(t->dtype), &size);
     return good ? CAE_OK
                 : cae_fail(CAE_E_ARGUMENT, "tensor '%s' cannot be written: name, shape or data",
                            t->name);
@@ -146,7 +147,8 @@ static void put_tensor(cae_writer *w, const cae_file_tensor *t, size_t *at)
 /* The notes whose keys sort before the format's own keys, or after them. */
 static void put_notes(cae_writer *w, const cae_notes *notes, bool before)
 {
-    for (size_t i = 0; notes != NULL && i < notes->len; i++) {
+    const size_t len = notes != NULL ? notes->len : 0;
+    for (size_t i = 0; i < len; i++) {
         if ((strcmp(notes->items[i].key, CAE_NOTE_RESERVED) < 0) == before) {
             put_text(w, before ? "" : ",");
             cae_json_write_string(w, notes->items[i].key);

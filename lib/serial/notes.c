@@ -33,11 +33,10 @@ bool cae_note_key_valid(const char *key, size_t size)
 static size_t place_of(const cae_notes *notes, const char *key, bool *found)
 {
     size_t at = 0;
-    int order = 1;
-    while (at < notes->len && (order = strcmp(notes->items[at].key, key)) < 0) {
+    while (at < notes->len && strcmp(notes->items[at].key, key) < 0) {
         at++;
     }
-    *found = at < notes->len && order == 0;
+    *found = at < notes->len && strcmp(notes->items[at].key, key) == 0;
     return at;
 }
 

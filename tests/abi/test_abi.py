@@ -50,7 +50,7 @@ PARAMETERS = (  # one more, one less, and a model that others may no longer shar
 STATUSES = [(HEADER, "#define CAE_E_IO          (-3)", "#define CAE_E_IO          (-30)"),
             (HEADER, "#define CAE_E_CANCELLED ", "#define CAE_GONE ")]
 
-# What, the edits, and words of the complaint (none: no complaint).
+# What, the edits, and words of the error (none: no error).
 CHANGES = [
     ("nothing", [], []),
     ("a function under a new node, a constant, a parameter's name",
@@ -92,7 +92,7 @@ class Abi(unittest.TestCase):
             self.addCleanup(file.write_text, text, encoding="utf-8")
             file.write_text(text.replace(old, new, 1) if old else text + new, encoding="utf-8")
 
-    def complaint(self, action, folder):
+    def error_of(self, action, folder):
         try:
             action(self.build, folder)
         except abi.Broken as reason:
@@ -110,13 +110,13 @@ class Abi(unittest.TestCase):
             with self.subTest(what):
                 try:
                     self.edit(edits)
-                    found = self.complaint(abi.compare, self.kept)
+                    found = self.error_of(abi.compare, self.kept)
                 finally:
                     self.doCleanups()
                 if not words:
                     self.assertIsNone(found)
                 for word in words:
-                    self.assertIn(word, found or "no complaint")
+                    self.assertIn(word, found or "no error")
 
     def test_names_no_folder(self):
         text = abi.dump(self.build)
@@ -127,21 +127,21 @@ class Abi(unittest.TestCase):
         folder = self.copy_of_baseline()
         before = {file.name: file.read_bytes() for file in folder.iterdir()}
         self.edit(RETURNS_LONG)
-        self.assertIn("Nothing written", self.complaint(abi.write, folder))
+        self.assertIn("Nothing written", self.error_of(abi.write, folder))
         self.assertEqual({file.name: file.read_bytes() for file in folder.iterdir()}, before)
         self.edit([SONAME])
-        self.assertIsNone(self.complaint(abi.write, folder))
+        self.assertIsNone(self.error_of(abi.write, folder))
         self.assertEqual(sorted(file.name for file in folder.iterdir()),
                          ["libcae.so.1.abi", "libcae.so.1.constants"])
-        self.assertIsNone(self.complaint(abi.compare, folder))
+        self.assertIsNone(self.error_of(abi.compare, folder))
 
     def test_written_again_an_addition_is_promised(self):
         folder = self.copy_of_baseline()
         self.edit([declared("int cae_new(cae_model *m);"), NEXT_NODE, appended(SOURCE, NEW)])
-        self.assertIsNone(self.complaint(abi.write, folder))
+        self.assertIsNone(self.error_of(abi.write, folder))
         self.assertIn("cae_new", (folder / "libcae.so.0.abi").read_text(encoding="utf-8"))
         self.doCleanups()
-        self.assertIn("cae_new", self.complaint(abi.compare, folder))
+        self.assertIn("cae_new", self.error_of(abi.compare, folder))
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def check_declarations(texts):
 
 
 def check_wrapped(texts):
-    """The crate's own functions call every one of the header's: nobody must write unsafe code."""
+    """The crate's own functions call every one of the header's, so that no user has to write unsafe code."""
     return [f'no function of the crate calls {name}' for name in sorted(c_functions(texts[0]))
             if not re.search(rf'\b{name}\(|sys::{name}\b', texts[1])]
 

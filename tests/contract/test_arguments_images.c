@@ -1,5 +1,5 @@
 /*
- * Bad arguments to the functions that work on images: a status, words that name the thing, and a
+ * Bad arguments to the functions that work on images: a status, a message that names it, and a
  * model that is as it was. Each function of a kind goes through the same cases.
  *
  * SPDX-License-Identifier: BSD-2-Clause

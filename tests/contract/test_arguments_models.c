@@ -1,6 +1,6 @@
 /*
- * Bad arguments to the functions that make, describe and change models: a status, words that name
- * the thing, and nothing changed. The functions on images have test_arguments_images.c.
+ * Bad arguments to the functions that make, describe and change models: a status, a message that
+ * names the thing, and nothing changed. The functions on images have test_arguments_images.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -2,7 +2,7 @@
  * Steps of networks with dense layers, which are made in another way than their two halves: the
  * gradient of a dense layer is applied as it is summed, and stored only when it is not sure
  * beforehand that everything stays finite. Here both ways meet: cae_train_step on one model,
- * cae_train_gradient and cae_train_apply on its twin. They must agree on status, words, loss and
+ * cae_train_gradient and cae_train_apply on its twin. They must agree on status, message, loss and
  * every byte, and what they refuse must leave everything as it was.
  *
  * SPDX-License-Identifier: BSD-2-Clause

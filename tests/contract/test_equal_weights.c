@@ -4,7 +4,8 @@
  * file gives one picture in all of them. CAE_CPU is read once in a process, so each tier has a
  * child of its own, which sends its hashes through a pipe.
  *
- * With CAE_TEST_SHORT=1, for emulators, one thread alone is tried, and the tier c and the best alone.
+ * With CAE_TEST_SHORT=1, for emulators, one thread alone is tried, and the tier c and the best
+ * alone.
  *
  * The hashes that every machine must give are written below. They change only when the order of a
  * sum changes, which docs/numerics.md must say.

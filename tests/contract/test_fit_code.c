@@ -483,7 +483,8 @@ static void resumed_runs_gather_the_same(void)
     free(images);
 }
 
-/* What is since the last epoch is in the training state alone, and only where there is something. */
+/* What is since the last epoch is in the training state alone, and only where there is something.
+ */
 static void files_hold_what_is_recent(void)
 {
     float *images = draw_all(2);

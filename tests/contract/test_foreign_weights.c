@@ -38,8 +38,8 @@ static void check_loaded(cae_model *m, const cae_model *source)
     OK(cae_model_get(m, "step", &step));
     OK(cae_model_get(m, "learning_rate", &rate));
     EXPECT(step == 0 && rate == 0.5);
-    /* The weights are the source's, moments 0, ranges empty: a copy of the untrained source in which
-     * a weight was changed and changed back. */
+    /* The weights are the source's, moments 0, ranges empty: a copy of the untrained source in
+     * which a weight was changed and changed back. */
     struct bytes got = save_bytes(m, 0);
     OK(cae_model_copy(&fresh, source, 0));
     float bias[5];

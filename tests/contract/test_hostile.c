@@ -223,7 +223,8 @@ static void damaged_images(void)
     cae_model_free(reader);
 }
 
-/* A byte that says to be a picture of 2^24 x 2^24 is told as damage, before anything is planned. */
+/* A file of one byte that states 2^24 x 2^24 pixels is reported as damaged before anything is
+ * planned. */
 static void an_absurd_payload(void)
 {
     enum { SIDE = 1 << 24 };
@@ -249,7 +250,8 @@ static void an_absurd_payload(void)
     cae_model_free(reader);
 }
 
-/* A payload that is no stream is told as damage even where the network has no room to be planned. */
+/* A payload that is no stream is reported as damage even where the network's plan exceeds the
+ * limit. */
 static void a_payload_before_the_network(void)
 {
     struct bytes b = compressed();

@@ -176,7 +176,7 @@ static void prefixes_are_taken_off(void)
         snprintf(first, sizeof(first), "%s0.bias", cases[i].prefix);
         add_ones(&f, "F32", cases[i].prefix);
         plain_file_write(&f, path);
-        if (!bare) { /* the words tell which names are there */
+        if (!bare) { /* the message lists the names of the file */
             FAILS(cae_model_load_weights(m, path), CAE_E_MODEL, first);
             FAILS(cae_model_import_weights(m, path, CAE_IMPORT_SKIP), CAE_E_MODEL, first);
             EXPECT(cases[i].known == (strstr(cae_last_error(), "CAE_IMPORT_STRIP") != NULL));
@@ -253,7 +253,7 @@ static void expect_many_names(void)
                 "%zu: %s", size, words);
 }
 
-/* As many names as fit into the words, those that the model does not have first. */
+/* As many names as fit into the message, those that the model does not have first. */
 static void words_tell_what_is_there(void)
 {
     struct plain_file f = {.size = 0};
@@ -310,7 +310,8 @@ static void files_of_the_other_kind(void)
     FAILS(cae_model_load(&none, path), CAE_E_FORMAT, "plain safetensors");
     EXPECT(strstr(cae_last_error(), "cae_model_load_weights") != NULL);
     EXPECT(strstr(cae_last_error(), "cae train --from") != NULL);
-    /* A model of libcae as a source of weights, with its ranges where they have the same meaning. */
+    /* A model of libcae as a source of weights, with its ranges where they have the same meaning.
+     */
     OK(cae_train_step(source, images, images, 1, 4, 4, NULL));
     OK(cae_model_save(source, path, CAE_SAVE_TRAINING));
     OK(cae_model_load_weights(m, path));

@@ -129,7 +129,8 @@ static void compressed_images_do_not_depend_on_them(void)
     cae_model_free(m);
 }
 
-/* ---- Metadata of others ----------------------------------------------------------------------- */
+/* ---- Metadata of others -----------------------------------------------------------------------
+ */
 
 /* The model's file with `more` at the front of its metadata. */
 static struct bytes with_metadata(const cae_model *m, const char *more)

@@ -1,5 +1,5 @@
 /*
- * Networks that are allowed and that nobody would draw, each once the cause of a fault: without
+ * Unusual networks that are allowed, each once the cause of a fault: without
  * weights, with results that are read in part, with strides that skip everything, at the caps of
  * the text, and with numbers at the end of what a float holds.
  *

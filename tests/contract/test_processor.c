@@ -1,8 +1,8 @@
 /*
- * A processor without SSE2, which the library for 32-bit x86 needs: every function that can be called
- * there says so, or does its work; none ends in an instruction that is not there. Run with the
- * argument `lesser` by an emulator of such a processor (tests/run.sh i386); compiled for the baseline.
- * Without it the functions must work.
+ * A processor without SSE2, which the library for 32-bit x86 needs: every function that can be
+ * called there says so, or does its work; none ends in an instruction that is not there. Run with
+ * the argument `lesser` by an emulator of such a processor (tests/run.sh i386); compiled for the
+ * baseline. Without it the functions must work.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -48,7 +48,7 @@ static void refused(int lesser)
     cae_model_free(model);
 }
 
-/* What hands out words, and what misses a model before anything else. */
+/* Functions that return text, and functions that check for a model before anything else. */
 static void works(void)
 {
     float image[4] = {0, 0, 0, 0};

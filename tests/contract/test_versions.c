@@ -32,7 +32,8 @@ static cae_model *trained(const char *text)
     return m;
 }
 
-/* ---- A file with something changed ------------------------------------------------------------ */
+/* ---- A file with something changed ------------------------------------------------------------
+ */
 
 struct change {
     const char *without; /* this tensor */
@@ -74,7 +75,8 @@ static int load_changed(cae_model **out, const cae_model *m, struct change c)
     return status;
 }
 
-/* ---- The tests -------------------------------------------------------------------------------- */
+/* ---- The tests --------------------------------------------------------------------------------
+ */
 
 static const char sampled_net[] =
     "input 1 4 4\nconv 4 kernel 3 stride 2 pad 1\ncode sampled\ntconv 1 kernel 2 stride 2\n";

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The manual pages: no checker that is here has anything to say of them, nothing is wider than 80
 columns, whatis finds them, each function has a page with the words of the header, and the program
-in libcae(3) compiles without warnings and runs. Bad pages are complained of.
+in libcae(3) compiles without warnings and runs. Bad pages give warnings.
 
     python3 tests/docs/test_man.py BUILD LIBRARY MESON COMPILER...
 
@@ -55,7 +55,7 @@ def setUpModule():
     MADE.extend(sorted(folder.iterdir()))
 
 
-def complaints(command, *pages):
+def warnings(command, *pages):
     """What a checker says of pages on either channel, without the pages themselves."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"}
     done = subprocess.run(command + list(map(str, pages)), capture_output=True, text=True,
@@ -110,8 +110,8 @@ class Man(unittest.TestCase):
                 self.needs(command[0], package)
                 page = self.folder / "bad.1"
                 page.write_text(BAD)
-                self.assertNotEqual(complaints(command, page), "", "a bad page passes")
-                self.assertEqual(complaints(command, *PAGES, *MADE), "")
+                self.assertNotEqual(warnings(command, page), "", "a bad page passes")
+                self.assertEqual(warnings(command, *PAGES, *MADE), "")
 
     def test_habits(self):
         self.assertEqual(len(habits("see --help\n'x\n-n of a-b\n")), 3)

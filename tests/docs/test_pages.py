@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The HTML pages of the interface: Doxygen has nothing to complain of, every function, constant and
+"""The HTML pages of the interface: Doxygen gives no warning, every function, constant and
 parameter that the header explains is there, every link leads somewhere, and the pages need nothing
-else. Bad headers are complained of.
+else. Bad headers give warnings.
 
     python3 tests/docs/test_pages.py DOXYGEN
 """
@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT / "docs" / "pages"), str(ROOT / "tests" / "contract")]
 import pages  # noqa: E402
 from rules import SKIPPED, header_functions  # noqa: E402
 
-# What, an edit of the header, and words of the complaint.
+# What, an edit of the header, and words of the warning.
 BAD = [
     ("no comment",
      "/* Frees a model; NULL is fine. No other thread may be using it. Since 0.1. */\n",
@@ -58,7 +58,7 @@ class Pages(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="cae-pages-"))
         cls.out = cls.folder / "html"
-        cls.complaints = pages.write_pages(ROOT, cls.out, DOXYGEN)
+        cls.warnings = pages.write_pages(ROOT, cls.out, DOXYGEN)
         cls.texts = {page.name: page.read_text(encoding="utf-8")
                      for page in cls.out.glob("*.html")}
         cls.header = (ROOT / "include" / "cae" / "cae.h").read_text(encoding="utf-8")
@@ -75,8 +75,8 @@ class Pages(unittest.TestCase):
         self.assertEqual(len(found), 1, function)
         return found[0]
 
-    def test_no_complaints(self):
-        self.assertEqual(self.complaints, "")
+    def test_no_warnings(self):
+        self.assertEqual(self.warnings, "")
 
     def test_every_function_has_its_place(self):
         for name in header_functions(self.header):

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/floats.h"
 #include "base/status.h"
 #include "fuzz.h"
 #include "limited_memory.h"

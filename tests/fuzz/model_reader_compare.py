@@ -82,7 +82,7 @@ def main():
     bases = list(base_files())
     for number, data in enumerate(bases):
         assert Parts(data).bytes() == data, "taking apart and putting together must change nothing"
-        reason = safetensors_reader.judge(data)
+        reason = safetensors_reader.validate(data)
         assert reason is None, f"file {number} as libcae wrote it is refused: {reason}"
     accepted, notes, disagreements, reasons = 0, 0, 0, collections.Counter()
     for number in range(options.count):

@@ -25,7 +25,7 @@ TWO_HOSTS = Path(__file__).resolve().with_name("two_hosts.sh")
 OPTIONS = ["--oversubscribe", "--bind-to", "none"] + (["--allow-run-as-root"]
                                                      if os.geteuid() == 0 else [])
 # The ranks of these tests share few processors, with each other and with other tests: one that
-# waits gives way. Where there is no /sys, Open MPI's look at the processors complains of that.
+# waits gives way. Where there is no /sys, Open MPI's look at the processors warns of that.
 ENVIRONMENT = {**os.environ, "OMPI_MCA_rmaps_base_oversubscribe": "1",
                "OMPI_MCA_mpi_yield_when_idle": "1", "HWLOC_HIDE_ERRORS": "2"}
 # When a rank has failed, mpirun gives the others a second. Nothing here needs it but a job that is

@@ -264,7 +264,7 @@ class Stopped(jobs.Case):
 
 
 class Refused(jobs.Case):
-    """What one rank cannot do ends the job, in words."""
+    """What one rank cannot do ends the job, with a message."""
 
     def setUp(self):
         super().setUp()

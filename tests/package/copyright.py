@@ -27,7 +27,7 @@ def source_files(root):
             yield name.as_posix(), path.read_text(encoding='utf-8', errors='replace')
 
 
-def complaints(copyright, name, text):
+def problems(copyright, name, text):
     paragraph = copyright.find_files_paragraph(name)
     if paragraph is None:
         yield 'no paragraph'
@@ -47,7 +47,7 @@ def main(tree):
     if not list(copyright.all_license_paragraphs()):
         sys.exit('debian/copyright: no licence in full')
     found = [f'{name}: {words}' for name, text in source_files(root)
-             for words in complaints(copyright, name, text)]
+             for words in problems(copyright, name, text)]
     print('\n'.join(found))
     return bool(found)
 

@@ -196,7 +196,7 @@ copyright_holds() {
     /usr/bin/python3 "$root/tests/package/copyright.py" "$work/one/libcae-$version"
 }
 
-# One file that another wrote, with another licence: no paragraph tells of it.
+# One file that another wrote, with another licence: no paragraph names it.
 copyright_missed() {
     mkdir -p "$work/foreign/debian"
     cp "$work/one/libcae-$version/debian/copyright" "$work/foreign/debian"

@@ -309,7 +309,7 @@ class Resumed(Case):
 
 class BadInput(Case):
     def refused(self, *arguments, naming, code=1, out="out", **options):
-        """Must fail in words before anything is trained."""
+        """Must fail with a message before anything is trained."""
         self.paper(*arguments, code=code, naming=naming, **options)
         files = os.listdir(out) if os.path.isdir(out) else []
         self.assertEqual([name for name in files if name.endswith((".csv", ".safetensors"))], [])

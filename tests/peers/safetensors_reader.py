@@ -215,7 +215,7 @@ def check_file(data):
     return notes
 
 
-def judge(data):
+def validate(data):
     """None if the file is accepted, else the reason."""
     try:
         check_file(data)
@@ -227,4 +227,4 @@ def judge(data):
 if __name__ == "__main__":
     for path in sys.argv[1:]:
         with open(path, "rb") as file:
-            print(f"{path}: {judge(file.read()) or 'accepted'}")
+            print(f"{path}: {validate(file.read()) or 'accepted'}")

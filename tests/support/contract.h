@@ -30,8 +30,8 @@ void expect_at(const char *file, int line, bool good, const char *format, ...)
 #define OK(call) expect_ok(__FILE__, __LINE__, (call), #call)
 void expect_ok(const char *file, int line, int status, const char *call);
 
-/* A call that must fail with `status` and words that hold `word` ("" for any); the words are wiped
- * before, so that old ones cannot pass for new. */
+/* A call that must fail with `status` and a message that contains `word` ("" for any). The message
+ * is erased before the call, so that an old one is not taken for a new one. */
 #define FAILS(call, status, word) \
     (forget_message(), expect_failure(__FILE__, __LINE__, (call), (status), (word), #call))
 void forget_message(void);

@@ -1,5 +1,5 @@
 /*
- * An allocator for tests: it counts, remembers its peak, and fails where it is told to.
+ * An allocator for tests: it counts, remembers its peak, and fails where it is set to.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""JPEG: every kind is read, every damage is refused in words, and a build without libjpeg says what is
+"""JPEG: every kind is read, every damage is refused with a message, and a build without libjpeg says what is
 missing. `noise --sigma 0` copies an image, so what comes out shows what was read."""
 
 import random

@@ -458,7 +458,7 @@ START_TEST(damaged_pgms_are_read_within_their_bounds)
                                         "P6 1 1 65535\nabcdef"};
     size_t read = 0;
     message_be_quiet();
-    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr)); /* thousands of complaints */
+    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr)); /* thousands of messages */
     for (uint64_t number = 0; number < 20000; number++) {
         const char *file = files[number % 3];
         size_t size = strlen(file);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a model keeps of its training, and who asks for it: `--resume` goes on with the same run alone,
-`cae eval` measures with the noise of the training, a network that can only learn to copy is told."""
+`cae eval` measures with the noise of the training, a network that can only learn to copy is noted."""
 
 import json
 import os

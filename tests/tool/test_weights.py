@@ -69,7 +69,7 @@ class From(tool.Case):
         picture = os.path.join("data", sorted(os.listdir("data"))[0])
         self.ok("compress", "n", picture, "p.cae")
         self.ok("decompress", "n", "p.cae", "p.png")
-        # Without pictures there are no ranges, and who compresses is told what to do.
+        # Without pictures there are no ranges, and the message of compressing says what to do.
         self.ok("train", "--model", "m.txt", "--from", "foreign", "--steps", "0", "--out", "bare")
         self.assertEqual(weights("bare"), weights("n"))
         done = self.fails("compress", "bare", picture, "q.cae", naming="cae_fit_code")

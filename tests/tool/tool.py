@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the tests of the command share: running it, and images written and read by plain Python, so
-that the command's own reader and writer are not judged by themselves.
+that the command's own reader and writer are not tested by themselves.
 
 CAE_TOOL names the command under test; CAE_TEST_JPEG the program write_jpeg, if the command reads
 JPEG; CAE_TEST_PREPARE the program prepare_image.
@@ -63,7 +63,7 @@ class Case(unittest.TestCase):
         return done
 
     def fails(self, *arguments, naming, code=1, **options):
-        """The command must fail, say why in words, and name `naming` in them."""
+        """The command must fail with a message that names `naming`."""
         done = run(*arguments, **options)
         self.assertEqual(done.returncode, code, f"{arguments}: {done.stdout}{done.stderr}")
         self.assertRegex(done.stderr, r"\Acae[: ]")

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/floats.h"
 #include "base/size.h"
 
 START_TEST(size_products_overflow_at_the_edge)

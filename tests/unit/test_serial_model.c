@@ -14,6 +14,7 @@
 
 #include "../fuzz/mutate.h"
 #include "base/bytes.h"
+#include "base/floats.h"
 #include "base/status.h"
 #include "comma_locale.h"
 #include "files.h"

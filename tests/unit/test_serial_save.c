@@ -148,7 +148,7 @@ START_TEST(a_link_stays_and_its_file_is_replaced)
 }
 END_TEST
 
-/* The file that is open here is nobody's to replace, though the text of the link is its name. */
+/* The open file must not be replaced, though the text of the link is its name. */
 START_TEST(an_open_file_is_not_replaced)
 {
     if (access("/proc/self/fd", F_OK) != 0) {
@@ -171,7 +171,7 @@ static int try_save(const char *path)
     return cae_model_file_write_path(cae_memory_default(), sample_model(SAMPLE_ALL), path, true);
 }
 
-/* Becomes somebody else where it is root; false where it cannot. */
+/* Becomes another user where it is root; false where it cannot. */
 static bool become(unsigned user)
 {
     return geteuid() == 0 && setgroups(0, NULL) == 0 && setgid(user) == 0 && setuid(user) == 0;
@@ -261,7 +261,7 @@ START_TEST(long_names_work)
 }
 END_TEST
 
-/* Root may write anywhere, so the test becomes somebody else where it is root. */
+/* Root may write anywhere, so the test becomes another user where it is root. */
 START_TEST(a_folder_without_permission_is_an_error)
 {
     ck_assert_int_eq(sample_save(SAMPLE_WEIGHTS, target), CAE_OK);

@@ -1,5 +1,5 @@
 /*
- * Words of failures: the formatter, the thread's message, and that neither follows the locale.
+ * Messages of failures: the formatter, the thread's message, and that neither follows the locale.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -124,7 +124,7 @@ START_TEST(failing_returns_the_status_and_keeps_the_words)
     ck_assert_str_eq(cae_message(), "");
     ck_assert_int_eq(cae_fail(CAE_E_SHAPE, "line %d", 3), CAE_E_SHAPE);
     ck_assert_str_eq(cae_message(), "line 3");
-    /* The old words may be part of the new ones. */
+    /* The old message may be part of the new one. */
     cae_fail(CAE_E_SHAPE, "%s of %s", cae_message(), "net.txt");
     ck_assert_str_eq(cae_message(), "line 3 of net.txt");
 }

@@ -12,7 +12,7 @@
 #include "base/status.h"
 #include "gradient_nets.h"
 #include "model/model.h"
-#include "net/run.h"
+#include "net/infer.h"
 #include "unit.h"
 
 enum { CANARY = 64 };
@@ -275,8 +275,12 @@ START_TEST(sixteen_mebibytes_suffice_at_any_size)
         engine.memory_limit = (size_t)16 << 20;
         for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
             for (int part = CAE_WHOLE; part <= CAE_DECODE; part++) {
-                ck_assert_int_eq(cae_net_check(&engine, (cae_part)part, sizes[k][0], sizes[k][1]),
-                                 CAE_OK);
+                cae_run *run = NULL;
+                ck_assert_int_eq(
+                    cae_run_new(&run, &engine, (cae_part)part, false, 1, sizes[k][0], sizes[k][1]),
+                    CAE_OK);
+                ck_assert_int_eq(cae_run_fit(run, 0), CAE_OK);
+                cae_run_free(run);
             }
         }
         cae_model_free(m);

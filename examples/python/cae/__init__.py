@@ -13,7 +13,7 @@
 Model has everything on one network: saving and loading, weights, training by steps, encoding,
 de-noising, compression. Trainer is the training loop, Settings what can be set, Notes
 what text travels along. `help(cae.Model)`
-and so on tell shapes, ranges and errors; the C header cae/cae.h is the manual of what lies beneath.
+and so on give shapes, ranges and errors; the C header cae/cae.h is the manual of the library below.
 
 Installation. Debian: apt-get install python3-cae. Else build the library with the meson option
 -Dpython=enabled; or, in a virtual environment, `pip install examples/python`; or copy this folder

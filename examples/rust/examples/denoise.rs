@@ -14,7 +14,7 @@ const SIDE: usize = 32;
 const SIZE: cae::Size = [SIDE, SIDE];
 const SIGMA: f32 = 25.0 / 255.0; // the noise, on the scale [0,1]
 
-/// One layer a line; docs/architecture-text.md tells the words. "cae-denoise" would do as well.
+/// One layer a line; see docs/architecture-text.md. "cae-denoise" would do as well.
 const ARCHITECTURE: &str = "input 1 32 32
 conv 16 kernel 3 pad 1 relu
 maxpool 2

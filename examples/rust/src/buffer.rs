@@ -1,4 +1,4 @@
-//! Lengths and memory: C is told counts and sizes but no lengths, so a slice is measured here
+//! Lengths and memory: C gets counts and sizes but no lengths, so a slice is checked here
 //! before its address goes there. What this file lets pass, C may touch.
 //
 // SPDX-License-Identifier: BSD-2-Clause

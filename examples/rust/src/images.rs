@@ -200,7 +200,7 @@ impl Model {
         Ok((pixels, shape))
     }
 
-    /// The same into `pixels`, of the length that [`compressed_info`] tells: the product of the
+    /// The same into `pixels`, of the length that [`compressed_info`] gives: the product of the
     /// shape.
     ///
     /// # Errors

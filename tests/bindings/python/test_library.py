@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The Python package and the shared library: the right one is found wherever it is, and a missing,
-old, foreign or broken one is refused in words that say how to mend it. All with real files and the
+old, foreign or broken one is refused with a message that says how to fix it. All with real files and the
 real loader.
 """
 

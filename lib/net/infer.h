@@ -1,0 +1,40 @@
+/*
+ * Inference and evaluation: images in, images, codes or a loss out, spread over threads and made in
+ * tiles that stay in the caches and within the memory limit. What comes out depends on neither.
+ *
+ * A call makes a run once: the shapes first, then tiles and memory, which are known to be allowed
+ * before a thread starts or memory of the work's size is taken. Then it goes, once.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef CAE_NET_INFER_H
+#define CAE_NET_INFER_H
+
+#include "net/exec.h"
+
+typedef struct cae_run cae_run;
+
+/* Of a part of the network: images -> images, images -> codes, codes -> images; or of a loss, which
+ * needs CAE_WHOLE. height and width are the images'. The engine is copied; what it points to must
+ * outlive the run. CAE_E_SHAPE, _LIMIT, _NOMEM. */
+int cae_run_new(cae_run **out, const cae_engine *e, cae_part part, bool loss, size_t count,
+                size_t height, size_t width);
+void cae_run_free(cae_run *r); /* NULL is fine */
+
+/* Chooses tiles, `reserved` bytes of the memory limit being the caller's. CAE_E_LIMIT, _NOMEM. */
+int cae_run_fit(cae_run *r, size_t reserved);
+
+/* The shape of one code. */
+const cae_shape *cae_run_code(const cae_run *r);
+
+/* Goes, once it fits. `in` and `out` need no sizes: they follow. CAE_E_NOMEM, _NONFINITE. */
+int cae_run_infer(cae_run *r, cae_source in, cae_sink out);
+
+/* The same from and to planar floats. */
+int cae_run_infer_planar(cae_run *r, const float *in, float *out);
+
+/* The mean of (output - target)^2 over all values of all images; plus, where the code has a term,
+ * term_weight times that term divided by the values of an image, mean over images. */
+int cae_run_loss(cae_run *r, const float *in, const float *target, float *loss);
+
+#endif
