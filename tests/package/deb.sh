@@ -100,7 +100,7 @@ has_manual() {
         sort >"$work/pages"
     manual_pages | sort | diff - "$work/pages" || return 1
     page=$(dpkg-deb --fsys-tarfile "$(deb libcae-dev)" | tar -xO ./usr/share/man/man3/cae_model_new.3.gz | gzip -d)
-    case $page in *'Makes a model with fresh weights'*) ;; *) return 1 ;; esac
+    case $page in *'Makes a model with initial weights'*) ;; *) return 1 ;; esac
 }
 
 field() { # NAME FIELD VALUE
