@@ -45,6 +45,19 @@ static bool cpu_has(bool fma)
            (b & bit_AVX2) != 0;
 }
 
+static bool has_avx512(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!cpu_has(true) || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        return false;
+    }
+    const unsigned wanted = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    unsigned low = 0, high = 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    (void)high;
+    return (b & wanted) == wanted && (low & 0xe6) == 0xe6;
+}
+
 static bool has_avx2(void)
 {
     return cpu_has(false);
@@ -71,6 +84,10 @@ static const struct tier {
 #if defined(CAE_TIER_FMA)
     {&cae_kernels_fma, has_fma},
 #endif
+#if defined(CAE_TIER_AVX512)
+    {&cae_kernels_avx512_exact, has_avx512},
+    {&cae_kernels_avx512, has_avx512},
+#endif
 };
 
 enum { TIERS = sizeof(tiers) / sizeof(tiers[0]) };
@@ -86,14 +103,15 @@ const cae_kernels *cae_kernels_tier(size_t index)
 
 /* The values of CAE_CPU, slowest first, also those of tiers that are not built in: "avx2" on a
  * machine without it is no error and allows the tiers below it. */
-static const char *const names[] = {"c", "sse2", "avx2", "fma"};
+static const char *const names[] = {"c", "sse2", "avx2", "fma", "avx512"};
 
 enum { NAMES = sizeof(names) / sizeof(names[0]), UNKNOWN = 0, BAD = -1 };
 
 static int rank_of(const char *name)
 {
     int rank = 0;
-    while (rank < NAMES && strcmp(name, names[rank]) != 0) {
+    while (rank < NAMES && strcmp(name, names[rank]) != 0 &&
+           (strcmp(name, "avx512-exact") != 0 || strcmp(names[rank], "avx512") != 0)) {
         rank++;
     }
     return rank;

@@ -60,7 +60,7 @@ typedef enum cae_gemm_start {
     CAE_START_ROW_BIAS
 } cae_gemm_start;
 
-enum { CAE_PANEL = 16, CAE_OVER = 8 };
+enum { CAE_PANEL = 16, CAE_OVER = 16 };
 
 typedef struct cae_gemm {
     size_t m, n, k, entries;
@@ -257,6 +257,8 @@ extern const cae_kernels cae_kernels_c;
 extern const cae_kernels cae_kernels_sse2;
 extern const cae_kernels cae_kernels_avx2;
 extern const cae_kernels cae_kernels_fma;
+extern const cae_kernels cae_kernels_avx512;
+extern const cae_kernels cae_kernels_avx512_exact;
 extern const cae_kernels cae_kernels_reference;
 extern const cae_kernels cae_kernels_reference_fma;
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 enum { LANES = 8 };
+#define REGISTERS 16
 
 typedef __m256 vec;
 

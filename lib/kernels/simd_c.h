@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { LANES = 4 };
+#define REGISTERS 16
 
 typedef float vec __attribute__((vector_size(16)));
 typedef int32_t lanes_i32 __attribute__((vector_size(16)));

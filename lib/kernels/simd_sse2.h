@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 enum { LANES = 4 };
+#define REGISTERS 16
 
 typedef __m128 vec;
 

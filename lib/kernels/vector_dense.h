@@ -77,7 +77,7 @@ INLINE void step_rows(const cae_adam_step *s, const cae_dense_step *d, size_t o,
         for (; j + width <= len; j += width) {
             gradient_tile(d, o, i + j, rows, STEP_WORDS, g + j);
         }
-        if (j < len) {
+        for (; j < len; j += CAE_PANEL) {
             gradient_tile(d, o, i + j, rows, CAE_PANEL / LANES, g + j);
         }
         for (int r = 0; r < rows; r++) {

@@ -7,11 +7,16 @@
  */
 
 /*
- * A block of rows x vectors of C stays in registers while the whole sum runs. Up to 12 of the 16
- * vector registers accumulate. At least 8 chains are needed to keep the adders busy, so fewer rows
- * take more vectors: 6 x 2, 5 x 2, 4 x 2, 3 x 4, 2 x 4, 1 x 8.
+ * A block of rows x vectors of C stays in registers while the whole sum runs. Three quarters of the
+ * registers accumulate: 12 of 16, 24 of 32. At least 8 chains are needed to keep the adders busy, so
+ * fewer rows take more vectors; in narrow vectors an even part of a panel.
  */
-enum { ROWS = 6, VECTORS = 8, PANEL_VECTORS = CAE_PANEL / LANES };
+#if REGISTERS >= 32
+enum { ROWS = 12 };
+#else
+enum { ROWS = 6 };
+#endif
+enum { VECTORS = 8, PANEL_VECTORS = CAE_PANEL / LANES };
 
 /* Where the rows of a block begin in A and in C. */
 struct block_rows {
@@ -114,6 +119,23 @@ INLINE void block_columns(const cae_gemm *g, const struct block_rows *at, const 
         block_columns(g, at, rows, vectors);                         \
     }
 
+#if REGISTERS >= 32
+BLOCK_ROWS(rows_1, 1, 8)
+BLOCK_ROWS(rows_2, 2, 8)
+BLOCK_ROWS(rows_3, 3, 8)
+BLOCK_ROWS(rows_4, 4, 6)
+BLOCK_ROWS(rows_5, 5, 4)
+BLOCK_ROWS(rows_6, 6, 4)
+BLOCK_ROWS(rows_7, 7, 3)
+BLOCK_ROWS(rows_8, 8, 3)
+BLOCK_ROWS(rows_9, 9, 2)
+BLOCK_ROWS(rows_10, 10, 2)
+BLOCK_ROWS(rows_11, 11, 2)
+BLOCK_ROWS(rows_12, 12, 2)
+
+static void (*const by_rows[])(const cae_gemm *, const struct block_rows *) = {
+    rows_1, rows_2, rows_3, rows_4, rows_5, rows_6, rows_7, rows_8, rows_9, rows_10, rows_11, rows_12};
+#else
 BLOCK_ROWS(rows_1, 1, 8)
 BLOCK_ROWS(rows_2, 2, 4)
 BLOCK_ROWS(rows_3, 3, 4)
@@ -123,6 +145,7 @@ BLOCK_ROWS(rows_6, 6, 2)
 
 static void (*const by_rows[])(const cae_gemm *, const struct block_rows *) = {
     rows_1, rows_2, rows_3, rows_4, rows_5, rows_6};
+#endif
 
 /*
  * What is left of n, fewer columns than a panel, is computed in whole vectors into a copy of C, of
