@@ -14,7 +14,7 @@
 #include "serial/crc32.h"
 #include "serial/model_convert.h"
 #include "serial/model_header.h"
-#include "serial/source.h"
+#include "serial/system.h"
 
 struct cae_model_file {
     const cae_memory *memory;

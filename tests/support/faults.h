@@ -1,5 +1,5 @@
 /*
- * Failing system calls, for tests of files. A program that links faults.c has its own open, write,
+ * Failing system calls, for tests of files. A program that links faults.c has its own openat, write,
  * fsync and so on, which the library calls instead of the C library's; they count themselves and,
  * when armed, one of them fails or the process dies there.
  *
