@@ -19,6 +19,6 @@ int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, v
 
 /* The weights of a file opened as plain or as a model (import.c), flags as for
  * cae_model_import_weights. */
-int cae_model_import(cae_model *m, const cae_model_file *file, uint32_t flags);
+int cae_model_import(cae_model *m, cae_model_file *file, uint32_t flags);
 
 #endif

@@ -18,6 +18,8 @@
 #include "serial/model_header.h"
 #include "serial/sort.h"
 
+enum { CHUNK = 4096 /* bytes that are converted at once */ };
+
 struct job {
     const cae_memory *memory;
     const cae_file_model *model;
@@ -26,7 +28,7 @@ struct job {
     size_t head_size;
     size_t crc_at; /* within head */
     size_t data_size;
-    cae_model_chunk chunk;
+    uint8_t chunk[CHUNK];
 };
 
 typedef int sink_fn(void *user, const void *data, size_t size);
@@ -212,14 +214,13 @@ static int make_head(struct job *job)
 static int send_tensor(struct job *job, const cae_file_tensor *t, sink_fn *sink, void *user)
 {
     const size_t element = cae_dtype_size(t->dtype);
-    const size_t step = sizeof(job->chunk) / element;
+    const size_t step = CHUNK / element;
     size_t len;
     CAE_TRY(tensor_len(t, &len));
     for (size_t at = 0; at < len; at += step) {
         const size_t part = cae_size_min(step, len - at);
-        cae_model_to_file(job->chunk.bytes, (const uint8_t *)t->data + at * element, t->dtype,
-                          part);
-        CAE_TRY(sink(user, job->chunk.bytes, part * element));
+        cae_reorder(job->chunk, (const uint8_t *)t->data + at * element, element, part);
+        CAE_TRY(sink(user, job->chunk, part * element));
     }
     return CAE_OK;
 }
@@ -266,38 +267,27 @@ static int fill_in_crc(struct job *job)
 
 static void end_job(struct job *job)
 {
-    if (job != NULL) {
-        cae_release(job->memory, job->sorted);
-        cae_release(job->memory, job->head);
-        cae_release(job->memory, job);
-    }
+    cae_release(job->memory, job->sorted);
+    cae_release(job->memory, job->head);
 }
 
-static int begin_job(struct job **out, const cae_memory *memory, const cae_file_model *model)
+/* To be ended in every case. */
+static int begin_job(struct job *job, const cae_memory *memory, const cae_file_model *model)
 {
-    int status;
-    struct job *job = cae_alloc_zeroed(memory, 1, sizeof(*job));
-    *out = NULL;
-    if (job == NULL) {
-        return CAE_E_NOMEM;
-    }
-    job->memory = memory;
-    job->model = model;
-    if ((status = sort_tensors(job)) != CAE_OK || (status = make_head(job)) != CAE_OK) {
-        end_job(job);
-        return status;
-    }
-    *out = job;
-    return CAE_OK;
+    *job = (struct job){.memory = memory, .model = model};
+    CAE_TRY(sort_tensors(job));
+    return make_head(job);
 }
 
 int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *model, void *data,
                                 size_t capacity, size_t *size)
 {
-    struct job *job;
-    CAE_TRY(begin_job(&job, memory, model));
-    int status = CAE_OK;
-    *size = job->head_size + job->data_size;
+    struct job job;
+    int status = begin_job(&job, memory, model);
+    if (status != CAE_OK) {
+        goto done;
+    }
+    *size = job.head_size + job.data_size;
     if (data == NULL && capacity == 0) {
         goto done;
     }
@@ -307,46 +297,49 @@ int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *
         goto done;
     }
     cae_writer w = cae_writer_make(data, capacity);
-    if ((status = fill_in_crc(job)) == CAE_OK) {
-        status = send_file(job, sink_memory, &w);
+    if ((status = fill_in_crc(&job)) == CAE_OK) {
+        status = send_file(&job, sink_memory, &w);
         CAE_ASSERT(status == CAE_OK && !w.failed && w.at == *size);
     }
 done:
-    end_job(job);
+    end_job(&job);
     return status;
 }
 
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
                               const char *path, bool only_try)
 {
-    struct job *job;
+    struct job job;
     cae_atomic target;
-    CAE_TRY(begin_job(&job, memory, model));
-    int status = fill_in_crc(job);
-    if (status != CAE_OK || (status = cae_atomic_open(&target, memory, path)) != CAE_OK) {
+    int status = begin_job(&job, memory, model);
+    if (status != CAE_OK || (status = fill_in_crc(&job)) != CAE_OK ||
+        (status = cae_atomic_open(&target, memory, path)) != CAE_OK) {
         goto done;
     }
-    if ((status = send_file(job, sink_path, &target)) == CAE_OK) {
+    if ((status = send_file(&job, sink_path, &target)) == CAE_OK) {
         status = only_try ? cae_atomic_try(&target) : cae_atomic_commit(&target);
     }
     cae_atomic_close(&target);
 done:
-    end_job(job);
+    end_job(&job);
     return status;
 }
 
 int cae_model_file_id(const cae_memory *memory, const cae_file_model *model, uint32_t *id)
 {
-    struct job *job;
-    int status = CAE_OK;
-    CAE_TRY(begin_job(&job, memory, model));
+    struct job job;
+    int status = begin_job(&job, memory, model);
+    if (status != CAE_OK) {
+        goto done;
+    }
     *id = cae_crc32(0, model->architecture, strlen(model->architecture) + 1);
     for (size_t i = 0; i < model->len; i++) {
-        const cae_file_tensor *t = job->sorted[i];
+        const cae_file_tensor *t = job.sorted[i];
         if (status == CAE_OK && strncmp(t->name, "train.", strlen("train.")) != 0) {
-            status = send_tensor(job, t, sink_crc, id);
+            status = send_tensor(&job, t, sink_crc, id);
         }
     }
-    end_job(job);
+done:
+    end_job(&job);
     return status;
 }
