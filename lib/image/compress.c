@@ -10,16 +10,11 @@
 
 /* ---- Pieces of rows -------------------------------------------------------------------------- */
 
-struct pixel_rows {
-    const cae_pixels *pixels;
-    size_t channels;
-};
-
 static void read_pixels(const void *from, size_t n, size_t c, size_t y, size_t x0, size_t x1,
                         float *row)
 {
-    const struct pixel_rows *p = from;
-    const uint8_t *line = p->pixels->in + y * p->pixels->stride + c;
+    const cae_pixels *p = from;
+    const uint8_t *line = p->in + y * p->stride + c;
     (void)n;
     for (size_t x = x0; x < x1; x++) {
         row[x - x0] = (float)line[x * p->channels] / 255.0f;
@@ -29,8 +24,8 @@ static void read_pixels(const void *from, size_t n, size_t c, size_t y, size_t x
 static void write_pixels(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1,
                          const float *row)
 {
-    const struct pixel_rows *p = to;
-    uint8_t *line = p->pixels->out + y * p->pixels->stride + c;
+    const cae_pixels *p = to;
+    uint8_t *line = p->out + y * p->stride + c;
     (void)n;
     for (size_t x = x0; x < x1; x++) {
         const float v = row[x - x0] * 255.0f + 0.5f;
@@ -53,28 +48,22 @@ static void *symbols_at(const struct symbol_rows *s, size_t c, size_t y, size_t 
     return s->symbols + ((c * s->shape.h + y) * s->shape.w + x) * s->coder->symbol_size;
 }
 
-/* Channel c alone, as the quantiser takes it. */
-static cae_ranges range_of(const struct symbol_rows *s, size_t c)
-{
-    return (cae_ranges){s->ranges->lo + c, s->ranges->hi + c, 1};
-}
-
 static void read_symbols(const void *from, size_t n, size_t c, size_t y, size_t x0, size_t x1,
                          float *row)
 {
     const struct symbol_rows *s = from;
-    const cae_ranges range = range_of(s, c);
     (void)n;
-    s->coder->dequantise(row, symbols_at(s, c, y, x0), &range, x1 - x0, s->quality);
+    s->coder->dequantise(row, symbols_at(s, c, y, x0), x1 - x0, s->ranges->lo[c], s->ranges->hi[c],
+                         s->quality);
 }
 
 static void write_symbols(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1,
                           const float *row)
 {
     const struct symbol_rows *s = to;
-    const cae_ranges range = range_of(s, c);
     (void)n;
-    s->coder->quantise(symbols_at(s, c, y, x0), row, &range, x1 - x0, s->quality);
+    s->coder->quantise(symbols_at(s, c, y, x0), row, x1 - x0, s->ranges->lo[c], s->ranges->hi[c],
+                       s->quality);
 }
 
 /* ---- Whole images ---------------------------------------------------------------------------- */
@@ -125,7 +114,6 @@ int cae_image_compress(const cae_image_codec *codec, const cae_pixels *pixels, u
 {
     const cae_coder *coder = cae_coder_find(CAE_CODER);
     const cae_net *net = codec->engine.net;
-    const struct pixel_rows from = {pixels, net->input.c};
     struct symbol_rows to = {.coder = coder, .ranges = &codec->ranges, .quality = quality};
     cae_run *run = NULL;
     size_t len = 0;
@@ -149,14 +137,14 @@ int cae_image_compress(const cae_image_codec *codec, const cae_pixels *pixels, u
         status = CAE_E_NOMEM;
         goto done;
     }
-    status = cae_run_infer(run, (cae_source){read_pixels, &from, 0, 0},
+    status = cae_run_infer(run, (cae_source){read_pixels, pixels, 0, 0},
                            (cae_sink){write_symbols, &to, 0, 0});
     if (status != CAE_OK) {
         goto done;
     }
     *file = (cae_image_file){.coder = coder->id,
                              .quality = quality,
-                             .channels = net->input.c,
+                             .channels = pixels->channels,
                              .height = pixels->height,
                              .width = pixels->width,
                              .payload = *payload};
@@ -177,7 +165,7 @@ int cae_image_decompress(const cae_image_codec *codec, const cae_image_file *fil
 {
     const cae_coder *coder = cae_coder_find(file->coder);
     const cae_net *net = codec->engine.net;
-    struct pixel_rows to = {pixels, net->input.c};
+    cae_pixels to = *pixels;
     struct symbol_rows from = {.coder = coder, .ranges = &codec->ranges, .quality = file->quality};
     cae_run *run = NULL;
     size_t len = 0;
