@@ -43,9 +43,9 @@ struct change {
     struct bytes file;   /* the result */
 };
 
-static int write_changed(void *to, const cae_memory *memory, const cae_file_model *file)
+static void write_changed(struct change *c, const cae_file_model *file)
 {
-    struct change *c = to;
+    const cae_memory *memory = cae_memory_default();
     static const double one = 1;
     cae_file_tensor tensors[TENSORS];
     cae_file_model changed = *file;
@@ -64,12 +64,15 @@ static int write_changed(void *to, const cae_memory *memory, const cae_file_mode
     changed.version = c->version > 0 ? c->version : file->version;
     OK(cae_model_file_write_memory(memory, &changed, NULL, 0, &c->file.size));
     c->file.data = need(c->file.size, 1);
-    return cae_model_file_write_memory(memory, &changed, c->file.data, c->file.size, &c->file.size);
+    OK(cae_model_file_write_memory(memory, &changed, c->file.data, c->file.size, &c->file.size));
 }
 
 static int load_changed(cae_model **out, const cae_model *m, struct change c)
 {
-    OK(cae_model_write(m, CAE_SAVE_TRAINING, write_changed, &c));
+    cae_model_list list;
+    OK(cae_model_list_make(&list, m, CAE_SAVE_TRAINING));
+    write_changed(&c, &list.file);
+    cae_model_list_free(&list);
     const int status = cae_model_load_memory(out, c.file.data, c.file.size);
     free_bytes(&c.file);
     return status;
