@@ -40,27 +40,25 @@ static int compare_names(const void *a, const void *b)
     return strcmp(((const cae_file_tensor *)a)->name, ((const cae_file_tensor *)b)->name);
 }
 
-static int tensor_len(const cae_file_tensor *t, size_t *len)
+static size_t tensor_len(const cae_file_tensor *t)
 {
-    bool good = t->name != NULL && cae_name_valid(t->name, strlen(t->name), CAE_FILE_NAME) &&
-                t->rank >= 1 && t->rank <= CAE_FILE_RANK && t->data != NULL;
-    *len = 1;
-    if (good) {
-        for (size_t i = 0; i < t->rank; i++) {
-            *len = cae_size_mul(*len, t->shape[i]);
-        }
-        good = *len > 0 && cae_size_mul(*len, cae_dtype_size(t->dtype)) < SIZE_MAX;
+    size_t len = 1;
+    for (size_t i = 0; i < t->rank; i++) {
+        len = cae_size_mul(len, t->shape[i]);
     }
-    return good ? CAE_OK
-                : cae_fail(CAE_E_ARGUMENT, "tensor '%s' cannot be written: name, shape or data",
-                           t->name);
+    return len;
 }
 
 static int check_tensor(const cae_file_tensor *t, size_t *size)
 {
-    size_t len;
-    CAE_TRY(tensor_len(t, &len));
-    *size = len * cae_dtype_size(t->dtype);
+    const bool good = t->name != NULL && cae_name_valid(t->name, strlen(t->name), CAE_FILE_NAME) &&
+                      t->rank >= 1 && t->rank <= CAE_FILE_RANK && t->data != NULL;
+    const size_t len = good ? tensor_len(t) : 0;
+    *size = cae_size_mul(len, cae_dtype_size(t->dtype));
+    if (len == 0 || *size == SIZE_MAX) {
+        return cae_fail(CAE_E_ARGUMENT, "tensor '%s' cannot be written: name, shape or data",
+                        t->name);
+    }
     const size_t bad = cae_model_first_nonfinite(t->data, t->dtype, len);
     return bad == len ? CAE_OK
                       : cae_fail(CAE_E_NONFINITE, "tensor '%s': element %zu is NaN or infinite",
@@ -128,7 +126,6 @@ static void put_number(cae_writer *w, size_t value)
 
 static void put_tensor(cae_writer *w, const cae_file_tensor *t, size_t *at)
 {
-    size_t size = cae_dtype_size(t->dtype);
     put_text(w, ",\"");
     put_text(w, t->name);
     put_text(w, "\":{\"dtype\":\"");
@@ -137,12 +134,11 @@ static void put_tensor(cae_writer *w, const cae_file_tensor *t, size_t *at)
     for (size_t i = 0; i < t->rank; i++) {
         put_text(w, i > 0 ? "," : "");
         put_number(w, t->shape[i]);
-        size *= t->shape[i];
     }
     put_text(w, "],\"data_offsets\":[");
     put_number(w, *at);
     put_text(w, ",");
-    *at += size;
+    *at += tensor_len(t) * cae_dtype_size(t->dtype);
     put_number(w, *at);
     put_text(w, "]}");
 }
@@ -215,8 +211,7 @@ static int send_tensor(struct job *job, const cae_file_tensor *t, sink_fn *sink,
 {
     const size_t element = cae_dtype_size(t->dtype);
     const size_t step = CHUNK / element;
-    size_t len;
-    CAE_TRY(tensor_len(t, &len));
+    const size_t len = tensor_len(t);
     for (size_t at = 0; at < len; at += step) {
         const size_t part = cae_size_min(step, len - at);
         cae_reorder(job->chunk, (const uint8_t *)t->data + at * element, element, part);
