@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/size.h"
 #include "base/status.h"
 
 enum { STEP, SEED, EPOCH };

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
-#include "base/size.h"
 #include "base/status.h"
 #include "serial/sort.h"
 

@@ -8,7 +8,6 @@
 #define CAE_SERIAL_MODEL_CONVERT_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "serial/model_file.h"
 
