@@ -11,14 +11,17 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-enum { STEP, SEED, EPOCH };
+/* Tensors that are neither weights nor moments nor settings, the counters first. The recent ranges
+ * are what the updates since the last change of the epoch have gathered; files without are older,
+ * or of a model without such updates. */
+enum { STEP, SEED, EPOCH, MAX, MIN, RECENT_MAX, RECENT_MIN, NAMES };
 
-static const char *const counter_names[CAE_COUNTERS] = {"train.step", "train.seed", "train.epoch"};
+_Static_assert((int)MAX == (int)CAE_COUNTERS, "a list has room for all counters");
 
-/* What the updates since the last change of the epoch have gathered; files without are older, or of
- * a model without such updates. */
-static const char recent_max[] = "train.codec.max";
-static const char recent_min[] = "train.codec.min";
+static const char *const names[NAMES] = {
+    "train.step", "train.seed",      "train.epoch",     "codec.max",
+    "codec.min",  "train.codec.max", "train.codec.min",
+};
 
 static const uint64_t largest_counter = (uint64_t)1 << 53;
 
@@ -65,12 +68,12 @@ static void add_training(cae_model_list *l, const cae_model *m, const cae_adam_s
     const uint64_t counters[CAE_COUNTERS] = {state->step, m->seed, (uint64_t)m->settings.epoch};
     for (size_t i = 0; i < CAE_COUNTERS; i++) {
         memcpy(&l->counters[i], &counters[i], sizeof(counters[i]));
-        add(l, counter_names[i], CAE_I64, &l->counters[i]);
+        add(l, names[i], CAE_I64, &l->counters[i]);
     }
     add_settings(l, m);
     if (!cae_ranges_empty(&m->recent)) {
-        add(l, recent_max, CAE_F32, m->recent.hi)->shape[0] = m->recent.channels;
-        add(l, recent_min, CAE_F32, m->recent.lo)->shape[0] = m->recent.channels;
+        add(l, names[RECENT_MAX], CAE_F32, m->recent.hi)->shape[0] = m->recent.channels;
+        add(l, names[RECENT_MIN], CAE_F32, m->recent.lo)->shape[0] = m->recent.channels;
     }
     for (size_t i = 0; i < m->net->weight_len; i++) {
         add_weight(l, "train.m.", &m->net->weights[i], state->m);
@@ -84,8 +87,8 @@ static void add_all(cae_model_list *l, const cae_model *m, const cae_adam_state 
     for (size_t i = 0; i < m->net->weight_len; i++) {
         add_weight(l, "", &m->net->weights[i], m->weights);
     }
-    add(l, "codec.max", CAE_F32, m->ranges.hi)->shape[0] = m->ranges.channels;
-    add(l, "codec.min", CAE_F32, m->ranges.lo)->shape[0] = m->ranges.channels;
+    add(l, names[MAX], CAE_F32, m->ranges.hi)->shape[0] = m->ranges.channels;
+    add(l, names[MIN], CAE_F32, m->ranges.lo)->shape[0] = m->ranges.channels;
     if (training != NULL) {
         add_training(l, m, training);
     }
@@ -202,12 +205,12 @@ static int read_weights(const cae_net *net, const cae_model_file *f, const char 
 /* A file has training state when it has the first counter; then it must have all of it. */
 static bool has_training(const cae_model_file *f)
 {
-    return cae_model_file_find(f, counter_names[STEP]) != NULL;
+    return cae_model_file_find(f, names[STEP]) != NULL;
 }
 
 static bool has_recent(const cae_model_file *f)
 {
-    return cae_model_file_find(f, recent_max) != NULL;
+    return cae_model_file_find(f, names[RECENT_MAX]) != NULL;
 }
 
 /* The setting's tensor, or NULL: a file that is older than the setting does not have it. */
@@ -222,16 +225,10 @@ static const cae_file_entry *find_setting(const cae_net *net, const cae_model_fi
 /* Whether any model of this network has such a tensor. */
 static bool is_known(const cae_net *net, const char *name)
 {
-    static const char *const ranges[] = {"codec.max", "codec.min", recent_max, recent_min};
     const bool moments = strncmp(name, "train.m.", 8) == 0 || strncmp(name, "train.v.", 8) == 0;
     const char *of = moments ? name + 8 : name;
-    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-        if (strcmp(name, ranges[i]) == 0) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < CAE_COUNTERS; i++) {
-        if (strcmp(name, counter_names[i]) == 0) {
+    for (size_t i = 0; i < NAMES; i++) {
+        if (strcmp(name, names[i]) == 0) {
             return true;
         }
     }
@@ -257,7 +254,7 @@ static int fail_unknown(const cae_net *net, const cae_model_file *f)
         }
     }
     return cae_fail(CAE_E_FORMAT, "tensor '%s' is missing; there is other training state",
-                    has_training(f) ? recent_max : counter_names[STEP]);
+                    has_training(f) ? names[RECENT_MAX] : names[STEP]);
 }
 
 /* Whether the file has just the tensors of this network, in shape. */
@@ -270,19 +267,19 @@ static int check_tensors(const cae_net *net, const cae_model_file *f)
     const size_t channels[4] = {net->shapes[net->code].c, 1, 1, 1};
     const size_t one[4] = {1, 1, 1, 1};
     const cae_file_entry *e = NULL;
-    CAE_TRY(find(f, "codec.max", CAE_F32, 1, channels, &e));
-    CAE_TRY(find(f, "codec.min", CAE_F32, 1, channels, &e));
+    CAE_TRY(find(f, names[MAX], CAE_F32, 1, channels, &e));
+    CAE_TRY(find(f, names[MIN], CAE_F32, 1, channels, &e));
     CAE_TRY(read_weights(net, f, "", NULL));
     if (has_training(f)) {
         for (size_t i = 0; i < CAE_COUNTERS; i++) {
-            CAE_TRY(find(f, counter_names[i], CAE_I64, 1, one, &e));
+            CAE_TRY(find(f, names[i], CAE_I64, 1, one, &e));
         }
         CAE_TRY(read_weights(net, f, "train.m.", NULL));
         CAE_TRY(read_weights(net, f, "train.v.", NULL));
         known += CAE_COUNTERS + 2 * net->weight_len;
         if (has_recent(f)) {
-            CAE_TRY(find(f, recent_max, CAE_F32, 1, channels, &e));
-            CAE_TRY(find(f, recent_min, CAE_F32, 1, channels, &e));
+            CAE_TRY(find(f, names[RECENT_MAX], CAE_F32, 1, channels, &e));
+            CAE_TRY(find(f, names[RECENT_MIN], CAE_F32, 1, channels, &e));
             known += 2;
         }
         for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
@@ -297,11 +294,11 @@ static int read_counters(cae_model *m, const cae_model_file *f)
     uint64_t counters[CAE_COUNTERS];
     for (size_t i = 0; i < CAE_COUNTERS; i++) {
         int64_t value = 0;
-        CAE_TRY(read_values(f, counter_names[i], CAE_I64, 1, &value));
+        CAE_TRY(read_values(f, names[i], CAE_I64, 1, &value));
         memcpy(&counters[i], &value, sizeof(value));
         if (i != SEED && counters[i] > largest_counter) {
-            return cae_fail(CAE_E_FORMAT, "tensor '%s': %lld is not between 0 and 2^53",
-                            counter_names[i], (long long)value);
+            return cae_fail(CAE_E_FORMAT, "tensor '%s': %lld is not between 0 and 2^53", names[i],
+                            (long long)value);
         }
     }
     m->optimizer.step = counters[STEP];
@@ -339,8 +336,8 @@ static int read_training(cae_model *m, const cae_model_file *f)
     CAE_TRY(read_counters(m, f));
     CAE_TRY(read_settings(m, f));
     if (has_recent(f)) {
-        CAE_TRY(read_values(f, recent_min, CAE_F32, m->recent.channels, m->recent.lo));
-        CAE_TRY(read_values(f, recent_max, CAE_F32, m->recent.channels, m->recent.hi));
+        CAE_TRY(read_values(f, names[RECENT_MIN], CAE_F32, m->recent.channels, m->recent.lo));
+        CAE_TRY(read_values(f, names[RECENT_MAX], CAE_F32, m->recent.channels, m->recent.hi));
     }
     CAE_TRY(cae_model_need_moments(m));
     CAE_TRY(read_weights(m->net, f, "train.m.", m->optimizer.m));
@@ -349,8 +346,8 @@ static int read_training(cae_model *m, const cae_model_file *f)
 
 static int read_all(cae_model *m, const cae_model_file *f)
 {
-    CAE_TRY(read_values(f, "codec.min", CAE_F32, m->ranges.channels, m->ranges.lo));
-    CAE_TRY(read_values(f, "codec.max", CAE_F32, m->ranges.channels, m->ranges.hi));
+    CAE_TRY(read_values(f, names[MIN], CAE_F32, m->ranges.channels, m->ranges.lo));
+    CAE_TRY(read_values(f, names[MAX], CAE_F32, m->ranges.channels, m->ranges.hi));
     CAE_TRY(read_weights(m->net, f, "", m->weights));
     if (has_training(f)) {
         CAE_TRY(read_training(m, f));
