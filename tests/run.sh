@@ -44,7 +44,7 @@ how() { # BUILD
     release) configure gcc '' -Dwerror=true ;;
     clang) configure clang '' -Dwerror=true -Ddefault_library=shared ;;
     contract) configure gcc -ffp-contract=fast -Ddefault_library=static -Djpeg=disabled -Dunity=on ;;
-    plain) configure gcc '' -Dsimd=false -Dtools=disabled -Ddocs=disabled -Dbuildtype=debug ;;
+    plain) configure gcc '' -Dsimd=false -Dtools=disabled -Ddocs=disabled -Dassertions=true -Dbuildtype=debug ;;
     lto) configure gcc -ffp-contract=fast -Db_lto=true ;;
     'a build with spaces') source="$BUILDS/a path with spaces" && copy_tree && configure gcc '' ;;
     # A sanitizer's checks make gcc warn of what cannot be: no werror.

@@ -126,15 +126,13 @@ int cae_check_pixels(const cae_model *m, const void *pixels, size_t height, size
                      size_t stride)
 {
     const size_t channels = m->net->input.c;
-    size_t row = 0;
-    size_t bytes = 0;
     CAE_TRY(cae_check_pointer(pixels, "pixels"));
     CAE_TRY(cae_check_sides(height, width));
-    if (!cae_size_mul(width, channels, &row) || stride < row) {
+    if (stride < cae_size_mul(width, channels)) {
         return cae_fail(CAE_E_ARGUMENT, "stride is %zu bytes, less than %zu pixels of %zu channels",
                         stride, width, channels);
     }
-    if (!cae_size_mul(stride, height, &bytes) || bytes > SIZE_MAX / 2) {
+    if (cae_size_mul(stride, height) > SIZE_MAX / 2) {
         return cae_fail(CAE_E_ARGUMENT, "%zu rows of %zu bytes are more than memory holds", height,
                         stride);
     }

@@ -50,8 +50,8 @@ const cae_memory *cae_memory_default(void)
 
 void *cae_alloc(const cae_memory *memory, size_t count, size_t size)
 {
-    size_t bytes = 0;
-    if (!cae_size_mul(count, size, &bytes)) {
+    const size_t bytes = cae_size_mul(count, size);
+    if (bytes == SIZE_MAX) {
         cae_fail(CAE_E_NOMEM, "out of memory: %zu elements of %zu bytes", count, size);
         return NULL;
     }

@@ -1,8 +1,9 @@
 /*
- * Checked arithmetic on sizes: the only place where sizes from callers and files are multiplied and
- * added. Caps come first (a cap turns a product into one that cannot overflow, and gives the better
- * message); these functions are the net below: checked where a caller must learn of the overflow,
- * saturating where a size is compared with a limit later.
+ * Saturating arithmetic on sizes: the one place where sizes from callers and files are multiplied
+ * and added. A sum or product that is more than a size_t holds is SIZE_MAX, which stands for "more
+ * than any memory holds": it stays so under further sums and products by more than 0, and is above
+ * every limit. Caps come first: a cap turns a product into one that cannot overflow, and gives the
+ * better message.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -15,52 +16,25 @@
 
 #include "base/assert.h"
 
-/* *out = a * b; false, with *out untouched, when that is more than a size_t holds. */
-static inline bool cae_size_mul(size_t a, size_t b, size_t *out)
-{
-    if (b != 0 && a > SIZE_MAX / b) {
-        return false;
-    }
-    *out = a * b;
-    return true;
-}
-
-static inline bool cae_size_add(size_t a, size_t b, size_t *out)
-{
-    if (a > SIZE_MAX - b) {
-        return false;
-    }
-    *out = a + b;
-    return true;
-}
-
-/* Sums and products that stop at SIZE_MAX, which stands for "more than any memory holds": it stays
- * so under further ones, and every limit is below it. */
-static inline size_t cae_size_sat_add(size_t a, size_t b)
+static inline size_t cae_size_add(size_t a, size_t b)
 {
     return a > SIZE_MAX - b ? SIZE_MAX : a + b;
 }
 
-static inline size_t cae_size_sat_mul(size_t a, size_t b)
+static inline size_t cae_size_mul(size_t a, size_t b)
 {
     return b != 0 && a > SIZE_MAX / b ? SIZE_MAX : a * b;
 }
 
-static inline size_t cae_size_sat_mul4(size_t a, size_t b, size_t c, size_t d)
+static inline size_t cae_size_mul4(size_t a, size_t b, size_t c, size_t d)
 {
-    return cae_size_sat_mul(cae_size_sat_mul(a, b), cae_size_sat_mul(c, d));
+    return cae_size_mul(cae_size_mul(a, b), cae_size_mul(c, d));
 }
 
 /* `size` rounded up to a multiple of `unit`, a power of two. */
-static inline size_t cae_size_sat_align(size_t size, size_t unit)
+static inline size_t cae_size_align(size_t size, size_t unit)
 {
     return size > SIZE_MAX - (unit - 1) ? SIZE_MAX : (size + unit - 1) & ~(unit - 1);
-}
-
-/* *out = a * b * c * d. */
-static inline bool cae_size_mul4(size_t a, size_t b, size_t c, size_t d, size_t *out)
-{
-    return cae_size_mul(a, b, out) && cae_size_mul(*out, c, out) && cae_size_mul(*out, d, out);
 }
 
 static inline size_t cae_size_min(size_t a, size_t b)

@@ -62,7 +62,7 @@ static size_t stored_blocks(size_t len)
 
 size_t cae_deflate_bound(size_t len)
 {
-    return cae_size_sat_add(len, stored_blocks(len) * STORED_HEADER);
+    return cae_size_add(len, stored_blocks(len) * STORED_HEADER);
 }
 
 static void store(const uint8_t *symbols, size_t len, uint8_t *data)

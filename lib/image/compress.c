@@ -88,12 +88,12 @@ int cae_image_bound(const cae_net *net, size_t height, size_t width, size_t *bou
 {
     cae_shape code;
     CAE_TRY(cae_net_code_shape(net, height, width, &code));
-    const size_t len = cae_size_sat_mul4(code.c, code.h, code.w, 1);
+    const size_t len = cae_size_mul4(code.c, code.h, code.w, 1);
     if (len == SIZE_MAX) {
         return too_many_symbols(height, width);
     }
     /* Channels, height and width above those of CAE_IMAGE_OVERHEAD take a few bytes more. */
-    *bound = cae_size_sat_add(cae_coder_find(CAE_CODER)->bound(len), CAE_IMAGE_OVERHEAD + 16);
+    *bound = cae_size_add(cae_coder_find(CAE_CODER)->bound(len), CAE_IMAGE_OVERHEAD + 16);
     return *bound < SIZE_MAX ? CAE_OK : too_many_symbols(height, width);
 }
 
@@ -104,7 +104,7 @@ static int begin(cae_run **run, const cae_image_codec *codec, cae_part part,
 {
     CAE_TRY(cae_run_new(run, &codec->engine, part, false, 1, pixels->height, pixels->width));
     symbols->shape = *cae_run_code(*run);
-    *len = cae_size_sat_mul4(symbols->shape.c, symbols->shape.h, symbols->shape.w, 1);
+    *len = cae_size_mul4(symbols->shape.c, symbols->shape.h, symbols->shape.w, 1);
     return *len < SIZE_MAX ? CAE_OK : too_many_symbols(pixels->height, pixels->width);
 }
 
@@ -113,7 +113,7 @@ static int reserve(const cae_image_codec *codec, const cae_coder *coder, size_t 
                    size_t *bytes)
 {
     const size_t limit = codec->engine.memory_limit;
-    *bytes = cae_size_sat_add(cae_size_sat_mul(len, coder->symbol_size), more);
+    *bytes = cae_size_add(cae_size_mul(len, coder->symbol_size), more);
     return *bytes < limit
                ? CAE_OK
                : cae_fail(CAE_E_LIMIT, "coding takes %zu bytes, and memory_limit is %zu bytes",
@@ -136,7 +136,7 @@ int cae_image_compress(const cae_image_codec *codec, const cae_pixels *pixels, u
         goto done;
     }
     const size_t bound = coder->bound(len);
-    status = reserve(codec, coder, len, cae_size_sat_add(bound, coder->encode_memory), &reserved);
+    status = reserve(codec, coder, len, cae_size_add(bound, coder->encode_memory), &reserved);
     if (status == CAE_OK) {
         status = cae_run_fit(run, reserved);
     }

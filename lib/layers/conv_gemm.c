@@ -6,6 +6,7 @@
  */
 #include "layers/conv_gemm.h"
 
+#include "base/assert.h"
 #include "layers/conv_geometry.h"
 #include "layers/conv_planar.h"
 
@@ -23,7 +24,7 @@ static bool writes_coarse(const cae_op *op, bool backward)
 /* Bytes of one worker's tables. A kernel has at most 2^28 taps: nothing overflows. */
 static size_t tables_size(const cae_packing *p)
 {
-    return cae_size_sat_align(p->taps * 3 * sizeof(ptrdiff_t), CAE_ALIGN);
+    return cae_size_align(p->taps * 3 * sizeof(ptrdiff_t), CAE_ALIGN);
 }
 
 size_t cae_conv_gemm_scratch(const cae_pass *pass, bool backward)
@@ -33,7 +34,7 @@ size_t cae_conv_gemm_scratch(const cae_pass *pass, bool backward)
     const size_t width = backward ? pass->in[0].w : cae_region_width(&pass->y.region);
     const size_t planar =
         p.out < CAE_FEW ? cae_conv_planar_size(op, &p, width, writes_coarse(op, backward)) : 0;
-    return cae_size_sat_mul(cae_size_sat_add(planar, tables_size(&p)), pass->workers);
+    return cae_size_mul(cae_size_add(planar, tables_size(&p)), pass->workers);
 }
 
 static cae_batch_entries table_of(const cae_conv_gemm_job *g, size_t worker)
@@ -208,7 +209,9 @@ void cae_conv_gemm(const cae_pass *p, bool backward)
                            .packed = backward ? p->weight_back : p->weight,
                            .packing = cae_conv_packing(p->op, &p->in[0], backward),
                            .to_coarse = writes_coarse(p->op, backward)};
+    CAE_ASSERT(g.packed != NULL && g.from->c == g.packing.in && g.to->c == g.packing.out);
     if (backward) {
+        CAE_ASSERT(p->dx_wanted[0]);
         g.start = p->dx_begun[0] ? CAE_START_C : CAE_START_ZERO;
     } else {
         g.start = CAE_START_COLUMN_BIAS;

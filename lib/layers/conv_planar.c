@@ -27,7 +27,7 @@ static struct line_buffer line_buffer_of(const cae_op *op, const cae_packing *p,
     /* An odd number of cache lines, or the planes of one row would meet in a few sets. */
     r.cols = cae_div_up(r.cols, CAE_PANEL) * CAE_PANEL;
     r.cols += r.cols / CAE_PANEL % 2 == 0 ? CAE_PANEL : 0;
-    r.floats = cae_size_sat_mul4(r.rows, r.phases, r.cols, p->in);
+    r.floats = cae_size_mul4(r.rows, r.phases, r.cols, p->in);
     return r;
 }
 
@@ -35,9 +35,9 @@ size_t cae_conv_planar_size(const cae_op *op, const cae_packing *p, size_t out_w
                             bool to_coarse)
 {
     const struct line_buffer r = line_buffer_of(op, p, out_width, to_coarse);
-    const size_t line = cae_size_sat_add(cae_size_sat_mul(p->out, out_width), CAE_PANEL);
-    const size_t floats = cae_size_sat_add(r.floats, line);
-    return cae_size_sat_align(cae_size_sat_mul(floats, sizeof(float)), CAE_ALIGN);
+    const size_t line = cae_size_add(cae_size_mul(p->out, out_width), CAE_PANEL);
+    const size_t floats = cae_size_add(r.floats, line);
+    return cae_size_align(cae_size_mul(floats, sizeof(float)), CAE_ALIGN);
 }
 
 /* One image's run over the rows of its output. */

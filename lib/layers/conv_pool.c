@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "layers/conv_gemm.h"
@@ -156,13 +157,12 @@ static struct strips strips_of(const cae_pass *p)
     }
     const cae_pass conv_part = conv_pass(p, 0, &between, NULL);
     const cae_pass pool_part = pool_pass(p, 0, &between, one, NULL);
-    const size_t row =
-        cae_size_sat_mul4(pool->stride, cae_region_width(&between.region), p->out.c, 1);
+    const size_t row = cae_size_mul4(pool->stride, cae_region_width(&between.region), p->out.c, 1);
     s.rows = cae_size_min(cae_size_max(1, STRIP_FLOATS / row), cae_region_height(out));
-    s.conv = cae_size_sat_align(cae_conv_gemm_scratch(&conv_part, false), CAE_ALIGN);
-    s.pool = cae_size_sat_align(pool->type->scratch(&pool_part, false), CAE_ALIGN);
-    s.between = cae_size_sat_align(cae_size_sat_mul4(row, s.rows, sizeof(float), 1), CAE_ALIGN);
-    s.bytes = cae_size_sat_add(cae_size_sat_add(s.conv, s.pool), s.between);
+    s.conv = cae_size_align(cae_conv_gemm_scratch(&conv_part, false), CAE_ALIGN);
+    s.pool = cae_size_align(pool->type->scratch(&pool_part, false), CAE_ALIGN);
+    s.between = cae_size_align(cae_size_mul4(row, s.rows, sizeof(float), 1), CAE_ALIGN);
+    s.bytes = cae_size_add(cae_size_add(s.conv, s.pool), s.between);
     return s;
 }
 
@@ -215,22 +215,22 @@ static struct sizes sizes_of(const cae_pass *p)
     const size_t channels = p->out.c;
     struct sizes s = {.rows = p->out.h, .cols = p->out.w};
     /* Whole rows of windows while they fit, or else a part of one. */
-    const size_t pixels = cae_size_sat_mul4(pool->stride, pool->stride, op->stride, op->stride);
-    const size_t floats = cae_size_sat_mul(pixels, p->in[0].c);
+    const size_t pixels = cae_size_mul4(pool->stride, pool->stride, op->stride, op->stride);
+    const size_t floats = cae_size_mul(pixels, p->in[0].c);
     const size_t many =
         cae_size_max(1, cae_size_min(BLOCK_FLOATS / floats, BLOCK_TERMS / channels));
     s.block_rows = cae_size_min(cae_size_max(1, many / s.cols), s.rows);
     s.block_cols = cae_size_min(many, s.cols);
-    s.bits = cae_size_sat_mul4(s.rows, s.cols, pool->kernel * pool->kernel,
-                               cae_occupancy_words(channels));
-    s.terms = cae_size_sat_mul4(s.block_rows, s.block_cols, channels, 1);
-    const size_t across = cae_size_sat_mul(between_shape(p).w - 1, op->stride);
-    s.row = cae_size_sat_mul(cae_size_sat_add(across, op->kernel), p->in[0].c);
-    s.bytes = cae_size_sat_mul(s.bits, sizeof(uint64_t));
-    s.bytes = cae_size_sat_add(s.bytes, cae_size_sat_mul(s.terms, sizeof(cae_sparse_term)));
-    s.bytes = cae_size_sat_add(s.bytes, cae_size_sat_mul(s.row, sizeof(float)));
-    s.bytes = cae_size_sat_add(s.bytes, channels * sizeof(size_t));
-    s.bytes = cae_size_sat_align(s.bytes, CAE_ALIGN);
+    s.bits =
+        cae_size_mul4(s.rows, s.cols, pool->kernel * pool->kernel, cae_occupancy_words(channels));
+    s.terms = cae_size_mul4(s.block_rows, s.block_cols, channels, 1);
+    const size_t across = cae_size_mul(between_shape(p).w - 1, op->stride);
+    s.row = cae_size_mul(cae_size_add(across, op->kernel), p->in[0].c);
+    s.bytes = cae_size_mul(s.bits, sizeof(uint64_t));
+    s.bytes = cae_size_add(s.bytes, cae_size_mul(s.terms, sizeof(cae_sparse_term)));
+    s.bytes = cae_size_add(s.bytes, cae_size_mul(s.row, sizeof(float)));
+    s.bytes = cae_size_add(s.bytes, channels * sizeof(size_t));
+    s.bytes = cae_size_align(s.bytes, CAE_ALIGN);
     return s;
 }
 
@@ -238,7 +238,7 @@ static size_t scratch(const cae_pass *p, bool training)
 {
     const size_t ahead = strips_of(p).bytes;
     const size_t back = training ? sizes_of(p).bytes : 0;
-    return cae_size_sat_mul(cae_size_max(ahead, back), p->workers);
+    return cae_size_mul(cae_size_max(ahead, back), p->workers);
 }
 
 /* What a worker works with. */
@@ -419,6 +419,7 @@ static void backward_alone(const cae_pass *p)
 
 static void backward(const cae_pass *p)
 {
+    CAE_ASSERT(p->op->pool != NULL && p->argmax != NULL);
     cae_pass shared = *p;
     if (p->weight_grad != NULL) {
         cae_conv_bias_grad(p);

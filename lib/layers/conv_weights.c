@@ -6,19 +6,14 @@
 #include "layers/conv_weights.h"
 
 /* PyTorch's layouts: [out][in][kh][kw], and [in][out][kh][kw] when transposed. */
-bool cae_conv_parameters(const cae_op *op, const cae_shape *in, cae_parameter p[2])
+void cae_conv_parameters(const cae_op *op, const cae_shape *in, cae_parameter p[2])
 {
     const size_t first = op->type->transposed ? in->c : op->size.c;
     const size_t second = op->type->transposed ? op->size.c : in->c;
-    p[0] = (cae_parameter){
-        .name = "weight", .rank = 4, .shape = {first, second, op->kernel, op->kernel}};
-    p[1] = (cae_parameter){.name = "bias", .rank = 1, .shape = {op->size.c, 1, 1, 1}};
     /* PyTorch's rule for both: the second dimension times the taps. */
-    if (!cae_size_mul4(second, op->kernel, op->kernel, 1, &p[0].fan_in)) {
-        return false;
-    }
-    p[1].fan_in = p[0].fan_in;
-    return true;
+    const size_t fan_in = cae_size_mul4(second, op->kernel, op->kernel, 1);
+    p[0] = (cae_parameter){"weight", 4, {first, second, op->kernel, op->kernel}, fan_in};
+    p[1] = (cae_parameter){"bias", 1, {op->size.c, 1, 1, 1}, fan_in};
 }
 
 cae_packing cae_conv_packing(const cae_op *op, const cae_shape *in, bool backward)

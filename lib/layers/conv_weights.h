@@ -11,7 +11,7 @@
 #include "layers/op.h"
 
 /* Members of the rows of the table. */
-bool cae_conv_parameters(const cae_op *op, const cae_shape *in, cae_parameter p[2]);
+void cae_conv_parameters(const cae_op *op, const cae_shape *in, cae_parameter p[2]);
 void cae_conv_pack(const cae_op *op, const cae_shape *in, const float *weight, float *packed);
 void cae_conv_pack_back(const cae_op *op, const cae_shape *in, const float *weight, float *packed);
 void cae_conv_unpack(const cae_op *op, const cae_shape *in, const float *sums, float *weight);

@@ -21,7 +21,7 @@ struct entries {
 
 size_t cae_conv_wgrad_scratch(const cae_pass *p)
 {
-    return cae_size_sat_mul4(ROW_BLOCK, 2, sizeof(ptrdiff_t), p->workers);
+    return cae_size_mul4(ROW_BLOCK, 2, sizeof(ptrdiff_t), p->workers);
 }
 
 static struct entries table_of(const cae_pass *p, size_t worker)

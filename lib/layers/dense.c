@@ -55,17 +55,12 @@ static cae_region needs(const cae_op *op, size_t which, cae_region out, const ca
     return cae_region_whole(in);
 }
 
-static bool parameters(const cae_op *op, const cae_shape *in, cae_parameter p[2])
+static void parameters(const cae_op *op, const cae_shape *in, cae_parameter p[2])
 {
-    size_t inputs = 0;
-    size_t outputs = 0;
-    if (!cae_size_mul4(in->c, in->h, in->w, 1, &inputs) ||
-        !cae_size_mul4(op->size.c, op->size.h, op->size.w, 1, &outputs)) {
-        return false;
-    }
+    const size_t inputs = cae_size_mul4(in->c, in->h, in->w, 1);
+    const size_t outputs = cae_size_mul4(op->size.c, op->size.h, op->size.w, 1);
     p[0] = (cae_parameter){"weight", 2, {outputs, inputs, 1, 1}, inputs};
     p[1] = (cae_parameter){"bias", 1, {outputs, 1, 1, 1}, inputs};
-    return true;
 }
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -93,7 +88,7 @@ struct factors {
 static size_t factors_len(const cae_pass *p)
 {
     const size_t values = panels_of(inputs_of(p)) + outputs_of(p); /* below 2^30 */
-    return cae_size_sat_add(cae_size_sat_mul(values, p->images), outputs_of(p));
+    return cae_size_add(cae_size_mul(values, p->images), outputs_of(p));
 }
 
 static struct factors factors_at(const cae_pass *p, float *at)
@@ -106,9 +101,9 @@ static struct factors factors_at(const cae_pass *p, float *at)
  * [image][value], and the factors when they are not deferred. */
 static size_t scratch(const cae_pass *p, bool training)
 {
-    const size_t values = cae_size_sat_mul(inputs_of(p) + outputs_of(p), columns_of(p->images));
+    const size_t values = cae_size_mul(inputs_of(p) + outputs_of(p), columns_of(p->images));
     const size_t factors = training ? factors_len(p) : 0;
-    return cae_size_sat_mul(cae_size_sat_add(values, factors), sizeof(float));
+    return cae_size_mul(cae_size_add(values, factors), sizeof(float));
 }
 
 /* ---- Between views and planar values --------------------------------------------------------- */
@@ -122,37 +117,25 @@ struct planar {
 struct copy {
     const cae_view *view;
     struct planar planar;
+    bool to_view;
 };
 
-static void gather_image(void *arg, size_t n, size_t worker)
+static void copy_image(void *arg, size_t n, size_t worker)
 {
     const struct copy *j = arg;
     const cae_view *v = j->view;
     const cae_region *r = &v->region;
-    float *to = j->planar.values + n * j->planar.n_step;
+    float *value = j->planar.values + n * j->planar.n_step;
     (void)worker;
     for (size_t c = 0; c < v->c; c++) {
         for (ptrdiff_t y = r->y0; y < r->y1; y++) {
-            const float *from = cae_view_at(v, n, y, r->x0) + c;
-            for (ptrdiff_t x = r->x0; x < r->x1; x++, from += v->c, to += j->planar.i_step) {
-                *to = *from;
-            }
-        }
-    }
-}
-
-static void scatter_image(void *arg, size_t n, size_t worker)
-{
-    const struct copy *j = arg;
-    const cae_view *v = j->view;
-    const cae_region *r = &v->region;
-    const float *from = j->planar.values + n * j->planar.n_step;
-    (void)worker;
-    for (size_t c = 0; c < v->c; c++) {
-        for (ptrdiff_t y = r->y0; y < r->y1; y++) {
-            float *to = cae_view_at(v, n, y, r->x0) + c;
-            for (ptrdiff_t x = r->x0; x < r->x1; x++, to += v->c, from += j->planar.i_step) {
-                *to = *from;
+            float *pixel = cae_view_at(v, n, y, r->x0) + c;
+            for (ptrdiff_t x = r->x0; x < r->x1; x++, pixel += v->c, value += j->planar.i_step) {
+                if (j->to_view) {
+                    *pixel = *value;
+                } else {
+                    *value = *pixel;
+                }
             }
         }
     }
@@ -160,14 +143,14 @@ static void scatter_image(void *arg, size_t n, size_t worker)
 
 static void gather(const cae_pass *p, const cae_view *v, struct planar planar)
 {
-    struct copy j = {v, planar};
-    cae_team_run(p->team, p->images, gather_image, &j);
+    struct copy j = {v, planar, false};
+    cae_team_run(p->team, p->images, copy_image, &j);
 }
 
 static void scatter(const cae_pass *p, const cae_view *v, struct planar planar)
 {
-    struct copy j = {v, planar};
-    cae_team_run(p->team, p->images, scatter_image, &j);
+    struct copy j = {v, planar, true};
+    cae_team_run(p->team, p->images, copy_image, &j);
 }
 
 /* ---- Forward --------------------------------------------------------------------------------- */

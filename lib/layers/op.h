@@ -149,8 +149,8 @@ typedef struct cae_op_type {
     /* The pixels of dy that the backward pass reads; NULL: those of the output alone. */
     cae_region (*needs_back)(const cae_op *op, const cae_shape *in);
 
-    /* Weight and bias; NULL when there are none. False when a product would overflow. */
-    bool (*parameters)(const cae_op *op, const cae_shape *in, cae_parameter p[2]);
+    /* Weight and bias; NULL when there are none. */
+    void (*parameters)(const cae_op *op, const cae_shape *in, cae_parameter p[2]);
 
     /* Turns a weight tensor into the kernels' layout for forward and backward, of the same size,
      * and a gradient in the order of its sums back. NULL: the weight is used as it is. */
@@ -202,6 +202,7 @@ struct cae_op {
     cae_shape size; /* conv, tconv: c alone; dense: all three */
     cae_activation activation;
     const cae_op *pool; /* the line of the max pool that is fused with this one; NULL: none */
+    const struct cae_latent *latent; /* of the operator at the code (latent.h); NULL: another */
 };
 
 /* What an operator at the code needs in training: where its random numbers come from, and how much

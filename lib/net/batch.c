@@ -77,7 +77,7 @@ static void train_images(cae_batch *b, cae_batch_worker *w, float *sums, size_t 
         cae_loss_of(&y, n, &b->target, first, w->loss_blocks, &dy, b->scale);
         losses[n] = cae_loss_sum(w->loss_blocks, b->loss_block_len) + weighted_term(b, w, n);
     }
-    cae_exec_backward_deferred(&engine, plan, w->base, b->packed_back, sums, b->deferred);
+    cae_exec_backward(&engine, plan, w->base, b->packed_back, sums, b->deferred);
 }
 
 /* One image after the other, so that the loss does not depend on chunks and slices. */

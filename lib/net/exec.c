@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/floats.h"
 #include "base/size.h"
 #include "base/status.h"
@@ -73,7 +74,7 @@ static void read_planar(const void *from, size_t n, size_t c, size_t y, size_t x
 
 int cae_planar_check(const cae_planar *p, size_t count, const char *name)
 {
-    const size_t len = cae_size_sat_mul4(count, p->c, p->h, p->w);
+    const size_t len = cae_size_mul4(count, p->c, p->h, p->w);
     if (len > SIZE_MAX / 2 / sizeof(float)) {
         return cae_fail(CAE_E_ARGUMENT,
                         "%s: %zu x %zu x %zu x %zu values are more than memory holds", name, count,
@@ -188,6 +189,8 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
     const cae_net *net = plan->net;
     const cae_op *op = &net->ops[at];
     const cae_tensor_plan *made = &plan->tensors[at + 1];
+    CAE_ASSERT(at >= plan->from && at < plan->to);
+    CAE_ASSERT(cae_team_size(plan->team) <= plan->workers);
     cae_pass p = {.op = op,
                   .kernels = e->kernels,
                   .team = plan->team,
@@ -274,8 +277,8 @@ static void prepare_inputs(cae_plan *plan, void *base, cae_pass *p)
     }
 }
 
-static void backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
-                        const float *packed_back, float *sums, float *deferred)
+void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
+                          const float *packed_back, float *sums, float *deferred)
 {
     const cae_net *net = plan->net;
     const cae_op *op = &net->ops[at];
@@ -283,6 +286,8 @@ static void backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t 
         return;
     }
     cae_pass p = make_pass(e, plan, base, at);
+    CAE_ASSERT(plan->tensors[at + 1].gradient_at != SIZE_MAX);
+    CAE_ASSERT(op->type->pack == NULL || packed_back != NULL);
     p.deferred = deferred;
     p.dy = cae_plan_gradient(plan, at + 1, base);
     if (op->type->pack != NULL) {
@@ -297,27 +302,16 @@ static void backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t 
     op->type->backward(&p);
 }
 
-void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
-                          const float *packed_back, float *sums)
-{
-    backward_op(e, plan, base, at, packed_back, sums, NULL);
-}
-
-void cae_exec_backward_deferred(const cae_engine *e, cae_plan *plan, void *base,
-                                const float *packed_back, float *sums, float *const *deferred)
+void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
+                       float *sums, float *const *deferred)
 {
     for (size_t i = plan->to; i-- > 0;) {
-        backward_op(e, plan, base, i, packed_back, sums, deferred != NULL ? deferred[i] : NULL);
+        cae_exec_backward_op(e, plan, base, i, packed_back, sums,
+                             deferred != NULL ? deferred[i] : NULL);
     }
     for (size_t t = 0; t <= plan->to; t++) {
         plan->tensors[t].begun = false;
     }
-}
-
-void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
-                       float *sums)
-{
-    cae_exec_backward_deferred(e, plan, base, packed_back, sums, NULL);
 }
 
 /* ---- Updates --------------------------------------------------------------------------------- */

@@ -74,17 +74,13 @@ bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, si
 void cae_exec_begin_gradient(cae_plan *plan, void *base, size_t t);
 
 /* Runs backward; the gradient of the last tensor is in place. Adds to `sums`, the gradient of the
- * weights at their packed offsets, in the operator's own order where it packs. NULL: those are not
- * wanted. */
+ * weights at their packed offsets, in the operator's own order where it packs; NULL: those are not
+ * wanted. An operator with deferred[at] leaves there what its update needs, and nothing in `sums`;
+ * `deferred` NULL: none. Or one operator, in its turn. */
 void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const float *packed_back,
-                       float *sums);
+                       float *sums, float *const *deferred);
 void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
-                          const float *packed_back, float *sums);
-
-/* The same for a training step whose largest gradients are never stored: an operator
- * with deferred[at] leaves there what its update needs, and nothing in `sums`; NULL when all do. */
-void cae_exec_backward_deferred(const cae_engine *e, cae_plan *plan, void *base,
-                                const float *packed_back, float *sums, float *const *deferred);
+                          const float *packed_back, float *sums, float *deferred);
 
 /* The floats that an operator needs for its deferred gradient (SIZE_MAX: more than there are), 0
  * when it defers none; what its gradient does not exceed, by what was deferred; and its update. */

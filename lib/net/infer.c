@@ -137,7 +137,7 @@ int cae_run_fit(cae_run *r, size_t reserved)
 {
     const size_t limit = r->engine.memory_limit;
     cae_tiling *t = &r->tiling;
-    t->loss_size = cae_size_sat_mul4(loss_blocks_each(r), CAE_GROUP, sizeof(double), 1);
+    t->loss_size = cae_size_mul4(loss_blocks_each(r), CAE_GROUP, sizeof(double), 1);
     t->memory_limit = reserved < limit ? limit - reserved : 0;
     CAE_TRY(cae_plan_new(&r->plan, r->engine.net));
     if (!cae_tiling_choose(t, r->plan)) {

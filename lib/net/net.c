@@ -125,8 +125,8 @@ static int add_weight(cae_net *net, size_t op, size_t module, const cae_paramete
     cae_weight *w = &net->weights[net->weight_len];
     *w = (cae_weight){.op = op, .is_bias = is_bias, .parameter = *p};
     cae_format(w->name, sizeof(w->name), "%zu.%s", module, p->name);
-    if (!cae_size_mul4(p->shape[0], p->shape[1], p->shape[2], p->shape[3], &w->len) ||
-        w->len > CAE_MAX_PARAMETERS - net->parameters) {
+    w->len = cae_size_mul4(p->shape[0], p->shape[1], p->shape[2], p->shape[3]);
+    if (w->len > CAE_MAX_PARAMETERS - net->parameters) {
         return cae_fail(CAE_E_LIMIT, "line %zu: the network has more than 2^28 parameters",
                         net->ops[op].line);
     }
@@ -146,9 +146,7 @@ static int list_weights(cae_net *net)
         if (op->type->parameters == NULL) {
             continue;
         }
-        if (!op->type->parameters(op, &net->shapes[op->input[0]], p)) {
-            return cae_fail(CAE_E_LIMIT, "line %zu: the layer has too many parameters", op->line);
-        }
+        op->type->parameters(op, &net->shapes[op->input[0]], p);
         CAE_TRY(add_weight(net, i, module, &p[0], false));
         CAE_TRY(add_weight(net, i, module, &p[1], true));
     }
@@ -264,7 +262,7 @@ size_t cae_net_workers(const cae_net *net, const cae_shape *shapes, size_t count
         const cae_shape *out = &shapes[w->op + 1];
         /* A convolution uses each weight once per pixel of its smaller map. */
         const size_t pixels = net->fixed_size ? 1 : cae_size_min(in->h * in->w, out->h * out->w);
-        terms = cae_size_sat_add(terms, cae_size_sat_mul(w->len, pixels));
+        terms = cae_size_add(terms, cae_size_mul(w->len, pixels));
     }
-    return cae_size_max(1, cae_size_min(threads, cae_size_sat_mul(terms, count) / WORKER_TERMS));
+    return cae_size_max(1, cae_size_min(threads, cae_size_mul(terms, count) / WORKER_TERMS));
 }

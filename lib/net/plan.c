@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
 
@@ -195,8 +196,8 @@ static size_t place(cae_plan *p, size_t size, size_t first, size_t last)
 
 static size_t rows_bytes(const cae_plan *p, size_t rows, const cae_region *r, size_t channels)
 {
-    const size_t pixels = cae_size_sat_mul(rows, cae_region_width(r));
-    return cae_size_sat_mul4(pixels, channels, p->images, sizeof(float));
+    const size_t pixels = cae_size_mul(rows, cae_region_width(r));
+    return cae_size_mul4(pixels, channels, p->images, sizeof(float));
 }
 
 static size_t region_bytes(const cae_plan *p, const cae_region *r, size_t channels)
@@ -379,6 +380,7 @@ void cae_plan_rewind(cae_plan *p)
 bool cae_plan_next(cae_plan *p, void *base)
 {
     const bool first = p->next == p->tile.y0;
+    CAE_ASSERT(p->size < too_large);
     if (p->next >= p->tile.y1) {
         return false;
     }

@@ -55,7 +55,7 @@ static void set_tiles(cae_tiling *t, size_t height, size_t width, size_t strip)
 /* What `workers` blocks may take of the limit, each. */
 static size_t share_of(const cae_tiling *t, size_t workers)
 {
-    const size_t overhead = cae_size_sat_add(cae_plan_overhead(t->net, workers), t->loss_size);
+    const size_t overhead = cae_size_add(cae_plan_overhead(t->net, workers), t->loss_size);
     return overhead < t->memory_limit ? (t->memory_limit - overhead) / workers : 0;
 }
 

@@ -62,9 +62,9 @@ static int make_deferred(cae_batch *b, bool *fits)
     const size_t pointers = net->op_len * sizeof(b->deferred[0]);
     size_t len = 0;
     for (size_t i = 0; i < net->op_len; i++) {
-        len = cae_size_sat_add(len, cae_exec_deferred_len(b->workers[0].plan, i));
+        len = cae_size_add(len, cae_exec_deferred_len(b->workers[0].plan, i));
     }
-    *fits = cae_size_sat_add(cae_size_sat_mul(len, sizeof(float)), pointers) <= b->spare;
+    *fits = cae_size_add(cae_size_mul(len, sizeof(float)), pointers) <= b->spare;
     if (!*fits) {
         return CAE_OK;
     }

@@ -147,23 +147,24 @@ static int validate_version(const cae_json_string *version)
         return cae_fail(CAE_E_FORMAT, "not a model file of libcae: no %s in its metadata",
                         CAE_FILE_KEY_VERSION);
     }
-    if (cae_json_equals(version, "1")) {
-        return CAE_OK;
-    }
     bool number = version->raw_size >= 1 && version->raw_size <= 9 && version->raw[0] != '0';
-    for (size_t i = 0; i < version->raw_size; i++) {
-        number = number && version->raw[i] >= '0' && version->raw[i] <= '9';
+    uint32_t value = 0;
+    if (number) {
+        for (size_t i = 0; i < version->raw_size; i++) {
+            const char c = version->raw[i];
+            number = number && c >= '0' && c <= '9';
+            value = 10 * value + (uint32_t)(c - '0');
+        }
     }
     if (!number) {
         return cae_fail(CAE_E_FORMAT, "model file: %s is no number", CAE_FILE_KEY_VERSION);
     }
-    char spelt[10];
-    memcpy(spelt, version->raw, version->raw_size);
-    spelt[version->raw_size] = '\0';
-    return cae_fail(CAE_E_VERSION,
-                    "model file: made by a newer libcae: its format is version %s, this library "
-                    "reads up to %d",
-                    spelt, (int)CAE_FILE_VERSION);
+    return value <= CAE_FILE_VERSION
+               ? CAE_OK
+               : cae_fail(CAE_E_VERSION,
+                          "model file: made by a newer libcae: its format is version %u, this "
+                          "library reads up to %d",
+                          (unsigned)value, (int)CAE_FILE_VERSION);
 }
 
 static int validate_crc(cae_model_header *h, const cae_json_string *crc, const char *text)
@@ -239,7 +240,8 @@ static int read_shape(cae_json *j, cae_file_entry *e, cae_file_profile profile)
             return fail_tensor(CAE_E_FORMAT, e, "a dimension is 0");
         }
         e->shape[i] = (size_t)side;
-        if (side > SIZE_MAX || !cae_size_mul(e->len, (size_t)side, &e->len)) {
+        e->len = cae_size_mul(e->len, (size_t)side);
+        if (side > SIZE_MAX || e->len == SIZE_MAX) {
             return fail_tensor(CAE_E_FORMAT, e, "the product of its dimensions is too large");
         }
     }
@@ -282,11 +284,10 @@ static int read_tensor(cae_json *j, cae_file_entry *e, uint64_t data_size, cae_f
                                  : read_offsets(j, e, &end));
     } while (cae_json_accept(j, ','));
     CAE_TRY(cae_json_expect(j, '}'));
-    size_t size;
     if (seen != ALL) {
         return fail_tensor(CAE_E_FORMAT, e, "dtype, shape or data_offsets is missing");
     }
-    if (!cae_size_mul(e->len, cae_dtype_size(e->dtype), &size) || size != end - e->begin) {
+    if (cae_size_mul(e->len, cae_dtype_size(e->dtype)) != end - e->begin) {
         return fail_tensor(CAE_E_FORMAT, e, "its data_offsets do not fit its shape");
     }
     return end <= data_size ? CAE_OK

@@ -45,9 +45,9 @@ static int tensor_len(const cae_file_tensor *t, size_t *len)
     *len = 1;
     if (good) {
         for (size_t i = 0; i < t->rank; i++) {
-            *len = cae_size_sat_mul(*len, t->shape[i]);
+            *len = cae_size_mul(*len, t->shape[i]);
         }
-        good = *len > 0 && cae_size_sat_mul(*len, cae_dtype_size(t->dtype)) < SIZE_MAX;
+        good = *len > 0 && cae_size_mul(*len, cae_dtype_size(t->dtype)) < SIZE_MAX;
     }
     return good ? CAE_OK
                 : cae_fail(CAE_E_ARGUMENT, "tensor '%s' cannot be written: name, shape or data",
@@ -96,7 +96,8 @@ static int sort_tensors(struct job *job)
         size_t size;
         CAE_TRY(check_tensor(&model->tensors[i], &size));
         job->sorted[i] = &model->tensors[i];
-        if (!cae_size_add(job->data_size, size, &job->data_size)) {
+        job->data_size = cae_size_add(job->data_size, size);
+        if (job->data_size == SIZE_MAX) {
             return cae_fail(CAE_E_LIMIT, "the tensors are too large for one file");
         }
     }
@@ -191,8 +192,7 @@ static int make_head(struct job *job)
     put_header(&count, job);
     job->head_size = count.at;
     const size_t header_size = count.at - CAE_FILE_LENGTH_SIZE;
-    size_t total;
-    if (header_size > CAE_FILE_HEADER || !cae_size_add(job->head_size, job->data_size, &total)) {
+    if (header_size > CAE_FILE_HEADER || cae_size_add(job->head_size, job->data_size) == SIZE_MAX) {
         return cae_fail(CAE_E_LIMIT, "the model is too large for one file: a header of %zu bytes",
                         header_size);
     }

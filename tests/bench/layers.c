@@ -81,7 +81,7 @@ static double time_backward(struct layers *l, size_t layer, bool weights)
 {
     const double start = bench_cpu();
     cae_exec_backward_op(&l->engine, l->plan, l->base, layer, l->packed_back,
-                         weights ? l->sums : NULL);
+                         weights ? l->sums : NULL, NULL);
     return since(l, start);
 }
 

@@ -75,6 +75,27 @@ BAD_TYPES = [
 ]
 
 
+# ---- files that pages name -------------------------------------------------------------------------
+
+def check_names(data):
+    """data: the repository's paths, and {page: text}. `net/plan.c` is a path from the root or from lib/."""
+    paths, pages = data
+    known = paths | {path[len('lib/'):] for path in paths if path.startswith('lib/')}
+    return [f'{page} names {name}, which is not there' for page, text in pages.items()
+            for name in re.findall(r'`((?:[\w.-]+/)+[\w.-]+\.(?:c|h|py|rs|sh|md|txt))`', text)
+            if name not in known and 'NAME' not in name]
+
+
+def gather_names(args):
+    root = pathlib.Path(args.source).resolve()
+    paths = {p.relative_to(root).as_posix() for p in tracked(root)}
+    return paths, read_files(root, sorted(p for p in paths if re.fullmatch(r'docs/[\w-]+\.md', p)))
+
+
+BAD_NAMES = [({'lib/net/plan.c'}, {'docs/a.md': f'see `{name}`'}) for name in
+             ('net/none.c', 'lib/plan.c', 'tests/unit/none.py')]
+
+
 # ---- names of types ------------------------------------------------------------------------------
 
 def check_types(files):
@@ -285,6 +306,7 @@ def bad_format(args):
 
 RULES = {
     'include-order': Rule(gather_lib, check_includes, BAD_INCLUDES),
+    'named-files': Rule(gather_names, check_names, BAD_NAMES),
     'types': Rule(gather_lib, check_types, BAD_TYPES),
     'map': Rule(lambda a: read(a, 'include/cae/cae.h', 'lib/cae.map'), check_map,
                 [[DECLARATION, ''], ['', '    cae_one;\n']]),

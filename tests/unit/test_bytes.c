@@ -13,30 +13,34 @@
 #include "base/floats.h"
 #include "base/size.h"
 
-START_TEST(size_products_overflow_at_the_edge)
+START_TEST(size_products_stop_at_the_edge)
 {
     const size_t half = SIZE_MAX / 2;
-    size_t out = 7;
-    ck_assert(cae_size_mul(half, 2, &out) && out == half * 2);
-    ck_assert(cae_size_mul(0, SIZE_MAX, &out) && out == 0);
-    ck_assert(cae_size_mul(SIZE_MAX, 0, &out) && out == 0);
-    ck_assert(cae_size_mul(SIZE_MAX, 1, &out) && out == SIZE_MAX);
-    out = 7;
-    ck_assert(!cae_size_mul(half + 1, 2, &out) && out == 7);
-    ck_assert(!cae_size_mul(SIZE_MAX, SIZE_MAX, &out) && out == 7);
-    ck_assert(cae_size_mul4(3, 5, 7, 11, &out) && out == 1155);
-    ck_assert(cae_size_mul4(half, 2, 1, 1, &out) && out == half * 2);
-    ck_assert(!cae_size_mul4(half, 2, 2, 1, &out));
-    ck_assert(!cae_size_mul4(65536, 65536, 65536, 65536, &out));
+    ck_assert_uint_eq(cae_size_mul(half, 2), half * 2);
+    ck_assert_uint_eq(cae_size_mul(0, SIZE_MAX), 0);
+    ck_assert_uint_eq(cae_size_mul(SIZE_MAX, 0), 0);
+    ck_assert_uint_eq(cae_size_mul(SIZE_MAX, 1), SIZE_MAX);
+    ck_assert_uint_eq(cae_size_mul(half + 1, 2), SIZE_MAX);
+    ck_assert_uint_eq(cae_size_mul(SIZE_MAX, SIZE_MAX), SIZE_MAX);
+    ck_assert_uint_eq(cae_size_mul4(3, 5, 7, 11), 1155);
+    ck_assert_uint_eq(cae_size_mul4(half, 2, 1, 1), half * 2);
+    ck_assert_uint_eq(cae_size_mul4(1, 1, half, 2), half * 2);
+    ck_assert_uint_eq(cae_size_mul4(half, 2, 2, 1), SIZE_MAX);
+    ck_assert_uint_eq(cae_size_mul4(2, 1, half, 2), SIZE_MAX);
+    ck_assert_uint_eq(cae_size_mul4(65536, 65536, 65536, 65536), SIZE_MAX);
 }
 END_TEST
 
-START_TEST(size_sums_overflow_at_the_edge)
+START_TEST(size_sums_stop_at_the_edge)
 {
-    size_t out = 7;
-    ck_assert(cae_size_add(SIZE_MAX - 1, 1, &out) && out == SIZE_MAX);
-    out = 7;
-    ck_assert(!cae_size_add(SIZE_MAX, 1, &out) && out == 7);
+    ck_assert_uint_eq(cae_size_add(SIZE_MAX - 1, 0), SIZE_MAX - 1);
+    ck_assert_uint_eq(cae_size_add(SIZE_MAX - 1, 1), SIZE_MAX);
+    ck_assert_uint_eq(cae_size_add(SIZE_MAX, 1), SIZE_MAX);
+    ck_assert_uint_eq(cae_size_add(1, SIZE_MAX), SIZE_MAX);
+    ck_assert_uint_eq(cae_size_align(0, 64), 0);
+    ck_assert_uint_eq(cae_size_align(65, 64), 128);
+    ck_assert_uint_eq(cae_size_align(SIZE_MAX - 63, 64), SIZE_MAX - 63);
+    ck_assert_uint_eq(cae_size_align(SIZE_MAX - 62, 64), SIZE_MAX);
     ck_assert_uint_eq(cae_div_up(0, 8), 0);
     ck_assert_uint_eq(cae_div_up(1, 8), 1);
     ck_assert_uint_eq(cae_div_up(16, 8), 2);
@@ -216,8 +220,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        size_products_overflow_at_the_edge,
-        size_sums_overflow_at_the_edge,
+        size_products_stop_at_the_edge,
+        size_sums_stop_at_the_edge,
         numbers_are_little_endian,
         a_reader_stops_at_its_end_and_stays_failed,
         varints_go_and_come_back,
