@@ -14,7 +14,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/math.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -60,43 +59,12 @@ static void means(const float *pixel, size_t channels, float *symbols)
     memcpy(symbols, pixel, channels * sizeof(float));
 }
 
-/* ---- In training ----------------------------------------------------------------------------- */
-
-/* A pixel of a pass: where it is, and what a draw needs to know of it. */
-struct pixel {
-    const cae_pass *pass;
-    size_t image;
-    ptrdiff_t y, x;
-};
-
-typedef void (*pixel_function)(const struct pixel *at);
-
-static void for_each_pixel(const cae_pass *p, pixel_function run)
+/* z = mean + exp(log variance / 2) eps. */
+static void draw(const cae_latent_pixel *at, const float *mean, float *z)
 {
-    const cae_region *r = &p->y.region;
-    struct pixel at = {.pass = p};
-    for (at.image = 0; at.image < p->images; at.image++) {
-        for (at.y = r->y0; at.y < r->y1; at.y++) {
-            for (at.x = r->x0; at.x < r->x1; at.x++) {
-                run(&at);
-            }
-        }
-    }
-}
-
-static float *pixel_of(const struct pixel *at, const cae_view *v)
-{
-    return cae_view_at(v, at->image, at->y, at->x);
-}
-
-static void draw(const struct pixel *at)
-{
-    const cae_pass *p = at->pass;
-    const cae_latent_pass *s = p->latent;
-    const cae_shape *code = &p->out;
-    const float *mean = pixel_of(at, &p->x[0]);
+    const cae_latent_pass *s = at->pass->latent;
+    const cae_shape *code = &at->pass->out;
     const float *log_variance = mean + code->c;
-    float *z = pixel_of(at, &p->y);
     for (size_t c = 0; c < code->c; c++) {
         const uint64_t row =
             ((uint64_t)(s->first + at->image) * code->c + c) * code->h + (size_t)at->y;
@@ -106,60 +74,32 @@ static void draw(const struct pixel *at)
     }
 }
 
-static void forward(const cae_pass *p)
-{
-    if (p->latent != NULL) {
-        for_each_pixel(p, draw);
-    } else {
-        cae_view_copy(&p->y, 0, &p->x[0], 0, p->out.c, p->images);
-    }
-}
-
 /*
  * With d = dz: the gradient of the mean is d + scale mean, that of the log variance
  * 1/2 (d (z - mean) + scale (exp(log variance) - 1)), for z - mean = exp(log variance / 2) eps is
  * twice its own derivative.
  */
-static void hand_back(const struct pixel *at)
+static void gradient(const cae_latent_pixel *at, const float *mean, const float *z, const float *dz,
+                     float *dx, bool begun)
 {
-    const cae_pass *p = at->pass;
-    const double scale = p->latent->term_scale;
-    const size_t channels = p->out.c;
-    const float *mean = pixel_of(at, &p->x[0]);
-    const float *z = pixel_of(at, &p->y);
-    const float *dz = pixel_of(at, &p->dy);
-    float *dx = pixel_of(at, &p->dx[0]);
+    const double scale = at->pass->latent->term_scale;
+    const size_t channels = at->pass->out.c;
     for (size_t c = 0; c < channels; c++) {
         const double d = (double)dz[c];
         const double m = (double)mean[c];
         const double of_term = scale * (variance(mean[channels + c]) - 1);
         const float dm = (float)(d + scale * m);
         const float dv = (float)(0.5 * (d * ((double)z[c] - m) + of_term));
-        dx[c] = p->dx_begun[0] ? dx[c] + dm : dm;
-        dx[channels + c] = p->dx_begun[0] ? dx[channels + c] + dv : dv;
+        dx[c] = begun ? dx[c] + dm : dm;
+        dx[channels + c] = begun ? dx[channels + c] + dv : dv;
     }
 }
-
-static void backward(const cae_pass *p)
-{
-    CAE_ASSERT(p->latent != NULL);
-    if (p->dx_wanted[0]) {
-        for_each_pixel(p, hand_back);
-    }
-}
-
-static const cae_op_type op = {
-    .word = "code sampled",
-    .unnamed = true,
-    .shape = shape,
-    .needs = cae_op_needs_same,
-    .forward = forward,
-    .backward = backward,
-};
 
 const cae_latent cae_latent_gaussian = {
     .word = "sampled",
-    .op = &op,
+    .shape = shape,
+    .transform = draw,
     .symbols = means,
     .term = divergence,
+    .gradient = gradient,
 };

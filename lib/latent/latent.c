@@ -5,7 +5,67 @@
  */
 #include "latent/latent.h"
 
+#include "base/assert.h"
+
 const cae_latent *const cae_latents[] = {&cae_latent_gaussian, NULL};
+
+/* ---- The operator ---------------------------------------------------------------------------- */
+
+static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
+{
+    return op->latent->shape(op, in, out);
+}
+
+static void run_pixel(const cae_latent_pixel *at, bool backward)
+{
+    const cae_pass *p = at->pass;
+    const cae_latent *l = p->op->latent;
+    const float *encoded = cae_view_at(&p->x[0], at->image, at->y, at->x);
+    float *code = cae_view_at(&p->y, at->image, at->y, at->x);
+    if (backward) {
+        l->gradient(at, encoded, code, cae_view_at(&p->dy, at->image, at->y, at->x),
+                    cae_view_at(&p->dx[0], at->image, at->y, at->x), p->dx_begun[0]);
+    } else if (p->latent != NULL) {
+        l->transform(at, encoded, code);
+    } else {
+        l->symbols(encoded, p->out.c, code);
+    }
+}
+
+static void run(const cae_pass *p, bool backward)
+{
+    const cae_region *r = &p->y.region;
+    cae_latent_pixel at = {.pass = p};
+    for (at.image = 0; at.image < p->images; at.image++) {
+        for (at.y = r->y0; at.y < r->y1; at.y++) {
+            for (at.x = r->x0; at.x < r->x1; at.x++) {
+                run_pixel(&at, backward);
+            }
+        }
+    }
+}
+
+static void forward(const cae_pass *p)
+{
+    run(p, false);
+}
+
+static void backward(const cae_pass *p)
+{
+    CAE_ASSERT(p->latent != NULL);
+    if (p->dx_wanted[0]) {
+        run(p, true);
+    }
+}
+
+const cae_op_type cae_op_code = {
+    .word = "code",
+    .unnamed = true,
+    .shape = shape,
+    .needs = cae_op_needs_same,
+    .forward = forward,
+    .backward = backward,
+};
 
 /* ---- Owners ---------------------------------------------------------------------------------- */
 

@@ -1,7 +1,8 @@
 /*
  * What happens at the code, and what it costs. The line `code` adds nothing: the encoder's output
  * is the code. `code WORD` names a row of the table below: an operator makes the code from the
- * encoder's output, and the loss has a term for it.
+ * encoder's output, and the loss has a term for it. Codes are small, so everything here goes pixel
+ * by pixel on the caller's thread.
  *
  * A code is made in tiles and strips, some of it twice, but every pixel must count once, in one
  * order. So each pixel of the code has an *owner*, a pixel of the image: the part of the image that
@@ -14,21 +15,37 @@
 
 #include "layers/op.h"
 
+/* A pixel of the code in a pass. */
+typedef struct cae_latent_pixel {
+    const cae_pass *pass;
+    size_t image;
+    ptrdiff_t y, x;
+} cae_latent_pixel;
+
+/* A row of the table. `encoded` is one pixel of the encoder's output, `code` that of the code. */
 typedef struct cae_latent {
     const char *word;
 
-    /* From the encoder's output to the code, of whose channels both are functions. In training
-     * (cae_pass.latent is set) forward is the transform, and backward its gradient together with
-     * that of the term; elsewhere forward makes the symbols. */
-    const cae_op_type *op;
+    /* The shape of the code; CAE_E_SHAPE when the encoder's output does not fit. */
+    int (*shape)(const cae_op *op, const cae_shape in[2], cae_shape *code);
 
-    /* The values that a file holds, of one pixel of the encoder's output: `channels` of them, the
-     * code's. */
-    void (*symbols)(const float *pixel, size_t channels, float *symbols);
+    /* The code in training: a function of `encoded` and random numbers (cae_pass.latent). */
+    void (*transform)(const cae_latent_pixel *at, const float *encoded, float *code);
 
-    /* The term of the loss at one pixel of the encoder's output, in double. */
-    double (*term)(const float *pixel, size_t channels);
+    /* The values that a file holds, `channels` of them, which are the code outside training. */
+    void (*symbols)(const float *encoded, size_t channels, float *symbols);
+
+    /* The term of the loss, in double. */
+    double (*term)(const float *encoded, size_t channels);
+
+    /* From the gradient of the code, that of the encoder's output, to which the term adds its own;
+     * added to what is there where `begun`. */
+    void (*gradient)(const cae_latent_pixel *at, const float *encoded, const float *code,
+                     const float *code_grad, float *encoded_grad, bool begun);
 } cae_latent;
+
+/* The operator at the code: what the row of its line (cae_op.latent) says, pixel by pixel. */
+extern const cae_op_type cae_op_code;
 
 extern const cae_latent cae_latent_gaussian;
 

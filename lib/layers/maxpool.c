@@ -48,27 +48,24 @@ static size_t scratch(const cae_pass *pass, bool training)
     return cae_size_mul4(side, side, sizeof(ptrdiff_t) + sizeof(uint32_t), pass->workers);
 }
 
-/* One run of pixels of an output row whose windows are cut alike. */
-typedef void (*run_function)(const cae_pass *p, const cae_pool *pool, size_t image, ptrdiff_t y,
-                             ptrdiff_t x, const cae_region *seen);
-
 struct job {
     const cae_pass *pass;
     const cae_view *out;
     const cae_view *in;
-    run_function run;
+    bool backward;
 };
 
+/* A run of pixels of an output row whose windows are cut alike. */
 static void run_pixels(const struct job *j, size_t image, size_t worker, cae_region out)
 {
-    const cae_op *op = j->pass->op;
+    const cae_pass *p = j->pass;
+    const cae_op *op = p->op;
     const size_t taps = op->kernel * op->kernel;
-    ptrdiff_t *tap = (ptrdiff_t *)j->pass->scratch + worker * taps;
-    uint32_t *id =
-        (uint32_t *)((ptrdiff_t *)j->pass->scratch + j->pass->workers * taps) + worker * taps;
+    ptrdiff_t *tap = (ptrdiff_t *)p->scratch + worker * taps;
+    uint32_t *id = (uint32_t *)((ptrdiff_t *)p->scratch + p->workers * taps) + worker * taps;
     const cae_region first = {out.y0, out.y1, out.x0, out.x0 + 1};
     const cae_region whole = window(op, first);
-    const cae_region seen = cae_region_clip(whole, &j->pass->in[0]);
+    const cae_region seen = cae_region_clip(whole, &p->in[0]);
     cae_pool pool = {.pixels = cae_region_width(&out),
                      .channels = j->in->c,
                      .tap = tap,
@@ -81,7 +78,15 @@ static void run_pixels(const struct job *j, size_t image, size_t worker, cae_reg
                 (uint32_t)((size_t)(y - whole.y0) * op->kernel + (size_t)(x - whole.x0));
         }
     }
-    j->run(j->pass, &pool, image, out.y0, out.x0, &seen);
+    const size_t pixel = (image * p->out.h + (size_t)out.y0) * p->out.w + (size_t)out.x0;
+    uint32_t *argmax = p->argmax != NULL ? p->argmax + pixel * p->out.c : NULL;
+    float *in_at = cae_view_at(j->in, image, seen.y0, seen.x0);
+    float *out_at = cae_view_at(j->out, image, out.y0, out.x0);
+    if (j->backward) {
+        p->kernels->pool_back(&pool, out_at, argmax, in_at);
+    } else {
+        p->kernels->pool(&pool, in_at, out_at, argmax);
+    }
 }
 
 /* Row by row: windows cut at the left and at the right one by one, those between in one run. */
@@ -106,35 +111,15 @@ static void pool_job(void *arg, size_t image, size_t worker)
     }
 }
 
-static uint32_t *argmax_at(const cae_pass *p, size_t image, ptrdiff_t y, ptrdiff_t x)
-{
-    return p->argmax + ((image * p->out.h + (size_t)y) * p->out.w + (size_t)x) * p->out.c;
-}
-
-static void forward_run(const cae_pass *p, const cae_pool *pool, size_t image, ptrdiff_t y,
-                        ptrdiff_t x, const cae_region *seen)
-{
-    p->kernels->pool(pool, cae_view_at(&p->x[0], image, seen->y0, seen->x0),
-                     cae_view_at(&p->y, image, y, x),
-                     p->argmax != NULL ? argmax_at(p, image, y, x) : NULL);
-}
-
-static void backward_run(const cae_pass *p, const cae_pool *pool, size_t image, ptrdiff_t y,
-                         ptrdiff_t x, const cae_region *seen)
-{
-    p->kernels->pool_back(pool, cae_view_at(&p->dy, image, y, x), argmax_at(p, image, y, x),
-                          cae_view_at(&p->dx[0], image, seen->y0, seen->x0));
-}
-
 static void forward(const cae_pass *p)
 {
-    struct job j = {p, &p->y, &p->x[0], forward_run};
+    struct job j = {p, &p->y, &p->x[0], false};
     cae_team_run(p->team, p->images, pool_job, &j);
 }
 
 static void backward(const cae_pass *p)
 {
-    struct job j = {p, &p->dy, &p->dx[0], backward_run};
+    struct job j = {p, &p->dy, &p->dx[0], true};
     CAE_ASSERT(p->argmax != NULL);
     if (!p->dx_wanted[0]) {
         return;

@@ -202,6 +202,7 @@ struct cae_op {
     cae_shape size; /* conv, tconv: c alone; dense: all three */
     cae_activation activation;
     const cae_op *pool; /* the line of the max pool that is fused with this one; NULL: none */
+    const struct cae_latent *latent; /* of the operator at the code (latent.h); NULL: another */
 };
 
 /* What an operator at the code needs in training: where its random numbers come from, and how much

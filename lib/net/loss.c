@@ -14,20 +14,16 @@ size_t cae_loss_blocks(size_t h, size_t w)
     return cae_div_up(h, CAE_LOSS_BLOCK) * cae_div_up(w, CAE_LOSS_BLOCK);
 }
 
-struct row {
-    const float *y, *target;
-    float *dy;
-    size_t step; /* floats between pixels of y and dy */
-    size_t len;
-};
-
-static double add_row(double sum, const struct row *r, float scale)
+/* Continues a sum over a row of one channel: `len` pixels of y, of the target and, unless it is
+ * NULL, of dy. */
+static double add_row(double sum, const float *y, const float *target, float *dy, size_t step,
+                      size_t len, float scale)
 {
-    for (size_t x = 0; x < r->len; x++) {
-        const float d = r->y[x * r->step] - r->target[x];
+    for (size_t x = 0; x < len; x++) {
+        const float d = y[x * step] - target[x];
         sum += (double)d * (double)d;
-        if (r->dy != NULL) {
-            r->dy[x * r->step] = d * scale;
+        if (dy != NULL) {
+            dy[x * step] = d * scale;
         }
     }
     return sum;
@@ -53,13 +49,10 @@ void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t f
                 const float *plane =
                     target->data + ((first + n) * y->c + c) * target->h * target->w;
                 for (ptrdiff_t row = y0; row < y1; row++) {
-                    const struct row part = {.y = cae_view_at(y, n, row, x0) + c,
-                                             .target = plane + (size_t)row * target->w + (size_t)x0,
-                                             .dy = dy != NULL ? cae_view_at(dy, n, row, x0) + c
-                                                              : NULL,
-                                             .step = y->c,
-                                             .len = (size_t)(x1 - x0)};
-                    sum = add_row(sum, &part, scale);
+                    sum = add_row(sum, cae_view_at(y, n, row, x0) + c,
+                                  plane + (size_t)row * target->w + (size_t)x0,
+                                  dy != NULL ? cae_view_at(dy, n, row, x0) + c : NULL, y->c,
+                                  (size_t)(x1 - x0), scale);
                 }
             }
             loss_blocks[(size_t)(y0 / CAE_LOSS_BLOCK) * across + (size_t)(x0 / CAE_LOSS_BLOCK)] =

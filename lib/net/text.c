@@ -264,13 +264,19 @@ static int parse_code(struct parser *p)
         return syntax_error(p, &p->words[0], "'code' needs a layer before it: a layer is expected");
     }
     if (latent != NULL) {
-        begin_line(p)->type = latent->op;
+        cae_op *op = begin_line(p);
+        op->type = &cae_op_code;
+        op->latent = latent;
         p->net->line_len++;
     }
     p->net->latent = latent;
     p->net->code = p->net->line_len;
     p->has_code = true;
-    emit(p, latent != NULL ? latent->op->word : "code");
+    emit(p, "code");
+    if (latent != NULL) {
+        emit(p, " ");
+        emit(p, latent->word);
+    }
     emit(p, "\n");
     return CAE_OK;
 }
