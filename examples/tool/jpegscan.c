@@ -6,6 +6,7 @@
  */
 #include "jpegscan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -278,32 +279,69 @@ static bool skip_unit(const struct scan *scan, struct bits *b)
     return true;
 }
 
+/* What is known of walks, by where they are: at a bit, before a block of a unit. Walks fall into
+ * step, so most of a walk has been walked before. */
+enum { UNKNOWN, BROKEN, WHOLE };
+
+struct walks {
+    const uint8_t *data;
+    uint8_t *known; /* of each bit and block */
+    size_t *path;   /* places of the walk under way */
+};
+
 /* Whether what is left are blocks from the given one of a unit on, up to a whole unit. */
-static bool ends_whole(const struct scan *scan, struct bits bits, unsigned block)
+static bool ends_whole(const struct scan *scan, const struct walks *w, struct bits bits,
+                       unsigned block)
 {
-    while (skip_block(&scan->codes[DC][scan->blocks[block].dc],
-                      &scan->codes[AC][scan->blocks[block].ac], &bits)) {
+    size_t len = 0;
+    uint8_t result = UNKNOWN;
+    while (result == UNKNOWN) {
+        const size_t bit = (size_t)(bits.at - w->data) * 8 - (size_t)bits.left;
+        const size_t place = bit * scan->blocks_len + block;
+        if (w->known[place] != UNKNOWN) {
+            result = w->known[place];
+            break;
+        }
+        w->path[len++] = place;
+        if (!skip_block(&scan->codes[DC][scan->blocks[block].dc],
+                        &scan->codes[AC][scan->blocks[block].ac], &bits)) {
+            result = BROKEN;
+        }
         block = (block + 1) % scan->blocks_len;
-        if (block == 0 && bits.at == bits.end && is_filled_up(&bits)) {
-            return true;
+        if (result == UNKNOWN && block == 0 && bits.at == bits.end && is_filled_up(&bits)) {
+            result = WHOLE;
         }
     }
-    return false;
+    while (len > 0) {
+        w->known[w->path[--len]] = result;
+    }
+    return result == WHOLE;
 }
 
 /* Of the walks that start at any bit from `at` to behind `to`, with any block of a unit, how many
- * end with a whole unit at `end`, in thousandths, rounded up. */
+ * end with a whole unit at `end`, in thousandths, rounded up. Without memory all are said to. */
 static size_t share_of_whole(const struct scan *scan, const uint8_t *data, size_t at, size_t to,
                              size_t end)
 {
+    const size_t bits_len = (end - at) * 8 + 1;
+    const struct walks w = {data + at, calloc(bits_len, scan->blocks_len),
+                            malloc(bits_len * sizeof(*w.path))};
     size_t walks = 0, whole = 0;
     struct bits bits = {.at = data + at, .end = data + end};
+    if (w.known == NULL || w.path == NULL) {
+        whole = walks = 1;
+        goto done;
+    }
     do {
         for (unsigned block = 0; block < scan->blocks_len; block++) {
             walks++;
-            whole += ends_whole(scan, bits, block);
+            whole += ends_whole(scan, &w, bits, block);
         }
     } while (next_bit(&bits) >= 0 && bits.at <= data + to);
+
+done:
+    free(w.known);
+    free(w.path);
     return (1000 * whole + walks - 1) / walks;
 }
 

@@ -7,7 +7,7 @@
 #include "base/fpenv.h"
 #include "base/status.h"
 #include "image/compress.h"
-#include "model/code.h"
+#include "model/file.h"
 
 enum { DEFAULT_QUALITY = 50 };
 
@@ -47,7 +47,11 @@ int cae_compress(const cae_model *m, const uint8_t *pixels, size_t height, size_
     }
     CAE_TRY(cae_check_ranges(m));
     const cae_image_codec codec = make_codec(m);
-    const cae_pixels in = {.in = pixels, .height = height, .width = width, .stride = stride};
+    const cae_pixels in = {.in = pixels,
+                           .channels = m->net->input.c,
+                           .height = height,
+                           .width = width,
+                           .stride = stride};
     cae_image_file file;
     uint8_t *payload = NULL;
     const cae_fpenv saved = cae_fpenv_enter();
@@ -77,7 +81,11 @@ int cae_decompress(const cae_model *m, const void *data, size_t size, uint8_t *p
     CAE_TRY(cae_model_id(m, id));
     CAE_TRY(cae_check_image_file(m, id, &file, height, width));
     const cae_image_codec codec = make_codec(m);
-    const cae_pixels out = {.out = pixels, .height = height, .width = width, .stride = stride};
+    const cae_pixels out = {.out = pixels,
+                            .channels = m->net->input.c,
+                            .height = height,
+                            .width = width,
+                            .stride = stride};
     const cae_fpenv saved = cae_fpenv_enter();
     const int status = cae_image_decompress(&codec, &file, &out);
     cae_fpenv_leave(saved);

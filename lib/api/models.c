@@ -85,46 +85,34 @@ int cae_model_load_weights(cae_model *m, const char *path)
     return cae_model_import_weights(m, path, 0);
 }
 
-struct path_target {
-    const char *path;
-    bool only_try;
-};
-
-static int write_path(void *to, const cae_memory *memory, const cae_file_model *file)
-{
-    const struct path_target *t = to;
-    return cae_model_file_write_path(memory, file, t->path, t->only_try);
-}
-
 int cae_model_save(const cae_model *m, const char *path, uint32_t flags)
 {
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_pointer(path, "path"));
     CAE_TRY(cae_check_flags(flags, CAE_SAVE_TRAINING | CAE_SAVE_TRY));
-    struct path_target target = {path, (flags & CAE_SAVE_TRY) != 0};
-    return cae_model_write(m, flags, write_path, &target);
-}
-
-struct memory_target {
-    void *data;
-    size_t capacity;
-    size_t *size;
-};
-
-static int write_memory(void *to, const cae_memory *memory, const cae_file_model *file)
-{
-    const struct memory_target *t = to;
-    return cae_model_file_write_memory(memory, file, t->data, t->capacity, t->size);
+    cae_model_list list;
+    int status = cae_model_list_make(&list, m, flags);
+    if (status == CAE_OK) {
+        status =
+            cae_model_file_write_path(m->memory, &list.file, path, (flags & CAE_SAVE_TRY) != 0);
+    }
+    cae_model_list_free(&list);
+    return status;
 }
 
 int cae_model_save_memory(const cae_model *m, void *data, size_t capacity, size_t *size,
                           uint32_t flags)
 {
-    struct memory_target target = {data, capacity, size};
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_output(data, capacity, size));
     CAE_TRY(cae_check_flags(flags, CAE_SAVE_TRAINING));
-    return cae_model_write(m, flags, write_memory, &target);
+    cae_model_list list;
+    int status = cae_model_list_make(&list, m, flags);
+    if (status == CAE_OK) {
+        status = cae_model_file_write_memory(m->memory, &list.file, data, capacity, size);
+    }
+    cae_model_list_free(&list);
+    return status;
 }
 
 int cae_model_copy(cae_model **out, const cae_model *m, uint32_t flags)

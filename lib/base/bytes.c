@@ -133,21 +133,28 @@ void cae_write_varint(cae_writer *w, uint64_t value)
     cae_write_u8(w, (uint8_t)value);
 }
 
-void cae_floats_to_file(void *bytes, const float *values, size_t len)
+/* A loop for each size, so that where nothing changes compilers make copies of them. */
+void cae_reorder(void *to, const void *from, size_t size, size_t len)
 {
-    uint8_t *b = bytes;
-    for (size_t i = 0; i < len; i++) {
-        uint32_t bits;
-        memcpy(&bits, values + i, 4);
-        cae_store_u32(b + 4 * i, bits);
-    }
-}
-
-void cae_floats_from_file(float *values, const void *bytes, size_t len)
-{
-    const uint8_t *b = bytes;
-    for (size_t i = 0; i < len; i++) {
-        const uint32_t bits = cae_load_u32(b + 4 * i);
-        memcpy(values + i, &bits, 4);
+    uint8_t *out = to;
+    const uint8_t *in = from;
+    if (size == 8) {
+        for (size_t i = 0; i < len; i++) {
+            const uint64_t bits = cae_load_u64(in + 8 * i);
+            memcpy(out + 8 * i, &bits, 8);
+        }
+    } else if (size == 4) {
+        for (size_t i = 0; i < len; i++) {
+            const uint32_t bits = cae_load_u32(in + 4 * i);
+            memcpy(out + 4 * i, &bits, 4);
+        }
+    } else if (size == 2) {
+        for (size_t i = 0; i < len; i++) {
+            const uint16_t bits = (uint16_t)(in[2 * i] | in[2 * i + 1] << 8);
+            memcpy(out + 2 * i, &bits, 2);
+        }
+    } else {
+        CAE_ASSERT(size == 1);
+        memmove(out, in, len);
     }
 }

@@ -52,9 +52,8 @@ uint64_t cae_load_u64(const void *p);
 void cae_store_u32(void *p, uint32_t value);
 void cae_store_u64(void *p, uint64_t value);
 
-/* Converts arrays of float between the machine's byte order and the file's. Source and target may
- * be the same memory; the file's side may have any alignment. */
-void cae_floats_to_file(void *bytes, const float *values, size_t len);
-void cae_floats_from_file(float *values, const void *bytes, size_t len);
+/* Converts `len` elements of `size` bytes, 1, 2, 4 or 8, between the machine's byte order and the
+ * file's: the same for both directions. `to` may be `from`; both may have any alignment. */
+void cae_reorder(void *to, const void *from, size_t size, size_t len);
 
 #endif

@@ -10,7 +10,6 @@
 #ifndef CAE_BASE_SIZE_H
 #define CAE_BASE_SIZE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

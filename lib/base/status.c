@@ -7,7 +7,6 @@
 #include "base/status.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/assert.h"

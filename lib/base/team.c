@@ -160,31 +160,14 @@ cae_team *cae_team_start(const cae_memory *memory, size_t size)
     if (team == NULL) {
         return NULL;
     }
-    *team = (cae_team){.memory = memory, .spins = cae_team_processors() > 1 ? SPINS : 0};
-    if (pthread_mutex_init(&team->lock, NULL) != 0) {
-        goto no_lock;
-    }
-    if (pthread_cond_init(&team->work, NULL) != 0) {
-        goto no_work;
-    }
-    if (pthread_cond_init(&team->done, NULL) != 0) {
-        goto no_done;
-    }
-    if (pthread_cond_init(&team->turn, NULL) != 0) {
-        goto no_turn;
-    }
+    *team = (cae_team){.memory = memory,
+                       .lock = PTHREAD_MUTEX_INITIALIZER,
+                       .work = PTHREAD_COND_INITIALIZER,
+                       .done = PTHREAD_COND_INITIALIZER,
+                       .turn = PTHREAD_COND_INITIALIZER,
+                       .spins = cae_team_processors() > 1 ? SPINS : 0};
     start_threads(team, size - 1);
     return team;
-
-no_turn:
-    pthread_cond_destroy(&team->done);
-no_done:
-    pthread_cond_destroy(&team->work);
-no_work:
-    pthread_mutex_destroy(&team->lock);
-no_lock:
-    cae_release(memory, team);
-    return NULL;
 }
 
 void cae_team_stop(cae_team *team)

@@ -17,11 +17,11 @@ typedef struct cae_coder {
     unsigned id;
     size_t symbol_size; /* bytes */
 
-    /* One code of channels x plane values (height x width in rows) to symbols of the same layout,
-     * and back, for qualities of 1 to 100. */
-    void (*quantise)(void *symbols, const float *code, const cae_ranges *ranges, size_t plane,
+    /* Values of one channel, whose range is lo to hi, to symbols and back, for qualities of 1 to
+     * 100. */
+    void (*quantise)(void *symbols, const float *values, size_t len, float lo, float hi,
                      unsigned quality);
-    void (*dequantise)(float *code, const void *symbols, const cae_ranges *ranges, size_t plane,
+    void (*dequantise)(float *values, const void *symbols, size_t len, float lo, float hi,
                        unsigned quality);
 
     /* CAE_E_FORMAT when a symbol is invalid for this quality; called with the symbols of decode. */

@@ -185,9 +185,6 @@ int cae_inflate(const cae_memory *memory, const uint8_t *data, size_t size, void
                 size_t len)
 {
     z_stream z = make_stream(memory);
-    if (!cae_deflate_could_hold(size, len)) {
-        return fail_payload("its payload is too short for its size");
-    }
     if (inflateInit2(&z, WINDOW_BITS) != Z_OK) {
         return cae_fail(CAE_E_NOMEM, "out of memory in the unpacker");
     }

@@ -36,10 +36,9 @@ unsigned cae_quantise_top(unsigned quality)
 
 /* The step of a channel, 0 for a flat one. The bounds keep every intermediate result normal and
  * finite: lo + top * step <= 2^120 + 1.5 * 2^121, and step >= 2^-100 / 255. */
-static float step_of(const cae_ranges *r, size_t channel, unsigned quality)
+static float step_of(float lo, float hi, unsigned quality)
 {
     static const float largest = 0x1p120f, smallest = 0x1p-100f;
-    const float lo = r->lo[channel], hi = r->hi[channel];
     const bool usable = lo >= -largest && hi <= largest && lo < hi && hi - lo >= smallest;
     return usable ? (hi - lo) / ((float)steps_of(quality) / 256.0f) : 0.0f;
 }
@@ -55,28 +54,24 @@ static uint8_t to_symbol(float v, float lo, float step, unsigned top)
     return x >= (float)(top + 1) ? (uint8_t)top : (uint8_t)x;
 }
 
-void cae_quantise(void *symbols, const float *code, const cae_ranges *r, size_t plane,
+void cae_quantise(void *symbols, const float *values, size_t len, float lo, float hi,
                   unsigned quality)
 {
     uint8_t *bytes = symbols;
     const unsigned top = cae_quantise_top(quality);
-    for (size_t c = 0; c < r->channels; c++) {
-        const float step = step_of(r, c, quality);
-        for (size_t i = c * plane; i < (c + 1) * plane; i++) {
-            bytes[i] = step > 0.0f ? to_symbol(code[i], r->lo[c], step, top) : 0;
-        }
+    const float step = step_of(lo, hi, quality);
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] = step > 0.0f ? to_symbol(values[i], lo, step, top) : 0;
     }
 }
 
-void cae_dequantise(float *code, const void *symbols, const cae_ranges *r, size_t plane,
+void cae_dequantise(float *values, const void *symbols, size_t len, float lo, float hi,
                     unsigned quality)
 {
     const uint8_t *bytes = symbols;
-    for (size_t c = 0; c < r->channels; c++) {
-        const float step = step_of(r, c, quality);
-        for (size_t i = c * plane; i < (c + 1) * plane; i++) {
-            code[i] = r->lo[c] + (float)bytes[i] * step;
-        }
+    const float step = step_of(lo, hi, quality);
+    for (size_t i = 0; i < len; i++) {
+        values[i] = lo + (float)bytes[i] * step;
     }
 }
 

@@ -40,11 +40,11 @@ void cae_ranges_extend(const cae_ranges *r, const cae_ranges *by);
 /* The largest symbol of a quality, 1 to 255. Qualities are 1 to 100 here and below. */
 unsigned cae_quantise_top(unsigned quality);
 
-/* One code of channels x plane values (height x width in rows) to symbols of the same layout, one
- * byte each, and back. Symbols that come from a file must be checked first. */
-void cae_quantise(void *symbols, const float *code, const cae_ranges *r, size_t plane,
+/* Values of a channel, whose range is lo to hi, to symbols of one byte each, and back. Symbols that
+ * come from a file must be checked first. */
+void cae_quantise(void *symbols, const float *values, size_t len, float lo, float hi,
                   unsigned quality);
-void cae_dequantise(float *code, const void *symbols, const cae_ranges *r, size_t plane,
+void cae_dequantise(float *values, const void *symbols, size_t len, float lo, float hi,
                     unsigned quality);
 
 /* CAE_E_FORMAT when a symbol is above the quality's largest, naming the first that is. */

@@ -10,16 +10,11 @@
 
 /* ---- Pieces of rows -------------------------------------------------------------------------- */
 
-struct pixel_rows {
-    const cae_pixels *pixels;
-    size_t channels;
-};
-
 static void read_pixels(const void *from, size_t n, size_t c, size_t y, size_t x0, size_t x1,
                         float *row)
 {
-    const struct pixel_rows *p = from;
-    const uint8_t *line = p->pixels->in + y * p->pixels->stride + c;
+    const cae_pixels *p = from;
+    const uint8_t *line = p->in + y * p->stride + c;
     (void)n;
     for (size_t x = x0; x < x1; x++) {
         row[x - x0] = (float)line[x * p->channels] / 255.0f;
@@ -29,8 +24,8 @@ static void read_pixels(const void *from, size_t n, size_t c, size_t y, size_t x
 static void write_pixels(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1,
                          const float *row)
 {
-    const struct pixel_rows *p = to;
-    uint8_t *line = p->pixels->out + y * p->pixels->stride + c;
+    const cae_pixels *p = to;
+    uint8_t *line = p->out + y * p->stride + c;
     (void)n;
     for (size_t x = x0; x < x1; x++) {
         const float v = row[x - x0] * 255.0f + 0.5f;
@@ -39,10 +34,12 @@ static void write_pixels(void *to, size_t n, size_t c, size_t y, size_t x0, size
     }
 }
 
-/* Symbols of a code, planar. */
+/* Symbols of a code, planar, and the run that makes or takes them. */
 struct symbol_rows {
     const cae_coder *coder;
+    cae_run *run;
     uint8_t *symbols;
+    size_t len;
     const cae_ranges *ranges;
     cae_shape shape;
     unsigned quality;
@@ -53,28 +50,22 @@ static void *symbols_at(const struct symbol_rows *s, size_t c, size_t y, size_t 
     return s->symbols + ((c * s->shape.h + y) * s->shape.w + x) * s->coder->symbol_size;
 }
 
-/* Channel c alone, as the quantiser takes it. */
-static cae_ranges range_of(const struct symbol_rows *s, size_t c)
-{
-    return (cae_ranges){s->ranges->lo + c, s->ranges->hi + c, 1};
-}
-
 static void read_symbols(const void *from, size_t n, size_t c, size_t y, size_t x0, size_t x1,
                          float *row)
 {
     const struct symbol_rows *s = from;
-    const cae_ranges range = range_of(s, c);
     (void)n;
-    s->coder->dequantise(row, symbols_at(s, c, y, x0), &range, x1 - x0, s->quality);
+    s->coder->dequantise(row, symbols_at(s, c, y, x0), x1 - x0, s->ranges->lo[c], s->ranges->hi[c],
+                         s->quality);
 }
 
 static void write_symbols(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1,
                           const float *row)
 {
     const struct symbol_rows *s = to;
-    const cae_ranges range = range_of(s, c);
     (void)n;
-    s->coder->quantise(symbols_at(s, c, y, x0), row, &range, x1 - x0, s->quality);
+    s->coder->quantise(symbols_at(s, c, y, x0), row, x1 - x0, s->ranges->lo[c], s->ranges->hi[c],
+                       s->quality);
 }
 
 /* ---- Whole images ---------------------------------------------------------------------------- */
@@ -97,123 +88,105 @@ int cae_image_bound(const cae_net *net, size_t height, size_t width, size_t *bou
     return *bound < SIZE_MAX ? CAE_OK : too_many_symbols(height, width);
 }
 
-/* A run of one image through a part, and the symbols of its code, `len` of them, whose sizes follow
- * from it. */
-static int begin(cae_run **run, const cae_image_codec *codec, cae_part part,
-                 const cae_pixels *pixels, struct symbol_rows *symbols, size_t *len)
+/* The run of one image through a part, whose code gives the symbols their shape. */
+static int begin(struct symbol_rows *s, const cae_image_codec *codec, cae_part part,
+                 const cae_pixels *pixels)
 {
-    CAE_TRY(cae_run_new(run, &codec->engine, part, false, 1, pixels->height, pixels->width));
-    symbols->shape = *cae_run_code(*run);
-    *len = cae_size_mul4(symbols->shape.c, symbols->shape.h, symbols->shape.w, 1);
-    return *len < SIZE_MAX ? CAE_OK : too_many_symbols(pixels->height, pixels->width);
+    CAE_TRY(cae_run_new(&s->run, &codec->engine, part, false, 1, pixels->height, pixels->width));
+    s->shape = *cae_run_code(s->run);
+    s->len = cae_size_mul4(s->shape.c, s->shape.h, s->shape.w, 1);
+    return s->len < SIZE_MAX ? CAE_OK : too_many_symbols(pixels->height, pixels->width);
 }
 
-/* The bytes of `len` symbols and `more`, which are held beside the run: below the memory limit. */
-static int reserve(const cae_image_codec *codec, const cae_coder *coder, size_t len, size_t more,
+static void end(struct symbol_rows *s, const cae_image_codec *codec)
+{
+    cae_release(codec->engine.net->memory, s->symbols);
+    cae_run_free(s->run);
+}
+
+/* The bytes of the symbols and `more`, which are held beside the run: below the memory limit. */
+static int reserve(const struct symbol_rows *s, const cae_image_codec *codec, size_t more,
                    size_t *bytes)
 {
     const size_t limit = codec->engine.memory_limit;
-    *bytes = cae_size_add(cae_size_mul(len, coder->symbol_size), more);
+    *bytes = cae_size_add(cae_size_mul(s->len, s->coder->symbol_size), more);
     return *bytes < limit
                ? CAE_OK
                : cae_fail(CAE_E_LIMIT, "coding takes %zu bytes, and memory_limit is %zu bytes",
                           *bytes, limit);
 }
 
-int cae_image_compress(const cae_image_codec *codec, const cae_pixels *pixels, unsigned quality,
-                       cae_image_file *file, uint8_t **payload)
+static int compress(struct symbol_rows *to, const cae_image_codec *codec, const cae_pixels *pixels,
+                    cae_image_file *file, uint8_t **payload)
 {
-    const cae_coder *coder = cae_coder_find(CAE_CODER);
-    const cae_net *net = codec->engine.net;
-    const struct pixel_rows from = {pixels, net->input.c};
-    struct symbol_rows to = {.coder = coder, .ranges = &codec->ranges, .quality = quality};
-    cae_run *run = NULL;
-    size_t len = 0;
+    const cae_coder *coder = to->coder;
+    const cae_memory *memory = codec->engine.net->memory;
     size_t reserved = 0;
-    *payload = NULL;
-    int status = begin(&run, codec, CAE_ENCODE, pixels, &to, &len);
-    if (status != CAE_OK) {
-        goto done;
+    CAE_TRY(begin(to, codec, CAE_ENCODE, pixels));
+    const size_t bound = coder->bound(to->len);
+    CAE_TRY(reserve(to, codec, cae_size_add(bound, coder->encode_memory), &reserved));
+    CAE_TRY(cae_run_fit(to->run, reserved));
+    to->symbols = cae_alloc(memory, to->len, coder->symbol_size);
+    *payload = cae_alloc(memory, bound, 1);
+    if (to->symbols == NULL || *payload == NULL) {
+        return CAE_E_NOMEM;
     }
-    const size_t bound = coder->bound(len);
-    status = reserve(codec, coder, len, cae_size_add(bound, coder->encode_memory), &reserved);
-    if (status == CAE_OK) {
-        status = cae_run_fit(run, reserved);
-    }
-    if (status != CAE_OK) {
-        goto done;
-    }
-    to.symbols = cae_alloc(net->memory, len, coder->symbol_size);
-    *payload = cae_alloc(net->memory, bound, 1);
-    if (to.symbols == NULL || *payload == NULL) {
-        status = CAE_E_NOMEM;
-        goto done;
-    }
-    status = cae_run_infer(run, (cae_source){read_pixels, &from, 0, 0},
-                           (cae_sink){write_symbols, &to, 0, 0});
-    if (status != CAE_OK) {
-        goto done;
-    }
+    CAE_TRY(cae_run_infer(to->run, (cae_source){read_pixels, pixels, 0, 0},
+                          (cae_sink){write_symbols, to, 0, 0}));
     *file = (cae_image_file){.coder = coder->id,
-                             .quality = quality,
-                             .channels = net->input.c,
+                             .quality = to->quality,
+                             .channels = pixels->channels,
                              .height = pixels->height,
                              .width = pixels->width,
                              .payload = *payload};
-    status = coder->encode(net->memory, to.symbols, len, *payload, &file->payload_size);
+    return coder->encode(memory, to->symbols, to->len, *payload, &file->payload_size);
+}
 
-done:
+int cae_image_compress(const cae_image_codec *codec, const cae_pixels *pixels, unsigned quality,
+                       cae_image_file *file, uint8_t **payload)
+{
+    struct symbol_rows to = {
+        .coder = cae_coder_find(CAE_CODER), .ranges = &codec->ranges, .quality = quality};
+    *payload = NULL;
+    const int status = compress(&to, codec, pixels, file, payload);
     if (status != CAE_OK) {
-        cae_release(net->memory, *payload);
+        cae_release(codec->engine.net->memory, *payload);
         *payload = NULL;
     }
-    cae_release(net->memory, to.symbols);
-    cae_run_free(run);
+    end(&to, codec);
     return status;
+}
+
+static int decompress(struct symbol_rows *from, const cae_image_codec *codec,
+                      const cae_image_file *file, const cae_pixels *pixels)
+{
+    const cae_coder *coder = from->coder;
+    const cae_memory *memory = codec->engine.net->memory;
+    cae_pixels to = *pixels;
+    size_t reserved = 0;
+    CAE_TRY(begin(from, codec, CAE_DECODE, pixels));
+    if (!coder->could_hold(file->payload_size, from->len)) {
+        return cae_fail(CAE_E_FORMAT, "a payload of %zu bytes cannot hold %zu symbols",
+                        file->payload_size, from->len);
+    }
+    CAE_TRY(reserve(from, codec, coder->decode_memory, &reserved));
+    from->symbols = cae_alloc(memory, from->len, coder->symbol_size);
+    if (from->symbols == NULL) {
+        return CAE_E_NOMEM;
+    }
+    CAE_TRY(coder->decode(memory, file->payload, file->payload_size, from->symbols, from->len));
+    CAE_TRY(coder->check(from->symbols, from->len, file->quality));
+    CAE_TRY(cae_run_fit(from->run, reserved));
+    return cae_run_infer(from->run, (cae_source){read_symbols, from, 0, 0},
+                         (cae_sink){write_pixels, &to, 0, 0});
 }
 
 int cae_image_decompress(const cae_image_codec *codec, const cae_image_file *file,
                          const cae_pixels *pixels)
 {
-    const cae_coder *coder = cae_coder_find(file->coder);
-    const cae_net *net = codec->engine.net;
-    struct pixel_rows to = {pixels, net->input.c};
-    struct symbol_rows from = {.coder = coder, .ranges = &codec->ranges, .quality = file->quality};
-    cae_run *run = NULL;
-    size_t len = 0;
-    size_t reserved = 0;
-    int status = begin(&run, codec, CAE_DECODE, pixels, &from, &len);
-    if (status != CAE_OK) {
-        goto done;
-    }
-    if (!coder->could_hold(file->payload_size, len)) {
-        status = cae_fail(CAE_E_FORMAT, "a payload of %zu bytes cannot hold %zu symbols",
-                          file->payload_size, len);
-        goto done;
-    }
-    status = reserve(codec, coder, len, coder->decode_memory, &reserved);
-    if (status != CAE_OK) {
-        goto done;
-    }
-    from.symbols = cae_alloc(net->memory, len, coder->symbol_size);
-    if (from.symbols == NULL) {
-        status = CAE_E_NOMEM;
-        goto done;
-    }
-    status = coder->decode(net->memory, file->payload, file->payload_size, from.symbols, len);
-    if (status == CAE_OK) {
-        status = coder->check(from.symbols, len, file->quality);
-    }
-    if (status == CAE_OK) {
-        status = cae_run_fit(run, reserved);
-    }
-    if (status == CAE_OK) {
-        status = cae_run_infer(run, (cae_source){read_symbols, &from, 0, 0},
-                               (cae_sink){write_pixels, &to, 0, 0});
-    }
-
-done:
-    cae_release(net->memory, from.symbols);
-    cae_run_free(run);
+    struct symbol_rows from = {
+        .coder = cae_coder_find(file->coder), .ranges = &codec->ranges, .quality = file->quality};
+    const int status = decompress(&from, codec, file, pixels);
+    end(&from, codec);
     return status;
 }

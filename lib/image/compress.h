@@ -22,7 +22,7 @@ typedef struct cae_image_codec {
 typedef struct cae_pixels {
     const uint8_t *in;
     uint8_t *out;
-    size_t height, width, stride;
+    size_t channels, height, width, stride; /* the network's channels */
 } cae_pixels;
 
 /* The most bytes that a compressed image of this size takes; CAE_E_SHAPE, _LIMIT. */

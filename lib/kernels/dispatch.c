@@ -71,22 +71,23 @@ static bool has_fma(void)
 
 /* Slowest first. A new tier is a file and a row. */
 static const struct tier {
+    const char *name; /* as CAE_CPU has it: two tables may share it, the exact one first */
     const cae_kernels *kernels;
     bool (*runs_here)(void);
 } tiers[] = {
-    {&cae_kernels_c, cae_kernels_processor},
+    {"c", &cae_kernels_c, cae_kernels_processor},
 #if defined(CAE_TIER_SSE2)
-    {&cae_kernels_sse2, cae_kernels_processor},
+    {"sse2", &cae_kernels_sse2, cae_kernels_processor},
 #endif
 #if defined(CAE_TIER_AVX2)
-    {&cae_kernels_avx2, has_avx2},
+    {"avx2", &cae_kernels_avx2, has_avx2},
 #endif
 #if defined(CAE_TIER_FMA)
-    {&cae_kernels_fma, has_fma},
+    {"fma", &cae_kernels_fma, has_fma},
 #endif
 #if defined(CAE_TIER_AVX512)
-    {&cae_kernels_avx512_exact, has_avx512},
-    {&cae_kernels_avx512, has_avx512},
+    {"avx512", &cae_kernels_avx512_exact, has_avx512},
+    {"avx512", &cae_kernels_avx512, has_avx512},
 #endif
 };
 
@@ -101,17 +102,14 @@ const cae_kernels *cae_kernels_tier(size_t index)
     return i < TIERS ? tiers[i].kernels : NULL;
 }
 
-/* The values of CAE_CPU, slowest first, also those of tiers that are not built in: "avx2" on a
- * machine without it is no error and allows the tiers below it. */
-static const char *const names[] = {"c", "sse2", "avx2", "fma", "avx512"};
+static const char *const names[] = {CAE_TIERS}; /* lib/meson.build */
 
 enum { NAMES = sizeof(names) / sizeof(names[0]), UNKNOWN = 0, BAD = -1 };
 
 static int rank_of(const char *name)
 {
     int rank = 0;
-    while (rank < NAMES && strcmp(name, names[rank]) != 0 &&
-           (strcmp(name, "avx512-exact") != 0 || strcmp(names[rank], "avx512") != 0)) {
+    while (rank < NAMES && strcmp(name, names[rank]) != 0) {
         rank++;
     }
     return rank;
@@ -142,7 +140,7 @@ const cae_kernels *cae_kernels_choose(bool exact, const char **bad)
     const cae_kernels *best = &cae_kernels_c;
     for (size_t i = 0; i < TIERS; i++) {
         const cae_kernels *k = tiers[i].kernels;
-        if (rank_of(k->name) < top && (k->exact || !exact) && tiers[i].runs_here()) {
+        if (rank_of(tiers[i].name) < top && (k->exact || !exact) && tiers[i].runs_here()) {
             best = k;
         }
     }

@@ -9,12 +9,13 @@
 #endif
 
 #include <immintrin.h>
-#include <stdint.h>
 
 enum { LANES = 8 };
 #define REGISTERS 16
 
 typedef __m256 vec;
+
+#include "kernels/simd_common.h"
 
 static inline vec v_load(const float *p)
 {
@@ -29,26 +30,6 @@ static inline void v_store(float *p, vec v)
 static inline vec v_set(float x)
 {
     return _mm256_set1_ps(x);
-}
-
-static inline vec v_add(vec a, vec b)
-{
-    return _mm256_add_ps(a, b);
-}
-
-static inline vec v_sub(vec a, vec b)
-{
-    return _mm256_sub_ps(a, b);
-}
-
-static inline vec v_mul(vec a, vec b)
-{
-    return _mm256_mul_ps(a, b);
-}
-
-static inline vec v_div(vec a, vec b)
-{
-    return _mm256_div_ps(a, b);
 }
 
 static inline vec v_madd(vec a, vec b, vec c)
@@ -90,33 +71,6 @@ static inline vec v_greater(vec a, vec b)
 static inline vec v_equal(vec a, vec b)
 {
     return _mm256_cmp_ps(a, b, _CMP_EQ_OQ);
-}
-
-/* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
-static inline vec v_exp2_magic(vec t)
-{
-    const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
-    return _mm256_castsi256_ps(_mm256_add_epi32(shifted, _mm256_set1_epi32(0x3f800000)));
-}
-
-static inline vec v_load_u32(const uint32_t *p)
-{
-    return _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
-}
-
-static inline void v_store_u32(uint32_t *p, vec v)
-{
-    _mm256_storeu_si256((__m256i *)(void *)p, _mm256_castps_si256(v));
-}
-
-static inline vec v_set_u32(uint32_t x)
-{
-    return _mm256_castsi256_ps(_mm256_set1_epi32((int32_t)x));
-}
-
-static inline vec v_equal_u32(vec a, vec b)
-{
-    return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
 }
 
 /* Bit i: the sign of lane i. */

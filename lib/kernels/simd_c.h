@@ -5,15 +5,13 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
 enum { LANES = 4 };
 #define REGISTERS 16
 
-typedef float vec __attribute__((vector_size(16)));
-typedef int32_t lanes_i32 __attribute__((vector_size(16)));
-typedef uint32_t lanes_u32 __attribute__((vector_size(16)));
+typedef float vec __attribute__((vector_size(4 * LANES)));
+
+#include "kernels/simd_common.h"
 
 static inline vec v_load(const float *p)
 {
@@ -30,26 +28,6 @@ static inline void v_store(float *p, vec v)
 static inline vec v_set(float x)
 {
     return (vec){x, x, x, x};
-}
-
-static inline vec v_add(vec a, vec b)
-{
-    return a + b;
-}
-
-static inline vec v_sub(vec a, vec b)
-{
-    return a - b;
-}
-
-static inline vec v_mul(vec a, vec b)
-{
-    return a * b;
-}
-
-static inline vec v_div(vec a, vec b)
-{
-    return a / b;
 }
 
 static inline vec v_madd(vec a, vec b, vec c)
@@ -87,34 +65,6 @@ static inline vec v_greater(vec a, vec b)
 static inline vec v_equal(vec a, vec b)
 {
     return (vec)(a == b);
-}
-
-/* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
-static inline vec v_exp2_magic(vec t)
-{
-    return (vec)(((lanes_u32)t << 23) + 0x3f800000u);
-}
-
-static inline vec v_load_u32(const uint32_t *p)
-{
-    vec v;
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static inline void v_store_u32(uint32_t *p, vec v)
-{
-    memcpy(p, &v, sizeof(v));
-}
-
-static inline vec v_set_u32(uint32_t x)
-{
-    return (vec)(lanes_u32){x, x, x, x};
-}
-
-static inline vec v_equal_u32(vec a, vec b)
-{
-    return (vec)((lanes_i32)a == (lanes_i32)b);
 }
 
 /* Bit i: the sign of lane i. */

@@ -8,12 +8,13 @@
 #endif
 
 #include <emmintrin.h>
-#include <stdint.h>
 
 enum { LANES = 4 };
 #define REGISTERS 16
 
 typedef __m128 vec;
+
+#include "kernels/simd_common.h"
 
 static inline vec v_load(const float *p)
 {
@@ -28,26 +29,6 @@ static inline void v_store(float *p, vec v)
 static inline vec v_set(float x)
 {
     return _mm_set1_ps(x);
-}
-
-static inline vec v_add(vec a, vec b)
-{
-    return _mm_add_ps(a, b);
-}
-
-static inline vec v_sub(vec a, vec b)
-{
-    return _mm_sub_ps(a, b);
-}
-
-static inline vec v_mul(vec a, vec b)
-{
-    return _mm_mul_ps(a, b);
-}
-
-static inline vec v_div(vec a, vec b)
-{
-    return _mm_div_ps(a, b);
 }
 
 static inline vec v_madd(vec a, vec b, vec c)
@@ -85,33 +66,6 @@ static inline vec v_greater(vec a, vec b)
 static inline vec v_equal(vec a, vec b)
 {
     return _mm_cmpeq_ps(a, b);
-}
-
-/* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
-static inline vec v_exp2_magic(vec t)
-{
-    const __m128i shifted = _mm_slli_epi32(_mm_castps_si128(t), 23);
-    return _mm_castsi128_ps(_mm_add_epi32(shifted, _mm_set1_epi32(0x3f800000)));
-}
-
-static inline vec v_load_u32(const uint32_t *p)
-{
-    return _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
-}
-
-static inline void v_store_u32(uint32_t *p, vec v)
-{
-    _mm_storeu_si128((__m128i *)(void *)p, _mm_castps_si128(v));
-}
-
-static inline vec v_set_u32(uint32_t x)
-{
-    return _mm_castsi128_ps(_mm_set1_epi32((int32_t)x));
-}
-
-static inline vec v_equal_u32(vec a, vec b)
-{
-    return _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_castps_si128(a), _mm_castps_si128(b)));
 }
 
 /* Bit i: the sign of lane i. */

@@ -134,7 +134,8 @@ BLOCK_ROWS(rows_11, 11, 2)
 BLOCK_ROWS(rows_12, 12, 2)
 
 static void (*const by_rows[])(const cae_gemm *, const struct block_rows *) = {
-    rows_1, rows_2, rows_3, rows_4, rows_5, rows_6, rows_7, rows_8, rows_9, rows_10, rows_11, rows_12};
+    rows_1, rows_2, rows_3, rows_4,  rows_5,  rows_6,
+    rows_7, rows_8, rows_9, rows_10, rows_11, rows_12};
 #else
 BLOCK_ROWS(rows_1, 1, 8)
 BLOCK_ROWS(rows_2, 2, 4)

@@ -6,7 +6,11 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-enum { CHUNK = 12 };
+enum {
+    CHUNK = 12,
+    MIDDLE = LANES == 16 ? 6 : 4, /* of a stretch that is no whole CHUNK: 96 floats, or 32 */
+    FEW = LANES == 16 ? 2 : 4     /* vectors of channels that few_weights takes at a time */
+};
 
 /* A statement for each vector w < vectors of a stretch, without a loop: gcc turns a loop that loads
  * an array into a memory copy, and then the array does not stay in registers. */
@@ -82,8 +86,8 @@ static void weights_row(float *grad, const cae_sparse_term *e, size_t terms, ptr
     for (; len - j >= LANES * CHUNK; j += LANES * CHUNK) {
         weights_stretch(grad + j, e, terms, at + (ptrdiff_t)j, CHUNK, NULL);
     }
-    for (; len - j >= LANES * 4; j += LANES * 4) {
-        weights_stretch(grad + j, e, terms, at + (ptrdiff_t)j, 4, NULL);
+    for (; len - j >= LANES * MIDDLE; j += LANES * MIDDLE) {
+        weights_stretch(grad + j, e, terms, at + (ptrdiff_t)j, MIDDLE, NULL);
     }
     for (; len - j >= LANES; j += LANES) {
         weights_stretch(grad + j, e, terms, at + (ptrdiff_t)j, 1, NULL);
@@ -128,12 +132,12 @@ static void list_terms(const cae_sparse_grad *p, const cae_sparse_weights *w)
 INLINE void few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
                         size_t c, float *sums, const int len, const int vectors, const v_mask *mask)
 {
-    vec acc[4][4];
+    vec acc[3][FEW];
     UNROLL for (int j = 0; j < len; j++)
     {
         UNROLL for (int i = 0; i < vectors; i++)
         {
-            acc[j][i] = v_load(sums + (j * 4 + i) * LANES);
+            acc[j][i] = v_load(sums + (j * FEW + i) * LANES);
         }
     }
     const uint32_t *argmax = p->argmax + c;
@@ -146,7 +150,7 @@ INLINE void few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w, c
                 const float *pixel = window + (ptrdiff_t)py * w->py_step;
                 for (size_t px = 0; px < p->side; px++, pixel += w->px_step) {
                     const vec this_id = v_set_u32(id++);
-                    vec here[4];
+                    vec here[FEW];
                     UNROLL for (int i = 0; i < vectors; i++)
                     {
                         here[i] =
@@ -170,22 +174,22 @@ INLINE void few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w, c
     {
         UNROLL for (int i = 0; i < vectors; i++)
         {
-            v_store(sums + (j * 4 + i) * LANES, acc[j][i]);
+            v_store(sums + (j * FEW + i) * LANES, acc[j][i]);
         }
     }
 }
 
 /* The lengths and widths that exist: three floats by four vectors of channels, and by one. */
-OUTLINE void few_3_by_4(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
-                        size_t c, float *sums)
+OUTLINE void few_3_by_many(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
+                           size_t c, float *sums)
 {
-    few_weights(p, w, from, c, sums, 3, 4, NULL);
+    few_weights(p, w, from, c, sums, 3, FEW, NULL);
 }
 
-OUTLINE void few_1_by_4(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
-                        size_t c, float *sums)
+OUTLINE void few_1_by_many(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
+                           size_t c, float *sums)
 {
-    few_weights(p, w, from, c, sums, 1, 4, NULL);
+    few_weights(p, w, from, c, sums, 1, FEW, NULL);
 }
 
 OUTLINE void few_1_by_tail(const cae_sparse_grad *p, const cae_sparse_weights *w, const float *from,
@@ -203,9 +207,9 @@ static void move_sums(float *grad, size_t len, float *sums, size_t floats, size_
     for (size_t i = 0; i < channels; i++) {
         for (size_t j = 0; j < floats; j++) {
             if (back) {
-                grad[i * len + j] = sums[j * 4 * LANES + i];
+                grad[i * len + j] = sums[j * FEW * LANES + i];
             } else {
-                sums[j * 4 * LANES + i] = grad[i * len + j];
+                sums[j * FEW * LANES + i] = grad[i * len + j];
             }
         }
     }
@@ -213,23 +217,23 @@ static void move_sums(float *grad, size_t len, float *sums, size_t floats, size_
 
 static void all_few_weights(const cae_sparse_grad *p, const cae_sparse_weights *w)
 {
-    float sums[3 * 4 * LANES] = {0};
+    float sums[3 * FEW * LANES] = {0};
     for (size_t r = 0; r < w->kernel_rows; r++) {
         const float *from = w->x + (ptrdiff_t)r * w->x_row;
         float *grad = w->grad + r * p->channels * w->len;
         size_t channels = 0;
         for (size_t c = 0; c < p->channels; c += channels) {
             const size_t left = p->channels - c;
-            const bool wide = left >= 4 * LANES;
-            channels = wide ? 4 * LANES : left < LANES ? left : LANES;
+            const bool wide = left >= FEW * LANES;
+            channels = wide ? FEW * LANES : left < LANES ? left : LANES;
             size_t floats = 0;
             for (size_t j = 0; j < w->len; j += floats) {
                 floats = wide && w->len - j >= 3 ? 3 : 1;
                 move_sums(grad + c * w->len + j, w->len, sums, floats, channels, false);
                 if (floats == 3) {
-                    few_3_by_4(p, w, from + j, c, sums);
+                    few_3_by_many(p, w, from + j, c, sums);
                 } else if (wide) {
-                    few_1_by_4(p, w, from + j, c, sums);
+                    few_1_by_many(p, w, from + j, c, sums);
                 } else {
                     few_1_by_tail(p, w, from + j, c, sums);
                 }
@@ -302,13 +306,13 @@ static void sparse_data(const cae_sparse_grad *p, const cae_sparse_data *d)
         j -= j % LANES;
         data_stretch(p, d, j, 1, &rest);
     }
-    while (j % (LANES * CHUNK) % (LANES * 4) != 0) {
+    while (j % (LANES * CHUNK) % (LANES * MIDDLE) != 0) {
         j -= LANES;
         data_stretch(p, d, j, 1, NULL);
     }
     while (j % (LANES * CHUNK) != 0) {
-        j -= LANES * 4;
-        data_stretch(p, d, j, 4, NULL);
+        j -= LANES * MIDDLE;
+        data_stretch(p, d, j, MIDDLE, NULL);
     }
     while (j != 0) {
         j -= LANES * CHUNK;

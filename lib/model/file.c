@@ -9,49 +9,37 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/size.h"
 #include "base/status.h"
 
-enum { NAME_SIZE = CAE_NAME_SIZE + 8 };
+/* Tensors that are neither weights nor moments nor settings, the counters first. The recent ranges
+ * are what the updates since the last change of the epoch have gathered; files without are older,
+ * or of a model without such updates. */
+enum { STEP, SEED, EPOCH, MAX, MIN, RECENT_MAX, RECENT_MIN, NAMES };
 
-/* Whole numbers that are neither weights nor settings. */
-enum { STEP, SEED, EPOCH, COUNTERS };
+_Static_assert((int)MAX == (int)CAE_COUNTERS, "a list has room for all counters");
 
-static const char *const counter_names[COUNTERS] = {"train.step", "train.seed", "train.epoch"};
-
-/* What the updates since the last change of the epoch have gathered; files without are older, or of
- * a model without such updates. */
-static const char recent_max[] = "train.codec.max";
-static const char recent_min[] = "train.codec.min";
+static const char *const names[NAMES] = {
+    "train.step", "train.seed",      "train.epoch",     "codec.max",
+    "codec.min",  "train.codec.max", "train.codec.min",
+};
 
 static const uint64_t largest_counter = (uint64_t)1 << 53;
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-/* The list under construction, and what it points to that the model does not hold in this form. */
-struct list {
-    cae_file_tensor *tensors;
-    size_t len;
-    char (*names)[NAME_SIZE];
-    size_t name_len;
-    int64_t counters[COUNTERS];
-    double values[CAE_SETTINGS_MOST];
-    size_t value_len;
-    unsigned version; /* of the format: the lowest that knows all of this */
-};
-
-static cae_file_tensor *add(struct list *l, const char *name, cae_dtype dtype, const void *data)
+static cae_file_tensor *add(cae_model_list *l, const char *name, cae_dtype dtype, const void *data)
 {
-    cae_file_tensor *t = &l->tensors[l->len++];
+    cae_file_tensor *t = &l->tensors[l->file.len++];
     *t = (cae_file_tensor){.name = name, .dtype = dtype, .rank = 1, .shape = {1}, .data = data};
     return t;
 }
 
 /* A tensor of the shape of weight w. */
-static void add_weight(struct list *l, const char *prefix, const cae_weight *w, const float *data)
+static void add_weight(cae_model_list *l, const char *prefix, const cae_weight *w,
+                       const float *data)
 {
     char *name = l->names[l->name_len++];
-    cae_format(name, NAME_SIZE, "%s%s", prefix, w->name);
+    cae_format(name, CAE_LIST_NAME, "%s%s", prefix, w->name);
     cae_file_tensor *t = add(l, name, CAE_F32, data + w->offset);
     t->rank = w->parameter.rank;
     memcpy(t->shape, w->parameter.shape, sizeof(t->shape));
@@ -59,7 +47,7 @@ static void add_weight(struct list *l, const char *prefix, const cae_weight *w, 
 
 /* A setting that version 1 does not know is left out as long as it has its initial value, which a
  * reader takes for granted: the file stays one of those that older libraries read. */
-static void add_settings(struct list *l, const cae_model *m)
+static void add_settings(cae_model_list *l, const cae_model *m)
 {
     cae_settings settings = m->settings;
     for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
@@ -68,24 +56,24 @@ static void add_settings(struct list *l, const cae_model *m)
         if (cae_setting_saved(s, m->net) && (s->version == 1 || value != s->initial)) {
             char *name = l->names[l->name_len++];
             l->values[l->value_len] = value;
-            l->version = s->version > l->version ? s->version : l->version;
-            cae_format(name, NAME_SIZE, "train.%s", s->key);
+            l->file.version = s->version > l->file.version ? s->version : l->file.version;
+            cae_format(name, CAE_LIST_NAME, "train.%s", s->key);
             add(l, name, CAE_F64, &l->values[l->value_len++]);
         }
     }
 }
 
-static void add_training(struct list *l, const cae_model *m, const cae_adam_state *state)
+static void add_training(cae_model_list *l, const cae_model *m, const cae_adam_state *state)
 {
-    const uint64_t counters[COUNTERS] = {state->step, m->seed, (uint64_t)m->settings.epoch};
-    for (size_t i = 0; i < COUNTERS; i++) {
+    const uint64_t counters[CAE_COUNTERS] = {state->step, m->seed, (uint64_t)m->settings.epoch};
+    for (size_t i = 0; i < CAE_COUNTERS; i++) {
         memcpy(&l->counters[i], &counters[i], sizeof(counters[i]));
-        add(l, counter_names[i], CAE_I64, &l->counters[i]);
+        add(l, names[i], CAE_I64, &l->counters[i]);
     }
     add_settings(l, m);
     if (!cae_ranges_empty(&m->recent)) {
-        add(l, recent_max, CAE_F32, m->recent.hi)->shape[0] = m->recent.channels;
-        add(l, recent_min, CAE_F32, m->recent.lo)->shape[0] = m->recent.channels;
+        add(l, names[RECENT_MAX], CAE_F32, m->recent.hi)->shape[0] = m->recent.channels;
+        add(l, names[RECENT_MIN], CAE_F32, m->recent.lo)->shape[0] = m->recent.channels;
     }
     for (size_t i = 0; i < m->net->weight_len; i++) {
         add_weight(l, "train.m.", &m->net->weights[i], state->m);
@@ -94,68 +82,91 @@ static void add_training(struct list *l, const cae_model *m, const cae_adam_stat
 }
 
 /* `training`: the optimizer's state, or NULL to leave it out. */
-static void add_all(struct list *l, const cae_model *m, const cae_adam_state *training)
+static void add_all(cae_model_list *l, const cae_model *m, const cae_adam_state *training)
 {
     for (size_t i = 0; i < m->net->weight_len; i++) {
         add_weight(l, "", &m->net->weights[i], m->weights);
     }
-    add(l, "codec.max", CAE_F32, m->ranges.hi)->shape[0] = m->ranges.channels;
-    add(l, "codec.min", CAE_F32, m->ranges.lo)->shape[0] = m->ranges.channels;
+    add(l, names[MAX], CAE_F32, m->ranges.hi)->shape[0] = m->ranges.channels;
+    add(l, names[MIN], CAE_F32, m->ranges.lo)->shape[0] = m->ranges.channels;
     if (training != NULL) {
         add_training(l, m, training);
     }
 }
 
-int cae_model_write(const cae_model *m, uint32_t flags, cae_write_model write, void *to)
+int cae_model_list_make(cae_model_list *l, const cae_model *m, uint32_t flags)
 {
     /* Weights and two moments each, ranges, counters and settings. */
-    const size_t most = 3 * m->net->weight_len + 4 + COUNTERS + CAE_SETTINGS_MOST;
+    const size_t most = 3 * m->net->weight_len + 4 + CAE_COUNTERS + CAE_SETTINGS_MOST;
     const bool training = (flags & CAE_SAVE_TRAINING) != 0;
-    struct list l = {.tensors = cae_alloc(m->memory, most, sizeof(l.tensors[0])),
-                     .names = cae_alloc(m->memory, most, NAME_SIZE),
-                     .version = 1};
-    /* A model that was never trained has no moments yet: they are 0. */
-    float *zeros = NULL;
     cae_adam_state state = m->optimizer;
-    int status = CAE_E_NOMEM;
-    if (l.tensors == NULL || l.names == NULL) {
-        goto done;
+    *l = (cae_model_list){.memory = m->memory,
+                          .tensors = cae_alloc(m->memory, most, sizeof(l->tensors[0])),
+                          .names = cae_alloc(m->memory, most, sizeof(l->names[0]))};
+    if (l->tensors == NULL || l->names == NULL) {
+        return CAE_E_NOMEM;
     }
     if (training && (state.m == NULL || state.v == NULL)) {
-        zeros = cae_alloc_zeroed(m->memory, m->net->parameters, sizeof(float));
-        if (zeros == NULL) {
-            goto done;
+        l->zeros = cae_alloc_zeroed(m->memory, m->net->parameters, sizeof(float));
+        if (l->zeros == NULL) {
+            return CAE_E_NOMEM;
         }
-        state.m = zeros;
-        state.v = zeros;
+        state.m = l->zeros;
+        state.v = l->zeros;
     }
-    add_all(&l, m, training ? &state : NULL);
-    const cae_file_model file = {m->net->text, l.tensors, l.len, &m->notes, l.version};
-    status = write(to, m->memory, &file);
+    l->file = (cae_file_model){m->net->text, l->tensors, 0, &m->notes, 1};
+    add_all(l, m, training ? &state : NULL);
+    return CAE_OK;
+}
 
-done:
-    cae_release(m->memory, zeros);
-    cae_release(m->memory, l.names);
-    cae_release(m->memory, l.tensors);
+void cae_model_list_free(cae_model_list *l)
+{
+    cae_release(l->memory, l->zeros);
+    cae_release(l->memory, l->names);
+    cae_release(l->memory, l->tensors);
+}
+
+static int make_id(const cae_model *m, uint32_t *value)
+{
+    cae_model_list list;
+    int status = cae_model_list_make(&list, m, 0);
+    if (status == CAE_OK) {
+        status = cae_model_file_id(m->memory, &list.file, value);
+    }
+    cae_model_list_free(&list);
     return status;
+}
+
+int cae_model_id(const cae_model *m, uint8_t id[CAE_IMAGE_ID])
+{
+    uint32_t value;
+    if (atomic_load_explicit(&m->id->known, memory_order_acquire)) {
+        value = atomic_load_explicit(&m->id->value, memory_order_relaxed);
+    } else {
+        CAE_TRY(make_id(m, &value));
+        atomic_store_explicit(&m->id->value, value, memory_order_relaxed);
+        atomic_store_explicit(&m->id->known, true, memory_order_release);
+    }
+    cae_store_u32(id, value);
+    return CAE_OK;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 /* The tensor of that name, dtype and shape. */
 static int find(const cae_model_file *f, const char *name, cae_dtype dtype, size_t rank,
-                const size_t shape[4], int missing, const cae_file_entry **out)
+                const size_t shape[4], const cae_file_entry **out)
 {
     const cae_file_entry *e = cae_model_file_find(f, name);
     if (e == NULL) {
-        return cae_fail(missing, "tensor '%s' is missing", name);
+        return cae_fail(CAE_E_FORMAT, "tensor '%s' is missing", name);
     }
     if (e->dtype != dtype) {
-        return cae_fail(missing, "tensor '%s' is %s, not %s", name, cae_dtype_name(e->dtype),
+        return cae_fail(CAE_E_FORMAT, "tensor '%s' is %s, not %s", name, cae_dtype_name(e->dtype),
                         cae_dtype_name(dtype));
     }
     if (e->rank != rank || memcmp(e->shape, shape, sizeof(e->shape)) != 0) {
-        return cae_fail(missing,
+        return cae_fail(CAE_E_FORMAT,
                         "tensor '%s' has the shape [%zu,%zu,%zu,%zu] of rank %zu, not "
                         "[%zu,%zu,%zu,%zu] of rank %zu",
                         name, e->shape[0], e->shape[1], e->shape[2], e->shape[3], e->rank, shape[0],
@@ -170,20 +181,20 @@ static int read_values(const cae_model_file *f, const char *name, cae_dtype dtyp
 {
     const size_t shape[4] = {len, 1, 1, 1};
     const cae_file_entry *e = NULL;
-    CAE_TRY(find(f, name, dtype, 1, shape, CAE_E_FORMAT, &e));
+    CAE_TRY(find(f, name, dtype, 1, shape, &e));
     return cae_model_file_read(f, e, values);
 }
 
 /* All weights, or moments of them, by the names prefix + name; `values` NULL only looks. */
 static int read_weights(const cae_net *net, const cae_model_file *f, const char *prefix,
-                        int missing, float *values)
+                        float *values)
 {
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
         const cae_file_entry *e = NULL;
-        char name[NAME_SIZE];
+        char name[CAE_LIST_NAME];
         cae_format(name, sizeof(name), "%s%s", prefix, w->name);
-        CAE_TRY(find(f, name, CAE_F32, w->parameter.rank, w->parameter.shape, missing, &e));
+        CAE_TRY(find(f, name, CAE_F32, w->parameter.rank, w->parameter.shape, &e));
         if (values != NULL) {
             CAE_TRY(cae_model_file_read(f, e, values + w->offset));
         }
@@ -194,19 +205,19 @@ static int read_weights(const cae_net *net, const cae_model_file *f, const char 
 /* A file has training state when it has the first counter; then it must have all of it. */
 static bool has_training(const cae_model_file *f)
 {
-    return cae_model_file_find(f, counter_names[STEP]) != NULL;
+    return cae_model_file_find(f, names[STEP]) != NULL;
 }
 
 static bool has_recent(const cae_model_file *f)
 {
-    return cae_model_file_find(f, recent_max) != NULL;
+    return cae_model_file_find(f, names[RECENT_MAX]) != NULL;
 }
 
 /* The setting's tensor, or NULL: a file that is older than the setting does not have it. */
 static const cae_file_entry *find_setting(const cae_net *net, const cae_model_file *f,
                                           const cae_setting *s)
 {
-    char name[NAME_SIZE];
+    char name[CAE_LIST_NAME];
     cae_format(name, sizeof(name), "train.%s", s->key);
     return cae_setting_saved(s, net) ? cae_model_file_find(f, name) : NULL;
 }
@@ -214,16 +225,10 @@ static const cae_file_entry *find_setting(const cae_net *net, const cae_model_fi
 /* Whether any model of this network has such a tensor. */
 static bool is_known(const cae_net *net, const char *name)
 {
-    static const char *const ranges[] = {"codec.max", "codec.min", recent_max, recent_min};
     const bool moments = strncmp(name, "train.m.", 8) == 0 || strncmp(name, "train.v.", 8) == 0;
     const char *of = moments ? name + 8 : name;
-    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-        if (strcmp(name, ranges[i]) == 0) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < COUNTERS; i++) {
-        if (strcmp(name, counter_names[i]) == 0) {
+    for (size_t i = 0; i < NAMES; i++) {
+        if (strcmp(name, names[i]) == 0) {
             return true;
         }
     }
@@ -249,7 +254,7 @@ static int fail_unknown(const cae_net *net, const cae_model_file *f)
         }
     }
     return cae_fail(CAE_E_FORMAT, "tensor '%s' is missing; there is other training state",
-                    has_training(f) ? recent_max : counter_names[STEP]);
+                    has_training(f) ? names[RECENT_MAX] : names[STEP]);
 }
 
 /* Whether the file has just the tensors of this network, in shape. */
@@ -262,19 +267,19 @@ static int check_tensors(const cae_net *net, const cae_model_file *f)
     const size_t channels[4] = {net->shapes[net->code].c, 1, 1, 1};
     const size_t one[4] = {1, 1, 1, 1};
     const cae_file_entry *e = NULL;
-    CAE_TRY(find(f, "codec.max", CAE_F32, 1, channels, CAE_E_FORMAT, &e));
-    CAE_TRY(find(f, "codec.min", CAE_F32, 1, channels, CAE_E_FORMAT, &e));
-    CAE_TRY(read_weights(net, f, "", CAE_E_FORMAT, NULL));
+    CAE_TRY(find(f, names[MAX], CAE_F32, 1, channels, &e));
+    CAE_TRY(find(f, names[MIN], CAE_F32, 1, channels, &e));
+    CAE_TRY(read_weights(net, f, "", NULL));
     if (has_training(f)) {
-        for (size_t i = 0; i < COUNTERS; i++) {
-            CAE_TRY(find(f, counter_names[i], CAE_I64, 1, one, CAE_E_FORMAT, &e));
+        for (size_t i = 0; i < CAE_COUNTERS; i++) {
+            CAE_TRY(find(f, names[i], CAE_I64, 1, one, &e));
         }
-        CAE_TRY(read_weights(net, f, "train.m.", CAE_E_FORMAT, NULL));
-        CAE_TRY(read_weights(net, f, "train.v.", CAE_E_FORMAT, NULL));
-        known += COUNTERS + 2 * net->weight_len;
+        CAE_TRY(read_weights(net, f, "train.m.", NULL));
+        CAE_TRY(read_weights(net, f, "train.v.", NULL));
+        known += CAE_COUNTERS + 2 * net->weight_len;
         if (has_recent(f)) {
-            CAE_TRY(find(f, recent_max, CAE_F32, 1, channels, CAE_E_FORMAT, &e));
-            CAE_TRY(find(f, recent_min, CAE_F32, 1, channels, CAE_E_FORMAT, &e));
+            CAE_TRY(find(f, names[RECENT_MAX], CAE_F32, 1, channels, &e));
+            CAE_TRY(find(f, names[RECENT_MIN], CAE_F32, 1, channels, &e));
             known += 2;
         }
         for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
@@ -286,14 +291,14 @@ static int check_tensors(const cae_net *net, const cae_model_file *f)
 
 static int read_counters(cae_model *m, const cae_model_file *f)
 {
-    uint64_t counters[COUNTERS];
-    for (size_t i = 0; i < COUNTERS; i++) {
+    uint64_t counters[CAE_COUNTERS];
+    for (size_t i = 0; i < CAE_COUNTERS; i++) {
         int64_t value = 0;
-        CAE_TRY(read_values(f, counter_names[i], CAE_I64, 1, &value));
+        CAE_TRY(read_values(f, names[i], CAE_I64, 1, &value));
         memcpy(&counters[i], &value, sizeof(value));
         if (i != SEED && counters[i] > largest_counter) {
-            return cae_fail(CAE_E_FORMAT, "tensor '%s': %lld is not between 0 and 2^53",
-                            counter_names[i], (long long)value);
+            return cae_fail(CAE_E_FORMAT, "tensor '%s': %lld is not between 0 and 2^53", names[i],
+                            (long long)value);
         }
     }
     m->optimizer.step = counters[STEP];
@@ -306,7 +311,7 @@ static int read_settings(cae_model *m, const cae_model_file *f)
 {
     for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
         const cae_setting *s = cae_setting_at(i);
-        char name[NAME_SIZE];
+        char name[CAE_LIST_NAME];
         double value = 0;
         if (find_setting(m->net, f, s) == NULL) {
             continue; /* it has its initial value */
@@ -331,19 +336,19 @@ static int read_training(cae_model *m, const cae_model_file *f)
     CAE_TRY(read_counters(m, f));
     CAE_TRY(read_settings(m, f));
     if (has_recent(f)) {
-        CAE_TRY(read_values(f, recent_min, CAE_F32, m->recent.channels, m->recent.lo));
-        CAE_TRY(read_values(f, recent_max, CAE_F32, m->recent.channels, m->recent.hi));
+        CAE_TRY(read_values(f, names[RECENT_MIN], CAE_F32, m->recent.channels, m->recent.lo));
+        CAE_TRY(read_values(f, names[RECENT_MAX], CAE_F32, m->recent.channels, m->recent.hi));
     }
     CAE_TRY(cae_model_need_moments(m));
-    CAE_TRY(read_weights(m->net, f, "train.m.", CAE_E_FORMAT, m->optimizer.m));
-    return read_weights(m->net, f, "train.v.", CAE_E_FORMAT, m->optimizer.v);
+    CAE_TRY(read_weights(m->net, f, "train.m.", m->optimizer.m));
+    return read_weights(m->net, f, "train.v.", m->optimizer.v);
 }
 
 static int read_all(cae_model *m, const cae_model_file *f)
 {
-    CAE_TRY(read_values(f, "codec.min", CAE_F32, m->ranges.channels, m->ranges.lo));
-    CAE_TRY(read_values(f, "codec.max", CAE_F32, m->ranges.channels, m->ranges.hi));
-    CAE_TRY(read_weights(m->net, f, "", CAE_E_FORMAT, m->weights));
+    CAE_TRY(read_values(f, names[MIN], CAE_F32, m->ranges.channels, m->ranges.lo));
+    CAE_TRY(read_values(f, names[MAX], CAE_F32, m->ranges.channels, m->ranges.hi));
+    CAE_TRY(read_weights(m->net, f, "", m->weights));
     if (has_training(f)) {
         CAE_TRY(read_training(m, f));
     }

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
-#include "base/size.h"
 #include "base/status.h"
 #include "serial/sort.h"
 
@@ -25,7 +23,7 @@ struct item {
 
 struct import {
     const cae_net *net;
-    const cae_model_file *file;
+    cae_model_file *file;
     uint32_t flags;
     struct item *items;
     const void **by_name; /* the same, sorted */
@@ -271,7 +269,7 @@ static int import(cae_model *m, struct import *in, float *values, const cae_rang
     return CAE_OK;
 }
 
-int cae_model_import(cae_model *m, const cae_model_file *file, uint32_t flags)
+int cae_model_import(cae_model *m, cae_model_file *file, uint32_t flags)
 {
     struct import in = {.net = m->net, .file = file, .flags = flags};
     const size_t channels = m->ranges.channels;

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "image/fit.h"
 #include "serial/quota.h"
 
 /* ---- Making ---------------------------------------------------------------------------------- */
@@ -21,7 +22,7 @@ static int choose_kernels(cae_model *m)
     m->exact = cae_kernels_choose(true, &bad);
     m->kernels = m->settings.reproducible != 0 ? m->exact : cae_kernels_choose(false, &bad);
     if (m->exact == NULL || m->kernels == NULL) {
-        return cae_fail(CAE_E_ARGUMENT, "CAE_CPU is '%s'; it can be c, sse2, avx2 or fma", bad);
+        return cae_fail(CAE_E_ARGUMENT, "CAE_CPU is '%s', not one of " CAE_TIERS_TEXT, bad);
     }
     return CAE_OK;
 }
@@ -230,6 +231,21 @@ cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
                         .memory_limit = limit < (double)most ? (size_t)limit : most,
                         .latent = {.seed = m->seed, .step = m->optimizer.step},
                         .term_weight = m->settings.kl_weight};
+}
+
+int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t height, size_t width)
+{
+    cae_ranges fresh = {0};
+    CAE_TRY(cae_ranges_make(&fresh, m->memory, m->ranges.channels));
+    const cae_engine engine = cae_model_engine(m, m->exact);
+    const int status = cae_image_fit(&engine, images, count, height, width, &fresh);
+    if (status == CAE_OK) {
+        cae_ranges_copy(&m->ranges, &fresh);
+        cae_ranges_copy(&m->recent, &fresh); /* or the next epoch would begin with less */
+        cae_model_ranges_changed(m);
+    }
+    cae_ranges_free(&fresh, m->memory);
+    return status;
 }
 
 /* ---- The optimizer's state ------------------------------------------------------------------- */

@@ -62,6 +62,10 @@ int cae_model_change_setting(cae_model *m, const cae_setting *setting, double va
 
 void cae_model_draw_weights(cae_model *m, uint64_t seed);
 
+/* The ranges of the code from images, in place of what was there. */
+int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t height,
+                       size_t width);
+
 /* To be called after every change of the weights: after an update by the optimizer, which knows the
  * bounds of what it wrote; after any other; and after weights from outside, for which ranges that
  * were gathered with others are forgotten. */

@@ -43,15 +43,6 @@ enum {
     LINK_SIZE = 4096, /* the longest path of a link, with its zero byte */
 };
 
-static int open_in(int folder, const char *name, int flags, mode_t mode)
-{
-    int file;
-    do {
-        file = openat(folder, name, flags | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, mode);
-    } while (file < 0 && errno == EINTR);
-    return file;
-}
-
 static int open_folder(cae_atomic *a)
 {
     const char *slash = strrchr(a->path, '/');
@@ -63,9 +54,7 @@ static int open_folder(cae_atomic *a)
     if (slash != NULL) {
         folder[a->name - a->path] = '\0'; /* with its slash: "/" is a folder too */
     }
-    do {
-        a->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    } while (a->folder < 0 && errno == EINTR);
+    a->folder = cae_system_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0);
     const int error = errno;
     cae_release(a->memory, folder);
     return a->folder >= 0 ? CAE_OK : cae_fail_system("open the folder of", error, a->path);
@@ -115,10 +104,7 @@ static int follow_link(cae_atomic *a, const struct stat *link)
         return CAE_OK;
     }
     slash[1] = '\0';
-    int folder;
-    do {
-        folder = openat(a->folder, text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    } while (folder < 0 && errno == EINTR);
+    const int folder = cae_system_open(a->folder, text, O_RDONLY | O_DIRECTORY, 0);
     if (folder < 0) {
         return cae_fail_system("open the folder that the link leads to,", errno, text);
     }
@@ -195,7 +181,7 @@ static bool is_temporary(const cae_atomic *a, int file)
 /* The name exists: removes a file that a killed process left, refuses one that is in use. */
 static int remove_stale(const cae_atomic *a)
 {
-    const int file = open_in(a->folder, a->temporary, O_RDWR, 0);
+    const int file = cae_system_open(a->folder, a->temporary, O_RDWR | O_NOFOLLOW, 0);
     if (file < 0) {
         return errno == ENOENT ? CAE_OK
                                : cae_fail_system("open the temporary file of", errno, a->path);
@@ -217,11 +203,12 @@ static int make_temporary(cae_atomic *a)
     /* The successor of a private file must be private from the start; a new file's mode follows
      * from the umask. */
     const mode_t mode = a->target_exists ? 0600 : 0666;
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
     for (int attempt = 0; attempt < 8; attempt++) {
-        int file = open_in(a->folder, a->temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+        int file = cae_system_open(a->folder, a->temporary, flags, mode);
         if (file < 0 && errno == ENAMETOOLONG) {
             CAE_TRY(name_temporary(a, SHORT_PART));
-            file = open_in(a->folder, a->temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+            file = cae_system_open(a->folder, a->temporary, flags, mode);
         }
         if (file < 0 && errno != EEXIST) {
             return cae_fail_system("make a temporary file beside", errno, a->path);

@@ -1,5 +1,5 @@
 /*
- * Conversion of tensors' bytes between the file's order and the machine's.
+ * Tensors' values as floats, and which of them are none; see model_convert.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -7,31 +7,7 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/floats.h"
-
-static bool is_16_bit(cae_dtype dtype)
-{
-    return dtype == CAE_F16 || dtype == CAE_BF16;
-}
-
-void cae_model_from_file(void *values, cae_dtype dtype, size_t len)
-{
-    uint8_t *at = values;
-    if (dtype == CAE_F32) {
-        cae_floats_from_file(values, values, len);
-    } else if (is_16_bit(dtype)) {
-        for (size_t i = 0; i < len; i++, at += 2) {
-            const uint16_t bits = (uint16_t)(at[0] | at[1] << 8);
-            memcpy(at, &bits, 2);
-        }
-    } else if (dtype == CAE_F64 || dtype == CAE_I64) {
-        for (size_t i = 0; i < len; i++, at += 8) {
-            const uint64_t bits = cae_load_u64(at);
-            memcpy(at, &bits, 8);
-        }
-    }
-}
 
 /* IEEE 754 binary16 to the binary32 of the same value. */
 static uint32_t widen_half(uint16_t half)
@@ -56,66 +32,56 @@ static uint32_t widen_half(uint16_t half)
     return sign | (127 - 14 - shift) << 23 | (fraction & 0x3ff) << 13;
 }
 
-void cae_model_to_floats(float *to, const void *values, cae_dtype dtype, size_t len)
+/* The bits of value i of an array, each value of 2 or 8 bytes. */
+static uint64_t bits_at(const void *values, size_t size, size_t i)
 {
-    const uint8_t *at = values;
-    if (dtype == CAE_F32) {
-        memcpy(to, values, len * sizeof(*to));
-    } else if (dtype == CAE_F64) {
-        for (size_t i = 0; i < len; i++) {
-            double value;
-            memcpy(&value, at + 8 * i, 8);
-            to[i] = (float)value;
-        }
-    } else {
-        for (size_t i = 0; i < len; i++) {
-            uint16_t half;
-            memcpy(&half, at + 2 * i, 2);
-            const uint32_t bits = dtype == CAE_F16 ? widen_half(half) : (uint32_t)half << 16;
-            memcpy(&to[i], &bits, 4);
-        }
+    const uint8_t *at = (const uint8_t *)values + size * i;
+    uint16_t narrow;
+    uint64_t wide;
+    if (size == 2) {
+        memcpy(&narrow, at, sizeof(narrow));
+        return narrow;
     }
+    memcpy(&wide, at, sizeof(wide));
+    return wide;
 }
 
-void cae_model_to_file(uint8_t *bytes, const void *values, cae_dtype dtype, size_t len)
+void cae_model_to_floats(float *to, const void *values, cae_dtype dtype, size_t len)
 {
     if (dtype == CAE_F32) {
-        cae_floats_to_file(bytes, values, len);
+        memcpy(to, values, len * sizeof(*to));
         return;
     }
-    const uint8_t *at = values;
     for (size_t i = 0; i < len; i++) {
-        uint64_t bits;
-        memcpy(&bits, at + 8 * i, 8);
-        cae_store_u64(bytes + 8 * i, bits);
+        const uint64_t bits = bits_at(values, cae_dtype_size(dtype), i);
+        if (dtype == CAE_F64) {
+            double value;
+            memcpy(&value, &bits, sizeof(value));
+            to[i] = (float)value;
+        } else {
+            const uint16_t half = (uint16_t)bits;
+            const uint32_t wide = dtype == CAE_F16 ? widen_half(half) : (uint32_t)half << 16;
+            memcpy(&to[i], &wide, sizeof(wide));
+        }
     }
 }
 
 size_t cae_model_first_nonfinite(const void *values, cae_dtype dtype, size_t len)
 {
-    static const uint64_t exponent = 0x7ff0000000000000u;
     size_t bad = len;
     if (dtype == CAE_F32) {
         return cae_all_finite(values, len, &bad) ? len : bad;
     }
-    const uint8_t *at = values;
-    if (is_16_bit(dtype)) {
-        const uint16_t infinite = dtype == CAE_F16 ? 0x7c00 : 0x7f80;
-        for (size_t i = 0; i < len; i++) {
-            uint16_t bits;
-            memcpy(&bits, at + 2 * i, 2);
-            if ((bits & infinite) == infinite) {
-                return i;
-            }
-        }
+    const uint64_t exponent = dtype == CAE_F16    ? 0x7c00
+                              : dtype == CAE_BF16 ? 0x7f80
+                              : dtype == CAE_F64  ? 0x7ff0000000000000u
+                                                  : 0;
+    if (exponent == 0) {
+        return len;
     }
-    if (dtype == CAE_F64) {
-        for (size_t i = 0; i < len; i++) {
-            uint64_t bits;
-            memcpy(&bits, at + 8 * i, 8);
-            if ((bits & exponent) == exponent) {
-                return i;
-            }
+    for (size_t i = 0; i < len; i++) {
+        if ((bits_at(values, cae_dtype_size(dtype), i) & exponent) == exponent) {
+            return i;
         }
     }
     return len;

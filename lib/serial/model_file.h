@@ -73,7 +73,7 @@ typedef struct cae_file_model {
 int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *model, void *data,
                                 size_t capacity, size_t *size);
 
-/* Atomically; see atomic.h. Needs some 100 KiB of memory for a model of any size. With only_try
+/* Atomically; see atomic.h. Allocates in proportion to the header, not to the data. With only_try
  * everything is done except replacing the target. */
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
                               const char *path, bool only_try);
@@ -96,7 +96,7 @@ typedef struct cae_file_entry {
     size_t shape[CAE_FILE_RANK]; /* unused ones 1; all of them, in a plain file, for rank 0 */
     size_t len;                  /* elements */
     uint64_t begin;              /* of its bytes in the data */
-    uint32_t crc;                /* of its bytes, when they were checked */
+    uint32_t crc_before, crc;    /* of the file up to its bytes, and up to their end */
 } cae_file_entry;
 
 typedef struct cae_model_file cae_model_file;
@@ -124,6 +124,6 @@ int cae_model_file_read(const cae_model_file *f, const cae_file_entry *entry, vo
 
 /* The same of F32, of F16 and BF16, which floats hold exactly, or of F64, rounded to nearest;
  * CAE_E_NONFINITE when one is too large for a float, CAE_E_UNSUPPORTED for other dtypes. */
-int cae_model_file_read_floats(const cae_model_file *f, const cae_file_entry *entry, float *values);
+int cae_model_file_read_floats(cae_model_file *f, const cae_file_entry *entry, float *values);
 
 #endif

@@ -89,8 +89,8 @@ static int read_metadata_entry(cae_json *j, struct metadata *m, const cae_json_s
 {
     cae_json_string value;
     CAE_TRY(cae_json_read_string(j, &value));
-    if (key->raw_size > strlen(CAE_FILE_KEY_PREFIX) &&
-        memcmp(key->raw, CAE_FILE_KEY_PREFIX, strlen(CAE_FILE_KEY_PREFIX)) == 0) {
+    if (key->raw_size > strlen(CAE_NOTE_RESERVED) &&
+        memcmp(key->raw, CAE_NOTE_RESERVED, strlen(CAE_NOTE_RESERVED)) == 0) {
         m->ours = true;
     }
     if (cae_json_equals(key, CAE_FILE_KEY_VERSION)) {

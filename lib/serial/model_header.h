@@ -17,7 +17,6 @@
 enum { CAE_FILE_LENGTH_SIZE = 8 /* the length field before the header */, CAE_FILE_CRC_DIGITS = 8 };
 
 #define CAE_FILE_KEY_METADATA     "__metadata__"
-#define CAE_FILE_KEY_PREFIX       "libcae."
 #define CAE_FILE_KEY_ARCHITECTURE "libcae.architecture"
 #define CAE_FILE_KEY_CRC          "libcae.crc32"
 #define CAE_FILE_KEY_VERSION      "libcae.version"

@@ -1,7 +1,8 @@
 /*
  * Reading a model file: frame, header, checksum, finiteness, then tensors one by one. When the file
- * is opened, the data is read once through a small buffer, and each tensor's own CRC is stored. If
- * a tensor that is read later has another CRC, the file was changed in between.
+ * is opened, the data is read once through a small buffer, and the CRC before and behind each
+ * tensor is stored. If a tensor that is read later leads to another CRC, the file was changed in
+ * between.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -14,7 +15,9 @@
 #include "serial/crc32.h"
 #include "serial/model_convert.h"
 #include "serial/model_header.h"
-#include "serial/source.h"
+#include "serial/system.h"
+
+enum { CHUNK = 16384 /* bytes that are read at once */ };
 
 struct cae_model_file {
     const cae_memory *memory;
@@ -22,7 +25,11 @@ struct cae_model_file {
     char *text; /* the header; after opening only the names in it are used */
     size_t text_size;
     cae_model_header header;
-    cae_model_chunk chunk;
+    union { /* whole elements of every dtype */
+        uint8_t bytes[CHUNK];
+        float f32[CHUNK / sizeof(float)];
+        uint64_t u64[CHUNK / sizeof(uint64_t)];
+    } chunk;
 };
 
 static uint64_t data_begin(const cae_model_file *f)
@@ -93,27 +100,35 @@ static uint32_t crc_of_text(const cae_model_file *f)
     return cae_crc32(crc, f->text + after, f->text_size - after);
 }
 
-/* Reads a tensor's bytes, sets its CRC and continues the file's. *nonfinite receives the index of
+/* Elements `at` to `at` + len of a tensor, in the machine's order; their bytes continue *crc. */
+static int read_elements(const cae_model_file *f, const cae_file_entry *e, size_t at, size_t len,
+                         void *values, uint32_t *crc)
+{
+    const size_t size = cae_dtype_size(e->dtype);
+    CAE_TRY(
+        cae_file_source_read(&f->source, data_begin(f) + e->begin + at * size, values, len * size));
+    *crc = cae_crc32(*crc, values, len * size);
+    cae_reorder(values, values, size, len);
+    return CAE_OK;
+}
+
+/* Reads a tensor's bytes, which continue the file's CRC. *nonfinite receives the index of
  * the first value that is not finite; it is no error yet, because the CRC is checked first. */
 static int scan_tensor(cae_model_file *f, cae_file_entry *e, uint32_t *crc, size_t *nonfinite)
 {
-    const size_t element = cae_dtype_size(e->dtype);
-    const size_t step = sizeof(f->chunk) / element;
+    const size_t step = CHUNK / cae_dtype_size(e->dtype);
     *nonfinite = e->len;
-    e->crc = 0;
+    e->crc_before = *crc;
     for (size_t at = 0; at < e->len; at += step) {
         const size_t len = cae_size_min(step, e->len - at);
-        CAE_TRY(cae_file_source_read(&f->source, data_begin(f) + e->begin + at * element,
-                                     f->chunk.bytes, len * element));
-        e->crc = cae_crc32(e->crc, f->chunk.bytes, len * element);
-        *crc = cae_crc32(*crc, f->chunk.bytes, len * element);
-        cae_model_from_file(&f->chunk, e->dtype, len);
+        CAE_TRY(read_elements(f, e, at, len, &f->chunk, crc));
         const size_t bad = cae_model_first_nonfinite(&f->chunk, e->dtype, len);
         /* A tensor without a dimension is not a weight and is not used. */
         if (bad < len && *nonfinite == e->len && e->rank > 0) {
             *nonfinite = at + bad;
         }
     }
+    e->crc = *crc;
     return CAE_OK;
 }
 
@@ -304,35 +319,16 @@ static int fail_changed(const cae_file_entry *entry)
 
 int cae_model_file_read(const cae_model_file *f, const cae_file_entry *entry, void *values)
 {
-    const size_t size = entry->len * cae_dtype_size(entry->dtype);
-    CAE_TRY(cae_file_source_read(&f->source, data_begin(f) + entry->begin, values, size));
-    if (cae_crc32(0, values, size) != entry->crc) {
-        return fail_changed(entry);
-    }
-    cae_model_from_file(values, entry->dtype, entry->len);
-    return CAE_OK;
-}
-
-/* F16, BF16 and F64, by way of a buffer. */
-static int convert(const cae_model_file *f, const cae_file_entry *entry, cae_model_chunk *chunk,
-                   float *values)
-{
-    const size_t element = cae_dtype_size(entry->dtype);
-    const size_t step = sizeof(*chunk) / element;
-    uint32_t crc = 0;
-    for (size_t at = 0; at < entry->len; at += step) {
-        const size_t len = cae_size_min(step, entry->len - at);
-        CAE_TRY(cae_file_source_read(&f->source, data_begin(f) + entry->begin + at * element,
-                                     chunk->bytes, len * element));
-        crc = cae_crc32(crc, chunk->bytes, len * element);
-        cae_model_from_file(chunk, entry->dtype, len);
-        cae_model_to_floats(values + at, chunk, entry->dtype, len);
-    }
+    uint32_t crc = entry->crc_before;
+    CAE_TRY(read_elements(f, entry, 0, entry->len, values, &crc));
     return crc == entry->crc ? CAE_OK : fail_changed(entry);
 }
 
-int cae_model_file_read_floats(const cae_model_file *f, const cae_file_entry *entry, float *values)
+int cae_model_file_read_floats(cae_model_file *f, const cae_file_entry *entry, float *values)
 {
+    const size_t step = CHUNK / cae_dtype_size(entry->dtype);
+    uint32_t crc = entry->crc_before;
+    size_t bad = 0;
     if (entry->dtype == CAE_F32) {
         return cae_model_file_read(f, entry, values);
     }
@@ -341,16 +337,16 @@ int cae_model_file_read_floats(const cae_model_file *f, const cae_file_entry *en
                         "tensor '%s' is %s; weights can be F32, F16, BF16 or F64", entry->name,
                         cae_dtype_name(entry->dtype));
     }
-    cae_model_chunk *chunk = cae_alloc(f->memory, 1, sizeof(*chunk));
-    if (chunk == NULL) {
-        return CAE_E_NOMEM;
+    for (size_t at = 0; at < entry->len; at += step) {
+        const size_t len = cae_size_min(step, entry->len - at);
+        CAE_TRY(read_elements(f, entry, at, len, &f->chunk, &crc));
+        cae_model_to_floats(values + at, &f->chunk, entry->dtype, len);
     }
-    size_t bad = 0;
-    int status = convert(f, entry, chunk, values);
-    cae_release(f->memory, chunk);
-    if (status == CAE_OK && !cae_all_finite(values, entry->len, &bad)) {
-        status = cae_fail(CAE_E_NONFINITE, "tensor '%s': element %zu is too large for a float",
+    if (crc != entry->crc) {
+        return fail_changed(entry);
+    }
+    return cae_all_finite(values, entry->len, &bad)
+               ? CAE_OK
+               : cae_fail(CAE_E_NONFINITE, "tensor '%s': element %zu is too large for a float",
                           entry->name, bad);
-    }
-    return status;
 }

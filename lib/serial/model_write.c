@@ -18,6 +18,8 @@
 #include "serial/model_header.h"
 #include "serial/sort.h"
 
+enum { CHUNK = 4096 /* bytes that are converted at once */ };
+
 struct job {
     const cae_memory *memory;
     const cae_file_model *model;
@@ -26,7 +28,7 @@ struct job {
     size_t head_size;
     size_t crc_at; /* within head */
     size_t data_size;
-    cae_model_chunk chunk;
+    uint8_t chunk[CHUNK];
 };
 
 typedef int sink_fn(void *user, const void *data, size_t size);
@@ -38,27 +40,25 @@ static int compare_names(const void *a, const void *b)
     return strcmp(((const cae_file_tensor *)a)->name, ((const cae_file_tensor *)b)->name);
 }
 
-static int tensor_len(const cae_file_tensor *t, size_t *len)
+static size_t tensor_len(const cae_file_tensor *t)
 {
-    bool good = t->name != NULL && cae_name_valid(t->name, strlen(t->name), CAE_FILE_NAME) &&
-                t->rank >= 1 && t->rank <= CAE_FILE_RANK && t->data != NULL;
-    *len = 1;
-    if (good) {
-        for (size_t i = 0; i < t->rank; i++) {
-            *len = cae_size_mul(*len, t->shape[i]);
-        }
-        good = *len > 0 && cae_size_mul(*len, cae_dtype_size(t->dtype)) < SIZE_MAX;
+    size_t len = 1;
+    for (size_t i = 0; i < t->rank; i++) {
+        len = cae_size_mul(len, t->shape[i]);
     }
-    return good ? CAE_OK
-                : cae_fail(CAE_E_ARGUMENT, "tensor '%s' cannot be written: name, shape or data",
-                           t->name);
+    return len;
 }
 
 static int check_tensor(const cae_file_tensor *t, size_t *size)
 {
-    size_t len;
-    CAE_TRY(tensor_len(t, &len));
-    *size = len * cae_dtype_size(t->dtype);
+    const bool good = t->name != NULL && cae_name_valid(t->name, strlen(t->name), CAE_FILE_NAME) &&
+                      t->rank >= 1 && t->rank <= CAE_FILE_RANK && t->data != NULL;
+    const size_t len = good ? tensor_len(t) : 0;
+    *size = cae_size_mul(len, cae_dtype_size(t->dtype));
+    if (len == 0 || *size == SIZE_MAX) {
+        return cae_fail(CAE_E_ARGUMENT, "tensor '%s' cannot be written: name, shape or data",
+                        t->name);
+    }
     const size_t bad = cae_model_first_nonfinite(t->data, t->dtype, len);
     return bad == len ? CAE_OK
                       : cae_fail(CAE_E_NONFINITE, "tensor '%s': element %zu is NaN or infinite",
@@ -126,7 +126,6 @@ static void put_number(cae_writer *w, size_t value)
 
 static void put_tensor(cae_writer *w, const cae_file_tensor *t, size_t *at)
 {
-    size_t size = cae_dtype_size(t->dtype);
     put_text(w, ",\"");
     put_text(w, t->name);
     put_text(w, "\":{\"dtype\":\"");
@@ -135,12 +134,11 @@ static void put_tensor(cae_writer *w, const cae_file_tensor *t, size_t *at)
     for (size_t i = 0; i < t->rank; i++) {
         put_text(w, i > 0 ? "," : "");
         put_number(w, t->shape[i]);
-        size *= t->shape[i];
     }
     put_text(w, "],\"data_offsets\":[");
     put_number(w, *at);
     put_text(w, ",");
-    *at += size;
+    *at += tensor_len(t) * cae_dtype_size(t->dtype);
     put_number(w, *at);
     put_text(w, "]}");
 }
@@ -212,14 +210,12 @@ static int make_head(struct job *job)
 static int send_tensor(struct job *job, const cae_file_tensor *t, sink_fn *sink, void *user)
 {
     const size_t element = cae_dtype_size(t->dtype);
-    const size_t step = sizeof(job->chunk) / element;
-    size_t len;
-    CAE_TRY(tensor_len(t, &len));
+    const size_t step = CHUNK / element;
+    const size_t len = tensor_len(t);
     for (size_t at = 0; at < len; at += step) {
         const size_t part = cae_size_min(step, len - at);
-        cae_model_to_file(job->chunk.bytes, (const uint8_t *)t->data + at * element, t->dtype,
-                          part);
-        CAE_TRY(sink(user, job->chunk.bytes, part * element));
+        cae_reorder(job->chunk, (const uint8_t *)t->data + at * element, element, part);
+        CAE_TRY(sink(user, job->chunk, part * element));
     }
     return CAE_OK;
 }
@@ -266,38 +262,27 @@ static int fill_in_crc(struct job *job)
 
 static void end_job(struct job *job)
 {
-    if (job != NULL) {
-        cae_release(job->memory, job->sorted);
-        cae_release(job->memory, job->head);
-        cae_release(job->memory, job);
-    }
+    cae_release(job->memory, job->sorted);
+    cae_release(job->memory, job->head);
 }
 
-static int begin_job(struct job **out, const cae_memory *memory, const cae_file_model *model)
+/* To be ended in every case. */
+static int begin_job(struct job *job, const cae_memory *memory, const cae_file_model *model)
 {
-    int status;
-    struct job *job = cae_alloc_zeroed(memory, 1, sizeof(*job));
-    *out = NULL;
-    if (job == NULL) {
-        return CAE_E_NOMEM;
-    }
-    job->memory = memory;
-    job->model = model;
-    if ((status = sort_tensors(job)) != CAE_OK || (status = make_head(job)) != CAE_OK) {
-        end_job(job);
-        return status;
-    }
-    *out = job;
-    return CAE_OK;
+    *job = (struct job){.memory = memory, .model = model};
+    CAE_TRY(sort_tensors(job));
+    return make_head(job);
 }
 
 int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *model, void *data,
                                 size_t capacity, size_t *size)
 {
-    struct job *job;
-    CAE_TRY(begin_job(&job, memory, model));
-    int status = CAE_OK;
-    *size = job->head_size + job->data_size;
+    struct job job;
+    int status = begin_job(&job, memory, model);
+    if (status != CAE_OK) {
+        goto done;
+    }
+    *size = job.head_size + job.data_size;
     if (data == NULL && capacity == 0) {
         goto done;
     }
@@ -307,46 +292,49 @@ int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *
         goto done;
     }
     cae_writer w = cae_writer_make(data, capacity);
-    if ((status = fill_in_crc(job)) == CAE_OK) {
-        status = send_file(job, sink_memory, &w);
+    if ((status = fill_in_crc(&job)) == CAE_OK) {
+        status = send_file(&job, sink_memory, &w);
         CAE_ASSERT(status == CAE_OK && !w.failed && w.at == *size);
     }
 done:
-    end_job(job);
+    end_job(&job);
     return status;
 }
 
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
                               const char *path, bool only_try)
 {
-    struct job *job;
+    struct job job;
     cae_atomic target;
-    CAE_TRY(begin_job(&job, memory, model));
-    int status = fill_in_crc(job);
-    if (status != CAE_OK || (status = cae_atomic_open(&target, memory, path)) != CAE_OK) {
+    int status = begin_job(&job, memory, model);
+    if (status != CAE_OK || (status = fill_in_crc(&job)) != CAE_OK ||
+        (status = cae_atomic_open(&target, memory, path)) != CAE_OK) {
         goto done;
     }
-    if ((status = send_file(job, sink_path, &target)) == CAE_OK) {
+    if ((status = send_file(&job, sink_path, &target)) == CAE_OK) {
         status = only_try ? cae_atomic_try(&target) : cae_atomic_commit(&target);
     }
     cae_atomic_close(&target);
 done:
-    end_job(job);
+    end_job(&job);
     return status;
 }
 
 int cae_model_file_id(const cae_memory *memory, const cae_file_model *model, uint32_t *id)
 {
-    struct job *job;
-    int status = CAE_OK;
-    CAE_TRY(begin_job(&job, memory, model));
+    struct job job;
+    int status = begin_job(&job, memory, model);
+    if (status != CAE_OK) {
+        goto done;
+    }
     *id = cae_crc32(0, model->architecture, strlen(model->architecture) + 1);
     for (size_t i = 0; i < model->len; i++) {
-        const cae_file_tensor *t = job->sorted[i];
+        const cae_file_tensor *t = job.sorted[i];
         if (status == CAE_OK && strncmp(t->name, "train.", strlen("train.")) != 0) {
-            status = send_tensor(job, t, sink_crc, id);
+            status = send_tensor(&job, t, sink_crc, id);
         }
     }
-    end_job(job);
+done:
+    end_job(&job);
     return status;
 }

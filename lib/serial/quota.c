@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/status.h"
+#include "serial/system.h"
 
 enum {
     PLACE = 1024, /* bytes of a path */
@@ -35,16 +35,6 @@ struct lines {
     size_t at, len, left; /* in the block; of MOST */
     char block[512];
 };
-
-static bool open_file(struct lines *l, const char *path)
-{
-    do {
-        l->file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    } while (l->file < 0 && errno == EINTR);
-    l->at = l->len = 0;
-    l->left = MOST;
-    return l->file >= 0;
-}
 
 /* The next byte, or -1 at the end. */
 static int next_byte(struct lines *l)
@@ -91,11 +81,20 @@ static bool join(char out[PLACE], const char *a, const char *b)
     return true;
 }
 
+static bool open_file(struct lines *l, const char *folder, const char *name)
+{
+    char path[PLACE];
+    *l = (struct lines){.file = -1, .left = MOST};
+    if (join(path, folder, name)) {
+        l->file = cae_system_open(AT_FDCWD, path, O_RDONLY, 0);
+    }
+    return l->file >= 0;
+}
+
 static bool first_line(const char *folder, const char *name, char line[LINE])
 {
     struct lines l;
-    char path[PLACE];
-    if (!join(path, folder, name) || !open_file(&l, path)) {
+    if (!open_file(&l, folder, name)) {
         return false;
     }
     const bool found = next_line(&l, line);
@@ -105,18 +104,20 @@ static bool first_line(const char *folder, const char *name, char line[LINE])
 
 /* ---- One group ------------------------------------------------------------------------------- */
 
-/* The number at *text, which moves behind its digits; 0 where there are none or too many. */
-static uint64_t read_number(const char **text)
+/* 0 where the text is no number, or has too many digits. */
+static uint64_t read_number(const char *text)
 {
     uint64_t value = 0;
-    for (; **text >= '0' && **text <= '9'; (*text)++) {
-        value = value < UINT64_MAX / 16 ? value * 10 + (uint64_t)(**text - '0') : UINT64_MAX;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        value = value < UINT64_MAX / 16 ? value * 10 + (uint64_t)(*text - '0') : UINT64_MAX;
     }
-    return value < UINT64_MAX ? value : 0;
+    return *text == '\0' && value < UINT64_MAX ? value : 0;
 }
 
-static size_t processors(uint64_t quota, uint64_t period)
+static size_t processors(const char *quota_text, const char *period_text)
 {
+    const uint64_t quota = read_number(quota_text);
+    const uint64_t period = read_number(period_text);
     if (quota == 0 || period == 0) {
         return SIZE_MAX;
     }
@@ -128,35 +129,22 @@ static size_t processors(uint64_t quota, uint64_t period)
 static size_t quota_of_v2(const char *folder)
 {
     char line[LINE];
-    const char *text = line;
-    if (!first_line(folder, "/cpu.max", line)) {
+    char *blank = first_line(folder, "/cpu.max", line) ? strchr(line, ' ') : NULL;
+    if (blank == NULL) {
         return SIZE_MAX;
     }
-    const uint64_t quota = read_number(&text);
-    if (*text != ' ') {
-        return SIZE_MAX;
-    }
-    text++;
-    const uint64_t period = read_number(&text);
-    return *text == '\0' ? processors(quota, period) : SIZE_MAX;
+    *blank = '\0';
+    return processors(line, blank + 1);
 }
 
 /* Quota and period have a file each; a quota of -1 is none. */
 static size_t quota_of_v1(const char *folder)
 {
-    char line[LINE];
-    const char *text = line;
-    if (!first_line(folder, "/cpu.cfs_quota_us", line)) {
-        return SIZE_MAX;
-    }
-    const uint64_t quota = read_number(&text);
-    const bool whole = *text == '\0';
-    text = line;
-    if (!whole || !first_line(folder, "/cpu.cfs_period_us", line)) {
-        return SIZE_MAX;
-    }
-    const uint64_t period = read_number(&text);
-    return *text == '\0' ? processors(quota, period) : SIZE_MAX;
+    char quota[LINE];
+    char period[LINE];
+    const bool found = first_line(folder, "/cpu.cfs_quota_us", quota) &&
+                       first_line(folder, "/cpu.cfs_period_us", period);
+    return found ? processors(quota, period) : SIZE_MAX;
 }
 
 /* ---- Where the groups are -------------------------------------------------------------------- */
@@ -187,9 +175,8 @@ static bool lists(const char *list, const char *word)
 static void read_groups(const char *root, struct hierarchy *v1, struct hierarchy *v2)
 {
     struct lines l;
-    char path[PLACE];
     char line[LINE];
-    if (!join(path, root, "/proc/self/cgroup") || !open_file(&l, path)) {
+    if (!open_file(&l, root, "/proc/self/cgroup")) {
         return;
     }
     while (next_line(&l, line)) {
@@ -236,11 +223,8 @@ static size_t least_of(const struct hierarchy *h, const char *mount, const char 
 {
     char folder[PLACE];
     size_t least = SIZE_MAX;
-    if (!join(folder, mount, rest)) {
-        rest = "";
-        if (!join(folder, mount, rest)) {
-            return least;
-        }
+    if (!join(folder, mount, rest) && !join(folder, mount, "")) {
+        return least;
     }
     for (size_t len = strlen(folder);;) {
         const size_t here = h->quota_of(folder);
@@ -324,9 +308,8 @@ static void read_mount(char *line, const char *system, struct hierarchy *v1, str
 static void read_mounts(const char *system, struct hierarchy *v1, struct hierarchy *v2)
 {
     struct lines l;
-    char path[PLACE];
     char line[LINE];
-    if (join(path, system, "/proc/self/mountinfo") && open_file(&l, path)) {
+    if (open_file(&l, system, "/proc/self/mountinfo")) {
         while (next_line(&l, line)) {
             read_mount(line, system, v1, v2);
         }

@@ -19,11 +19,13 @@ enum { LARGEST_PLANE = 1 << 16 };
 
 static void dequantise(const cae_coder *coder, const void *symbols, size_t plane, unsigned quality)
 {
-    float lo[] = {-1.0f, 0.0f}, hi[] = {3.0f, 1e30f};
-    const cae_ranges ranges = {lo, hi, 2};
+    static const float lo[] = {-1.0f, 0.0f}, hi[] = {3.0f, 1e30f};
     float *code = malloc(2 * plane * sizeof(*code));
     fuzz_check(code != NULL);
-    coder->dequantise(code, symbols, &ranges, plane, quality);
+    for (size_t c = 0; c < 2; c++) {
+        const uint8_t *of_channel = (const uint8_t *)symbols + c * plane * coder->symbol_size;
+        coder->dequantise(code + c * plane, of_channel, plane, lo[c], hi[c], quality);
+    }
     for (size_t i = 0; i < 2 * plane; i++) {
         fuzz_check(isfinite(code[i]) && code[i] >= lo[i / plane]);
     }

@@ -19,7 +19,7 @@
 enum { SLACK = 1 << 20 };
 
 /* Reads a tensor into a block of its size; returns the size. */
-static size_t read_entry(const cae_model_file *f, const cae_file_entry *e)
+static size_t read_entry(cae_model_file *f, const cae_file_entry *e)
 {
     const size_t size = e->len * cae_dtype_size(e->dtype);
     size_t product = 1;
@@ -42,7 +42,7 @@ static size_t read_entry(const cae_model_file *f, const cae_file_entry *e)
     return size;
 }
 
-static void read_all(const cae_model_file *f, size_t file_size)
+static void read_all(cae_model_file *f, size_t file_size)
 {
     const char *before = "";
     size_t sum = 0;

@@ -157,21 +157,6 @@ int close(int file)
     return fails(fault) ? -1 : result;
 }
 
-int open(const char *path, int flags, ...)
-{
-    int (*next)(const char *, int, ...);
-    va_list list;
-    va_start(list, flags);
-    const unsigned mode = (flags & O_CREAT) != 0 ? va_arg(list, unsigned) : 0;
-    va_end(list);
-    NEXT(WIDE("open"));
-    const enum fault fault = suffer("open");
-    const int result = fails(fault) ? -1 : next(path, flags, mode);
-    plan.open_files += plan.armed && result >= 0;
-    die_after(fault);
-    return result;
-}
-
 int openat(int folder, const char *path, int flags, ...)
 {
     int (*next)(int, const char *, int, ...);

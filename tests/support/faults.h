@@ -1,7 +1,7 @@
 /*
- * Failing system calls, for tests of files. A program that links faults.c has its own open, write,
- * fsync and so on, which the library calls instead of the C library's; they count themselves and,
- * when armed, one of them fails or the process dies there.
+ * Failing system calls, for tests of files. A program that links faults.c has its own openat,
+ * write, fsync and so on, which the library calls instead of the C library's; they count themselves
+ * and, when armed, one of them fails or the process dies there.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

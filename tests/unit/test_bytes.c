@@ -172,23 +172,39 @@ START_TEST(a_writer_stops_at_its_capacity_and_counts_on)
 }
 END_TEST
 
-START_TEST(floats_keep_their_bits_in_files)
+START_TEST(files_have_the_low_byte_first)
 {
-    static const uint32_t bits[] = {0x3f800000, 0x7fc12345, 0xff800001, 0x80000000, 1, 0xff7fffff};
-    static const uint8_t first[] = {0x00, 0x00, 0x80, 0x3f, 0x45, 0x23, 0xc1, 0x7f};
-    enum { LEN = sizeof(bits) / sizeof(bits[0]) };
-    float values[LEN];
-    float back[LEN];
-    uint8_t file[4 * LEN + 1];
-    memcpy(values, bits, sizeof(values));
-    cae_floats_to_file(file + 1, values, LEN);
-    ck_assert_int_eq(memcmp(file + 1, first, sizeof(first)), 0);
-    cae_floats_from_file(back, file + 1, LEN);
-    ck_assert_int_eq(memcmp(back, bits, sizeof(bits)), 0);
-    cae_floats_to_file(values, values, LEN); /* in place */
-    ck_assert_int_eq(memcmp(values, file + 1, sizeof(values)), 0);
-    cae_floats_from_file(values, values, LEN);
-    ck_assert_int_eq(memcmp(values, bits, sizeof(bits)), 0);
+    static const struct {
+        size_t size;
+        uint64_t value;
+        uint8_t bytes[8];
+    } cases[] = {{8, 0x7ff8123456789abc, {0xbc, 0x9a, 0x78, 0x56, 0x34, 0x12, 0xf8, 0x7f}},
+                 {4, 0x7fc12345, {0x45, 0x23, 0xc1, 0x7f}},
+                 {2, 0x7c01, {0x01, 0x7c}},
+                 {1, 0x80, {0x80}}};
+    enum { LEN = 5 };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const size_t size = cases[i].size;
+        uint8_t values[8 * LEN], file[8 * LEN + 1], back[8 * LEN];
+        for (size_t k = 0; k < LEN; k++) {
+            const uint32_t four = (uint32_t)cases[i].value;
+            const uint16_t two = (uint16_t)four;
+            const uint8_t one = (uint8_t)four;
+            const void *from = size == 8   ? (const void *)&cases[i].value
+                               : size == 4 ? (const void *)&four
+                               : size == 2 ? (const void *)&two
+                                           : &one;
+            memcpy(values + k * size, from, size);
+        }
+        cae_reorder(file + 1, values, size, LEN);
+        for (size_t k = 0; k < LEN; k++) {
+            ck_assert_int_eq(memcmp(file + 1 + k * size, cases[i].bytes, size), 0);
+        }
+        cae_reorder(back, file + 1, size, LEN);
+        ck_assert_int_eq(memcmp(back, values, size * LEN), 0);
+        cae_reorder(back, back, size, LEN); /* in place */
+        ck_assert_int_eq(memcmp(back, file + 1, size * LEN), 0);
+    }
 }
 END_TEST
 
@@ -228,7 +244,7 @@ int main(void)
         varints_have_one_form,
         varints_end_at_64_bits,
         a_writer_stops_at_its_capacity_and_counts_on,
-        floats_keep_their_bits_in_files,
+        files_have_the_low_byte_first,
         one_bad_value_is_found_anywhere,
         NULL,
     };

@@ -23,12 +23,11 @@
 START_TEST(the_table_is_its_formula)
 {
     /* The steps are private; the reconstruction of symbol 1 in a range of 1 is 256 / steps. */
-    float lo = 0.0f, hi = 1.0f, value, before = 2.0f;
-    const cae_ranges range = {&lo, &hi, 1};
+    float value, before = 2.0f;
     const uint8_t one = 1;
     for (unsigned q = 1; q <= 100; q++) {
         const double steps = floor(256 * pow(255, (q - 1) / 99.0) + 0.5);
-        cae_dequantise(&value, &one, &range, 1, q);
+        cae_dequantise(&value, &one, 1, 0.0f, 1.0f, q);
         ck_assert_float_eq(value, 1.0f / ((float)steps / 256.0f));
         ck_assert_float_lt(value, before);
         before = value;
@@ -43,8 +42,7 @@ END_TEST
 START_TEST(values_come_back_within_half_a_step)
 {
     enum { PLANE = 1001 };
-    float lo[2] = {-3.0f, 0.25f}, hi[2] = {5.0f, 0.5f};
-    const cae_ranges ranges = {lo, hi, 2};
+    static const float lo[2] = {-3.0f, 0.25f}, hi[2] = {5.0f, 0.5f};
     float code[2 * PLANE], back[2 * PLANE];
     uint8_t symbols[2 * PLANE];
     for (int c = 0; c < 2; c++) {
@@ -54,9 +52,12 @@ START_TEST(values_come_back_within_half_a_step)
     }
     for (unsigned q = 1; q <= 100; q++) {
         const double steps = floor(256 * pow(255, (q - 1) / 99.0) + 0.5) / 256;
-        cae_quantise(symbols, code, &ranges, PLANE, q);
+        for (int c = 0; c < 2; c++) {
+            const int at = c * PLANE;
+            cae_quantise(symbols + at, code + at, PLANE, lo[c], hi[c], q);
+            cae_dequantise(back + at, symbols + at, PLANE, lo[c], hi[c], q);
+        }
         ck_assert_int_eq(cae_symbols_check(symbols, 2 * PLANE, q), CAE_OK);
-        cae_dequantise(back, symbols, &ranges, PLANE, q);
         for (int i = 0; i < 2 * PLANE; i++) {
             /* The last symbol, too, lies within half a step of the range's end. */
             const double step = (double)(hi[i / PLANE] - lo[i / PLANE]) / steps;
@@ -68,8 +69,6 @@ END_TEST
 
 START_TEST(rounding_is_half_up_and_clamped)
 {
-    float lo = 0.0f, hi = 255.0f;
-    const cae_ranges range = {&lo, &hi, 1};
     static const struct {
         float value;
         uint8_t symbol;
@@ -80,7 +79,7 @@ START_TEST(rounding_is_half_up_and_clamped)
                  {NAN, 0},      {FLT_MIN, 0},   {0.99999994f, 1}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint8_t symbol = 99;
-        cae_quantise(&symbol, &cases[i].value, &range, 1, 100);
+        cae_quantise(&symbol, &cases[i].value, 1, 0.0f, 255.0f, 100);
         ck_assert_msg(symbol == cases[i].symbol, "case %zu: %u", i, symbol);
     }
 }
@@ -99,14 +98,13 @@ START_TEST(any_range_gives_finite_values)
     }
     for (int l = 0; l < ENDS; l++) {
         for (int h = 0; h < ENDS; h++) {
-            float lo = ends[l], hi = ends[h];
-            const cae_ranges range = {&lo, &hi, 1};
+            const float lo = ends[l], hi = ends[h];
             for (unsigned q = 1; q <= 100; q += 9) {
-                cae_dequantise(values, symbols, &range, 256, q);
+                cae_dequantise(values, symbols, 256, lo, hi, q);
                 for (unsigned i = 0; i <= cae_quantise_top(q); i++) {
                     ck_assert(isfinite(values[i]) || !isfinite(lo));
                 }
-                cae_quantise(back, ends, &range, ENDS, q);
+                cae_quantise(back, ends, ENDS, lo, hi, q);
                 for (int i = 0; i < ENDS; i++) {
                     ck_assert_uint_le(back[i], cae_quantise_top(q));
                     ck_assert(lo < hi || back[i] == 0);
@@ -119,16 +117,15 @@ END_TEST
 
 START_TEST(flat_channels_give_their_value)
 {
-    float lo[3] = {0.75f, 2.0f, 0.0f}, hi[3] = {0.75f, 1.0f, 0x1p-101f};
-    const cae_ranges ranges = {lo, hi, 3};
-    const float code[3] = {9.0f, 9.0f, 9.0f};
-    float back[3];
-    uint8_t symbols[3] = {9, 9, 9};
-    cae_quantise(symbols, code, &ranges, 1, 100);
-    cae_dequantise(back, symbols, &ranges, 1, 100);
+    static const float lo[3] = {0.75f, 2.0f, 0.0f}, hi[3] = {0.75f, 1.0f, 0x1p-101f};
+    const float value = 9.0f;
     for (int i = 0; i < 3; i++) {
-        ck_assert_uint_eq(symbols[i], 0);
-        ck_assert_float_eq(back[i], lo[i]);
+        float back = 0.0f;
+        uint8_t symbol = 9;
+        cae_quantise(&symbol, &value, 1, lo[i], hi[i], 100);
+        cae_dequantise(&back, &symbol, 1, lo[i], hi[i], 100);
+        ck_assert_uint_eq(symbol, 0);
+        ck_assert_float_eq(back, lo[i]);
     }
 }
 END_TEST
@@ -161,8 +158,8 @@ END_TEST
 static void expect_values_back(const cae_coder *coder, unsigned quality)
 {
     enum { PLANE = 500, LEN = 2 * PLANE };
-    float lo[2] = {-3.0f, 0.25f}, hi[2] = {5.0f, 0.5f}, code[LEN], back[LEN];
-    const cae_ranges ranges = {lo, hi, 2};
+    static const float lo[2] = {-3.0f, 0.25f}, hi[2] = {5.0f, 0.5f};
+    float code[LEN], back[LEN];
     const cae_memory *memory = cae_memory_default();
     uint8_t *symbols = malloc(LEN * coder->symbol_size), *data = malloc(coder->bound(LEN));
     uint8_t *decoded = malloc(LEN * coder->symbol_size);
@@ -170,14 +167,20 @@ static void expect_values_back(const cae_coder *coder, unsigned quality)
     for (int i = 0; i < LEN; i++) {
         code[i] = lo[i / PLANE] + (hi[i / PLANE] - lo[i / PLANE]) * (float)(i * 7 % PLANE) / PLANE;
     }
-    coder->quantise(symbols, code, &ranges, PLANE, quality);
+    for (size_t c = 0; c < 2; c++) {
+        uint8_t *of_channel = symbols + c * PLANE * coder->symbol_size;
+        coder->quantise(of_channel, code + c * PLANE, PLANE, lo[c], hi[c], quality);
+    }
     ck_assert_int_eq(coder->encode(memory, symbols, LEN, data, &size), CAE_OK);
     ck_assert_uint_le(size, coder->bound(LEN));
     ck_assert(coder->could_hold(size, LEN));
     ck_assert_int_eq(coder->decode(memory, data, size, decoded, LEN), CAE_OK);
     ck_assert_int_eq(coder->check(decoded, LEN, quality), CAE_OK);
     ck_assert_mem_eq(decoded, symbols, LEN * coder->symbol_size);
-    coder->dequantise(back, decoded, &ranges, PLANE, quality);
+    for (size_t c = 0; c < 2; c++) {
+        const uint8_t *of_channel = decoded + c * PLANE * coder->symbol_size;
+        coder->dequantise(back + c * PLANE, of_channel, PLANE, lo[c], hi[c], quality);
+    }
     for (int i = 0; i < LEN; i++) {
         ck_assert_float_le(fabsf(back[i] - code[i]), (hi[i / PLANE] - lo[i / PLANE]) * 0.5001f);
     }

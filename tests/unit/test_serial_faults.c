@@ -112,7 +112,7 @@ START_TEST(interrupted_and_short_writes_go_on)
     suffer_everywhere(FAULT_ERROR, EINTR, false);
     suffer_everywhere(FAULT_SHORT, 0, false);
     /* Calls that wait, and so may be interrupted, are made again. */
-    static const char *const patient[] = {"write", "fsync", "open", "openat", "flock"};
+    static const char *const patient[] = {"write", "fsync", "openat", "flock"};
     for (int at = 1; at <= 20; at++) {
         faults_arm(FAULT_ERROR, at, EINTR);
         const int status = sample_save(SAMPLE_ALL, target);
@@ -251,11 +251,11 @@ START_TEST(failed_allocations_leave_the_old_file)
         ck_assert(status == CAE_OK || status == CAE_E_NOMEM);
         ck_assert_int_eq(sample_which(target), status == CAE_OK ? 'n' : 'o');
         ck_assert_uint_eq(memory.blocks, 0);
-        ck_assert_uint_le(memory.peak, 100000);
+        ck_assert_uint_le(memory.peak, 10000);
         ck_assert_uint_eq(folder_count(), 1);
         failures += status != CAE_OK;
     } while (status != CAE_OK);
-    ck_assert_int_ge(failures, 5);
+    ck_assert_int_ge(failures, 4);
 }
 END_TEST
 
