@@ -84,9 +84,7 @@ const cae_kernels *cae_kernels_tier(size_t index)
     return i < TIERS ? tiers[i].kernels : NULL;
 }
 
-/* The values of CAE_CPU, slowest first, also those of tiers that are not built in: "avx2" on a
- * machine without it is no error and allows the tiers below it. */
-static const char *const names[] = {"c", "sse2", "avx2", "fma"};
+static const char *const names[] = {CAE_TIERS}; /* lib/meson.build */
 
 enum { NAMES = sizeof(names) / sizeof(names[0]), UNKNOWN = 0, BAD = -1 };
 

@@ -106,6 +106,16 @@ static size_t scratch(const cae_pass *p, bool training)
     return cae_size_mul(cae_size_add(values, factors), sizeof(float));
 }
 
+/* What the workers of a run share. */
+struct job {
+    const cae_pass *pass;
+    float *x, *y; /* forward: as [value][column] */
+    size_t columns;
+    struct factors f;     /* backward and update */
+    float *rows;          /* backward: dy, x or dx as [image][value] */
+    const cae_update *to; /* update */
+};
+
 /* ---- Between views and planar values --------------------------------------------------------- */
 
 /* Value i of image n stands at values[n * n_step + i * i_step]. */
@@ -155,15 +165,9 @@ static void scatter(const cae_pass *p, const cae_view *v, struct planar planar)
 
 /* ---- Forward --------------------------------------------------------------------------------- */
 
-struct forward {
-    const cae_pass *pass;
-    float *x, *y;
-    size_t columns;
-};
-
 static void forward_job(void *arg, size_t job, size_t worker)
 {
-    const struct forward *j = arg;
+    const struct job *j = arg;
     const cae_pass *p = j->pass;
     const size_t inputs = inputs_of(p);
     const size_t first = job * OUT_BLOCK;
@@ -192,7 +196,7 @@ static void forward_job(void *arg, size_t job, size_t worker)
 
 static void forward(const cae_pass *p)
 {
-    struct forward j = {.pass = p, .x = p->scratch, .columns = columns_of(p->images)};
+    struct job j = {.pass = p, .x = p->scratch, .columns = columns_of(p->images)};
     const size_t x_len = inputs_of(p) * j.columns;
     j.y = j.x + x_len;
     if (j.columns > p->images) {
@@ -204,12 +208,6 @@ static void forward(const cae_pass *p)
 }
 
 /* ---- Backward -------------------------------------------------------------------------------- */
-
-struct backward {
-    const cae_pass *pass;
-    struct factors f;
-    float *rows; /* dy, x or dx as [image][value] */
-};
 
 /* Copies `rows` x `columns` of a matrix into panels [panel][row][16]. */
 static void pack_panels(float *packed, const float *from, size_t rows, size_t columns, size_t step)
@@ -243,7 +241,7 @@ static inline void pack_panel(float *packed, const float *from, size_t rows, siz
  * copy it can, for as long as all images need it. */
 static void dx_job(void *arg, size_t job, size_t worker)
 {
-    const struct backward *j = arg;
+    const struct job *j = arg;
     const cae_pass *p = j->pass;
     const size_t inputs = inputs_of(p);
     const size_t outputs = outputs_of(p);
@@ -283,7 +281,7 @@ static void dx_job(void *arg, size_t job, size_t worker)
 /* weight_grad[o][i] += dy[n][o] * x[n][i] over images n, for a block of inputs. */
 static void dw_job(void *arg, size_t job, size_t worker)
 {
-    const struct backward *j = arg;
+    const struct job *j = arg;
     const cae_pass *p = j->pass;
     const size_t inputs = inputs_of(p);
     const size_t first = job * DW_COLUMNS;
@@ -306,7 +304,7 @@ static void dw_job(void *arg, size_t job, size_t worker)
     p->kernels->gemm(&m);
 }
 
-static void backward_to_weights(struct backward *j)
+static void backward_to_weights(struct job *j)
 {
     const cae_pass *p = j->pass;
     const size_t inputs = inputs_of(p);
@@ -329,7 +327,7 @@ static void backward(const cae_pass *p)
 {
     const size_t inputs = inputs_of(p);
     const size_t outputs = outputs_of(p);
-    struct backward j = {.pass = p, .rows = p->scratch};
+    struct job j = {.pass = p, .rows = p->scratch};
     float *behind = j.rows + cae_size_max(inputs, outputs) * p->images;
     j.f = factors_at(p, p->deferred != NULL ? p->deferred : behind);
     gather(p, &p->dy, (struct planar){j.f.dy, 1, p->images});
@@ -348,12 +346,6 @@ static void backward(const cae_pass *p)
 
 /* ---- Update ---------------------------------------------------------------------------------- */
 
-struct update {
-    const cae_pass *pass;
-    const cae_update *to;
-    struct factors f;
-};
-
 /* |g| <= the sum over images of |dy| |x|, for the bias with |x| = 1; 2 makes up for rounding. NaN
  * and infinity go through. */
 static double bound(const cae_pass *p)
@@ -366,7 +358,7 @@ static double bound(const cae_pass *p)
 
 static void update_job(void *arg, size_t job, size_t worker)
 {
-    const struct update *j = arg;
+    const struct job *j = arg;
     const cae_pass *p = j->pass;
     const size_t inputs = inputs_of(p);
     const size_t first = job * STEP_OUT;
@@ -387,7 +379,7 @@ static void update_job(void *arg, size_t job, size_t worker)
 
 static void update(const cae_pass *p, const cae_update *u)
 {
-    struct update j = {p, u, factors_at(p, p->deferred)};
+    struct job j = {.pass = p, .f = factors_at(p, p->deferred), .to = u};
     cae_team_run(p->team, cae_div_up(outputs_of(p), STEP_OUT), update_job, &j);
     cae_adam_update(u->step, u->state, u->bias, j.f.bias_grad, outputs_of(p), p->kernels);
 }

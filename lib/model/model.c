@@ -22,7 +22,7 @@ static int choose_kernels(cae_model *m)
     m->exact = cae_kernels_choose(true, &bad);
     m->kernels = m->settings.reproducible != 0 ? m->exact : cae_kernels_choose(false, &bad);
     if (m->exact == NULL || m->kernels == NULL) {
-        return cae_fail(CAE_E_ARGUMENT, "CAE_CPU is '%s'; it can be c, sse2, avx2 or fma", bad);
+        return cae_fail(CAE_E_ARGUMENT, "CAE_CPU is '%s', not one of " CAE_TIERS_TEXT, bad);
     }
     return CAE_OK;
 }

@@ -17,9 +17,9 @@ void cae_pack_weights(const cae_net *net, const float *weights, float *packed, b
     for (size_t i = 0; i < net->op_len; i++) {
         const cae_op *op = &net->ops[i];
         if (op->type->pack != NULL) {
-            (backward ? op->type->pack_back : op->type->pack)(op, &net->shapes[op->input[0]],
-                                                              weights + net->slots[i].weight,
-                                                              packed + net->slots[i].packed_weight);
+            const cae_weight *w = net->bias_of[i] + 1;
+            (backward ? op->type->pack_back : op->type->pack)(
+                op, &net->shapes[op->input[0]], weights + w->offset, packed + w->packed);
         }
     }
 }
@@ -205,9 +205,9 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
         p.x[k] = cae_plan_view(plan, op->input[k], base);
     }
     if (op->type->parameters != NULL) {
-        p.weight = op->type->pack != NULL ? e->packed + net->slots[at].packed_weight
-                                          : e->weights + net->slots[at].weight;
-        p.bias = e->weights + net->slots[at].bias;
+        const cae_weight *w = net->bias_of[at];
+        p.bias = e->weights + w[0].offset;
+        p.weight = op->type->pack != NULL ? e->packed + w[1].packed : e->weights + w[1].offset;
     }
     if (made->argmax_at != SIZE_MAX) {
         p.argmax = (uint32_t *)(void *)((char *)base + made->argmax_at);
@@ -282,6 +282,7 @@ void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_
 {
     const cae_net *net = plan->net;
     const cae_op *op = &net->ops[at];
+    const cae_weight *w = net->bias_of[at];
     if (!plan->tensors[at + 1].gradient) {
         return;
     }
@@ -291,11 +292,11 @@ void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_
     p.deferred = deferred;
     p.dy = cae_plan_gradient(plan, at + 1, base);
     if (op->type->pack != NULL) {
-        p.weight_back = packed_back + net->slots[at].packed_weight;
+        p.weight_back = packed_back + w[1].packed;
     }
-    if (op->type->parameters != NULL && sums != NULL && deferred == NULL) {
-        p.weight_grad = sums + net->slots[at].packed_weight;
-        p.bias_grad = sums + net->slots[at].packed_bias;
+    if (w != NULL && sums != NULL && deferred == NULL) {
+        p.bias_grad = sums + w[0].packed;
+        p.weight_grad = sums + w[1].packed;
     }
     prepare_inputs(plan, base, &p);
     activate_back(e->kernels, op->activation, &p.y, &p.dy, plan->images);

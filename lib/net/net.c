@@ -172,9 +172,9 @@ static void place_weights(cae_net *net)
         w->packed = net->packed_len;
         offset += w->len;
         net->packed_len += net->fixed_size ? w->len : cae_div_up(w->len, floats) * floats;
-        *(w->is_bias ? &net->slots[w->op].bias : &net->slots[w->op].weight) = w->offset;
-        *(w->is_bias ? &net->slots[w->op].packed_bias : &net->slots[w->op].packed_weight) =
-            w->packed;
+        if (w->is_bias) {
+            net->bias_of[w->op] = w; /* "7.weight" comes behind "7.bias" */
+        }
     }
     net->packed_len += CAE_OVER; /* that a product may read beyond the last */
 }
@@ -188,11 +188,10 @@ static int build(cae_net *net, const char *text)
     CAE_TRY(cae_net_lower(net));
     net->shapes = cae_alloc(net->memory, net->op_len + 1, sizeof(net->shapes[0]));
     net->weights = cae_alloc(net->memory, 2 * net->op_len, sizeof(net->weights[0]));
-    net->slots = cae_alloc(net->memory, net->op_len, sizeof(net->slots[0]));
-    if (net->shapes == NULL || net->weights == NULL || net->slots == NULL) {
+    net->bias_of = cae_alloc_zeroed(net->memory, net->op_len, sizeof(net->bias_of[0]));
+    if (net->shapes == NULL || net->weights == NULL || net->bias_of == NULL) {
         return CAE_E_NOMEM;
     }
-    memset(net->slots, 0xff, net->op_len * sizeof(net->slots[0]));
     CAE_TRY(cae_net_shapes(net, net->input.h, net->input.w, net->shapes));
     CAE_TRY(list_weights(net));
     place_weights(net);
@@ -226,7 +225,7 @@ void cae_net_free(cae_net *net)
     cae_release(net->memory, net->ops);
     cae_release(net->memory, net->shapes);
     cae_release(net->memory, net->weights);
-    cae_release(net->memory, net->slots);
+    cae_release(net->memory, net->bias_of);
     cae_release(net->memory, net);
 }
 

@@ -50,11 +50,7 @@ typedef struct cae_net {
     size_t parameters; /* floats in all weights */
     size_t packed_len; /* floats in all weights as packed for the kernels, each tensor aligned. With
                         * a dense layer they stand as in the file: gradients are summed there */
-    /* Where an operator's weight and bias begin among all weights; SIZE_MAX: it has none. */
-    struct {
-        size_t weight, bias;
-        size_t packed_weight, packed_bias;
-    } * slots;
+    const cae_weight **bias_of; /* of an operator, in the list; its weight is the next; or NULL */
 } cae_net;
 
 /* Parses a text. CAE_E_SYNTAX (line and column), _SHAPE (line), _LIMIT (line), _NOMEM. */

@@ -253,7 +253,7 @@ static int parse_code(struct parser *p)
     const struct word *how = next(p);
     const cae_latent *latent = how != NULL ? find_latent(how) : NULL;
     if (how != NULL && latent == NULL) {
-        return syntax_error(p, how, "'sampled' or the end of the line is expected");
+        return syntax_error(p, how, "a kind of code, or the end of the line, is expected");
     }
     CAE_TRY(no_more(p));
     if (p->has_code) {

@@ -20,15 +20,18 @@ static bool finite_code(const cae_net *net, const cae_gradient *g)
     return cae_all_finite(g->low, channels, NULL) && cae_all_finite(g->high, channels, NULL);
 }
 
-static int gradient_of(cae_batch *b, cae_gradient *out)
+static int need_weights(const cae_net *net, cae_gradient *out)
 {
-    const cae_net *net = b->engine->net;
     if (out->weights == NULL) {
         out->weights = cae_alloc(net->memory, net->parameters, sizeof(float));
     }
-    if (out->weights == NULL) {
-        return CAE_E_NOMEM;
-    }
+    return out->weights != NULL ? CAE_OK : CAE_E_NOMEM;
+}
+
+static int gradient_of(cae_batch *b, cae_gradient *out)
+{
+    const cae_net *net = b->engine->net;
+    CAE_TRY(need_weights(net, out));
     if (net->fixed_size) {
         b->total = memset(out->weights, 0, net->parameters * sizeof(float));
     }
@@ -106,7 +109,8 @@ static void update_all(const cae_batch *b, const cae_adam_step *scalars, cae_ada
     const cae_net *net = b->engine->net;
     for (size_t i = 0; i < net->op_len; i++) {
         if (b->deferred[i] != NULL) {
-            const cae_update u = {scalars, state, net->slots[i].weight, net->slots[i].bias};
+            const cae_weight *w = net->bias_of[i];
+            const cae_update u = {scalars, state, w[1].offset, w[0].offset};
             cae_exec_update(b->engine, b->workers[0].plan, i, b->deferred[i], &u);
         }
     }
@@ -131,11 +135,8 @@ static int deferred_step(cae_batch *b, const cae_adam *adam, cae_adam_state *sta
     if (!fits) {
         return CAE_OK;
     }
-    if (out->weights == NULL && !cae_net_defers(net, true)) {
-        out->weights = cae_alloc(net->memory, net->parameters, sizeof(float));
-        if (out->weights == NULL) {
-            return CAE_E_NOMEM;
-        }
+    if (!cae_net_defers(net, true)) {
+        CAE_TRY(need_weights(net, out));
     }
     b->total = out->weights;
     for (size_t i = 0; i < net->weight_len; i++) {

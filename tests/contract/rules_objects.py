@@ -3,8 +3,10 @@ between its files go, and that it keeps nothing between calls but what the desig
 
 SPDX-License-Identifier: BSD-2-Clause
 """
+import json
 import pathlib
 import re
+import shlex
 import subprocess
 import tempfile
 
@@ -268,20 +270,22 @@ def tier_of(member):
     return match.group(1) if match else ''
 
 
-def check_instructions(members):
-    """members: {object: words of its code}. Outside of the tiers the baseline must do."""
+def check_instructions(data):
+    """data: {tier: words of its command line}, {object: words of its code}. Outside of the tiers the
+    baseline must do."""
+    commands, members = data
     found = []
     for member, words in members.items():
-        tier = tier_of(member)
+        flags = commands.get(tier_of(member), [])
         wide = sorted(word for word in words if re.fullmatch(r'%[yz]mm\d+|v\w+[ps][sd]', word))
         fused = sorted(word for word in words if re.match(r'vfn?m(?:add|sub)', word))
-        if wide and tier not in ('avx2', 'fma'):
+        if wide and not any(flag.startswith('-mavx') for flag in flags):
             found.append(f'{member} uses {wide[0]}')
-        if fused and tier != 'fma':
+        if fused and '-mfma' not in flags:
             found.append(f'{member} uses {fused[0]}')
         if any(re.match(r'v?r(?:cp|sqrt)[ps]s', word) for word in words):
             found.append(f'{member} uses an approximate reciprocal')
-        if tier == 'fma' and not fused:
+        if '-mfma' in flags and not fused:
             found.append(f'{member} fuses nothing')
     return found
 
@@ -304,20 +308,26 @@ def read_code(objdump, file):
 
 def gather_instructions(args):
     usual(args)
-    commands = (pathlib.Path(args.build) / 'compile_commands.json').read_text(encoding='utf-8')
-    if '-march=' in commands:
+    text = (pathlib.Path(args.build) / 'compile_commands.json').read_text(encoding='utf-8')
+    if '-march=' in text:
         raise Skip('CFLAGS raise the baseline')
-    return read_code(args.objdump, args.archive)
+    commands = {}
+    for entry in json.loads(text):
+        tier = re.search(r'kernels/tier_(\w+)\.c$', entry['file'])
+        if tier:
+            commands[tier.group(1)] = shlex.split(entry['command'])
+    return commands, read_code(args.objdump, args.archive)
 
 
-BAD_INSTRUCTIONS = [
+BAD_INSTRUCTIONS = [({'sse2': ['-msse2'], 'avx2': ['-mavx2', '-mno-fma'], 'fma': ['-mavx2', '-mfma']},
+                     members) for members in (
     {'base_random.c.o': {'vaddps'}},
     {'kernels_tier_c.c.o': {'vpxor', '%ymm3'}},
     {'kernels_tier_sse2.c.o': {'vfmadd231ps'}},
     {'kernels_tier_avx2.c.o': {'%ymm1', 'vfmadd213ps'}},
     {'kernels_tier_fma.c.o': {'vaddps'}},
     {'optim_adam.c.o': {'rsqrtps'}},
-]
+)]
 
 
 # ---- assertions ----------------------------------------------------------------------------------

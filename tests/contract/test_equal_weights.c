@@ -21,9 +21,10 @@
 
 #include "contract.h"
 
-enum { TIERS = 4, THREADS = 4, NETS = 7, STEPS = 20 };
+static const char *const tiers[] = {CAE_TIERS}; /* lib/meson.build */
 
-static const char *const tiers[TIERS] = {"c", "sse2", "avx2", "fma"};
+enum { TIERS = sizeof(tiers) / sizeof(tiers[0]), THREADS = 4, NETS = 7, STEPS = 20 };
+
 static const double threads[THREADS] = {1, 2, 3, 7};
 
 static const char sampled_net[] = "input 2 8 12\n"

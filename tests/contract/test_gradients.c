@@ -53,7 +53,7 @@ static void bind_weights(struct pair *p)
             char weight[32], bias[32];
             snprintf(weight, sizeof(weight), "%zu.weight", l->module);
             snprintf(bias, sizeof(bias), "%zu.bias", l->module);
-            const bool has = l->kind < NET_ADD && l->kind != NET_MAXPOOL;
+            const bool has = l->kind < NET_ADD; /* a number of its own */
             if (has && strcmp(name, weight) == 0) {
                 l->weight = p->weights + offset;
                 found = true;

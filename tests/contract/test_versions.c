@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "contract.h"
+#include "latent/latent.h"
 #include "model/file.h"
 
 static const char *const values_of[][2] = {
@@ -116,6 +117,44 @@ static void all_saved_settings_are_tried(void)
     EXPECT_SAID(saved == SETTINGS, "%zu settings are saved", saved);
 }
 
+static void expect_word(const char *known, const char *word)
+{
+    char spaced[64];
+    snprintf(spaced, sizeof(spaced), " %s ", word);
+    EXPECT_SAID(strstr(known, spaced) != NULL, "no row has the word %s", word);
+}
+
+/* The words of the text, and the version that knows them. */
+static void a_file_states_the_version_of_its_words(void)
+{
+    static const struct {
+        const char *text, *words;
+        unsigned version;
+    } rows[] = {
+        {"input 1 4 4\nconv 4 kernel 1\nmaxpool 2\nmark a\nadd a\nconcat a\ncode\n"
+         "tconv 1 kernel 2 stride 2\n",
+         " conv maxpool add concat tconv ", 1},
+        {"input 1 4 4\ndense 4\ncode sampled\ndense 1 4 4\n", " dense sampled ", 1},
+    };
+    char known[1024] = "";
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cae_model *m = new_model(rows[i].text, 1);
+        cae_model_list list;
+        OK(cae_model_list_make(&list, m, 0));
+        EXPECT_SAID(list.file.version == rows[i].version, "row %zu states version %u", i,
+                    list.file.version);
+        cae_model_list_free(&list);
+        strncat(known, rows[i].words, sizeof(known) - strlen(known) - 1);
+        cae_model_free(m);
+    }
+    for (size_t i = 0; cae_op_types[i] != NULL; i++) {
+        expect_word(known, cae_op_types[i]->word);
+    }
+    for (size_t i = 0; cae_latents[i] != NULL; i++) {
+        expect_word(known, cae_latents[i]->word);
+    }
+}
+
 static void files_of_tomorrow_are_told_as_such(void)
 {
     static const struct {
@@ -123,8 +162,8 @@ static void files_of_tomorrow_are_told_as_such(void)
         const char *word;
     } rows[] = {
         {{.version = CAE_FILE_VERSION + 1}, "this library reads up to"},
-        {{.version = 999999999, .with = "train.gradient_clip"}, "version 999999999"},
-        {{.with = "train.gradient_clip"}, "'train.gradient_clip'"},
+        {{.version = 999999999, .with = "train.tomorrow"}, "version 999999999"},
+        {{.with = "train.tomorrow"}, "'train.tomorrow'"},
         {{.with = "codec.scale"}, "'codec.scale'"},
         {{.with = "aaa"}, "'aaa'"},
         {{.with = "train.m.9.weight"}, "'train.m.9.weight'"},
@@ -165,6 +204,7 @@ int main(int argc, char **argv)
     static const struct contract_test tests[] = {
         TEST(a_setting_that_a_file_lacks_has_its_initial_value),
         TEST(all_saved_settings_are_tried),
+        TEST(a_file_states_the_version_of_its_words),
         TEST(files_of_tomorrow_are_told_as_such),
         TEST(what_is_missing_is_damage),
     };

@@ -113,6 +113,7 @@ static void read_layer(struct reader *r, int kind, char **rest)
 
 static void read_line(struct reader *r, char *line)
 {
+    /* In the order of net_kind. */
     static const char *const kinds[] = {"conv", "tconv", "maxpool", "dense", "add", "concat"};
     char *rest = NULL;
     const char *word = strtok_r(line, " ", &rest);
@@ -133,7 +134,7 @@ static void read_line(struct reader *r, char *line)
         snprintf(r->names[r->mark_len], sizeof(r->names[0]), "%s", strtok_r(NULL, " ", &rest));
         r->marked[r->mark_len++] = r->n->layer_len;
     } else {
-        const int kind = find_word(word, kinds, 6);
+        const int kind = find_word(word, kinds, sizeof(kinds) / sizeof(kinds[0]));
         if (kind < 0 || r->n->layer_len == NET_LAYERS) {
             give_up("unknown word, or too many lines", word);
         }

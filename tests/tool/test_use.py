@@ -170,7 +170,7 @@ class Use(tool.Case):
         self.assertEqual(facts["architecture"], tool.GREY)
         self.assertEqual((facts["input"], facts["code"]), ([1, 16, 16], [4, 8, 8]))
         self.assertEqual((facts["parameters"], facts["step"]), (4 * 9 + 4 + 4 * 4 + 1, 7))
-        self.assertIn(facts["kernels"], ("c", "sse2", "avx2", "fma"))
+        self.assertRegex(facts["kernels"], "^[a-z0-9]+$")
         self.assertEqual(facts["settings"]["learning_rate"], 1e-3)
         self.assertEqual({t["name"]: t["shape"] for t in facts["tensors"]},
                          {"0.bias": [4], "0.weight": [4, 1, 3, 3], "3.bias": [1],

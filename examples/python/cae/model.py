@@ -212,7 +212,7 @@ class Model:
 
     @property
     def kernels(self) -> str:
-        """The instruction set in use: "c", "sse2", "avx2" or "fma"."""
+        """The instruction set in use, one of those that CAE_CPU names."""
         found: bytes = self._open().read(lib.cae_model_kernels)
         return found.decode()
 

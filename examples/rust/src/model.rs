@@ -254,7 +254,7 @@ impl Model {
         Ok(shape)
     }
 
-    /// The instruction set in use: "c", "sse2", "avx2" or "fma".
+    /// The instruction set in use, one of those that `CAE_CPU` names.
     #[doc(alias = "cae_model_kernels")]
     pub fn kernels(&self) -> &'static str {
         unsafe { text(sys::cae_model_kernels(self.as_ptr())) }

@@ -32,7 +32,7 @@ fn a_model_tells_what_it_is() {
     assert_eq!(model.code_shape([5, 33]), Ok([3, 3, 17]));
     assert_eq!(model.parameters(), 3 * 2 * 9 + 3 + 3 * 2 * 4 + 2);
     assert_eq!((model.step(), trained(3).step()), (0, 3));
-    assert!(["c", "sse2", "avx2", "fma"].contains(&model.kernels()));
+    assert!(!model.kernels().is_empty());
     assert_eq!(model.architecture(), NET);
     assert_eq!(format!("{model:?}"), "Model { shape: [2, 16, 16], parameters: 83, step: 0 }");
 }
