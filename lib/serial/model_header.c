@@ -327,7 +327,7 @@ static int compare_begins(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* By h->by_name, each tensor's data must begin where the data of the one before ends, to the end. */
+/* In the order of h->by_name each tensor's data begins where the one before's ends, to the end. */
 static int validate_cover(const cae_model_header *h)
 {
     uint64_t at = 0;
