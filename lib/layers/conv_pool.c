@@ -11,17 +11,15 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/conv_pool.h"
+#include "layers/conv_passes.h"
 
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "layers/conv_gemm.h"
 #include "layers/conv_geometry.h"
 #include "layers/conv_weights.h"
-#include "layers/conv_wgrad.h"
 
 /* How much the weights' pass walks over at a time, while all channels run over it: floats of the
  * input, which should stay in the first level of cache, and terms. No bits depend on it. */
@@ -329,19 +327,6 @@ static void weights_image(const struct work *w, const cae_sparse_grad *sparse, s
 
 /* ---- The gradient of the input --------------------------------------------------------------- */
 
-/* The part of a row of the input that a row of coarse pixels meets: `width` pixels of it from
- * column 0, which stands `halo` pixels into the row that the kernel fills. */
-struct meeting {
-    size_t halo, width;
-};
-
-static struct meeting meeting_of(const cae_pass *p, const struct sizes *s)
-{
-    const size_t pixels = s->row / p->in[0].c;
-    const size_t pad = p->op->pad;
-    return (struct meeting){pad, pixels > pad ? cae_size_min(pixels - pad, p->in[0].w) : 0};
-}
-
 /* Adds what row `ky` of the kernel makes of row y of the convolution's output. */
 static void data_row(const struct work *w, const cae_sparse_grad *sparse, size_t image, size_t ky,
                      ptrdiff_t y)
@@ -351,7 +336,11 @@ static void data_row(const struct work *w, const cae_sparse_grad *sparse, size_t
     const size_t step = p->op->pool->stride;
     const ptrdiff_t to_y = y * (ptrdiff_t)op->stride - (ptrdiff_t)op->pad + (ptrdiff_t)ky;
     const size_t c = p->in[0].c;
-    const struct meeting m = meeting_of(p, &w->sizes);
+    /* Of the pixels that the row of coarse pixels meets the first `pad` are padding, as are those
+     * beyond the input: `width` pixels are between. */
+    const size_t pixels = w->sizes.row / c;
+    const size_t width = pixels > op->pad ? cae_size_min(pixels - op->pad, p->in[0].w) : 0;
+    float *own = w->row + op->pad * c;
     const cae_sparse_data d = {.y = (size_t)y / step,
                                .py = (size_t)y % step,
                                .len = op->kernel * c,
@@ -365,9 +354,9 @@ static void data_row(const struct work *w, const cae_sparse_grad *sparse, size_t
     /* By way of a row with room for what falls on padding. */
     float *to = cae_view_at(&p->dx[0], image, to_y, 0);
     memset(w->row, 0, w->sizes.row * sizeof(float));
-    memcpy(w->row + m.halo * c, to, m.width * c * sizeof(float));
+    memcpy(own, to, width * c * sizeof(float));
     p->kernels->sparse_data(sparse, &d);
-    memcpy(to, w->row + m.halo * c, m.width * c * sizeof(float));
+    memcpy(to, own, width * c * sizeof(float));
 }
 
 /* One row of the kernel after the other, so that its weights stay in cache for the whole image; the

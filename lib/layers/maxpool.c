@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
-#include "layers/op.h"
+#include "layers/conv_geometry.h"
 
 static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
 {
@@ -26,19 +26,10 @@ static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
     return CAE_OK;
 }
 
-static cae_region window(const cae_op *op, cae_region out)
-{
-    const ptrdiff_t s = (ptrdiff_t)op->stride;
-    const ptrdiff_t p = (ptrdiff_t)op->pad;
-    const ptrdiff_t k = (ptrdiff_t)op->kernel;
-    return (cae_region){out.y0 * s - p, (out.y1 - 1) * s - p + k, out.x0 * s - p,
-                        (out.x1 - 1) * s - p + k};
-}
-
 static cae_region needs(const cae_op *op, size_t which, cae_region out, const cae_shape *in)
 {
     (void)which;
-    return cae_region_clip(window(op, out), in);
+    return cae_region_clip(cae_conv_fine(op, out), in);
 }
 
 static size_t scratch(const cae_pass *pass, bool training)
@@ -64,7 +55,7 @@ static void run_pixels(const struct job *j, size_t image, size_t worker, cae_reg
     ptrdiff_t *tap = (ptrdiff_t *)p->scratch + worker * taps;
     uint32_t *id = (uint32_t *)((ptrdiff_t *)p->scratch + p->workers * taps) + worker * taps;
     const cae_region first = {out.y0, out.y1, out.x0, out.x0 + 1};
-    const cae_region whole = window(op, first);
+    const cae_region whole = cae_conv_fine(op, first);
     const cae_region seen = cae_region_clip(whole, &p->in[0]);
     cae_pool pool = {.pixels = cae_region_width(&out),
                      .channels = j->in->c,

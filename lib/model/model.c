@@ -49,7 +49,7 @@ static int fill(cae_model *m)
     if (m->weights == NULL) {
         return CAE_E_NOMEM;
     }
-    if (cae_net_packs(m->net)) {
+    if (m->net->packs) {
         m->packed = cae_alloc(m->memory, m->net->packed_len, sizeof(float));
         if (m->packed == NULL) {
             return CAE_E_NOMEM;

@@ -222,13 +222,6 @@ static int make_worker(cae_batch *b, cae_batch_worker *w)
     return CAE_OK;
 }
 
-static int check_images(const cae_batch *b)
-{
-    CAE_TRY(cae_planar_check(&b->images, b->count, "input"));
-    return b->target.data == b->images.data ? CAE_OK
-                                            : cae_planar_check(&b->target, b->count, "target");
-}
-
 /* The memory, and then the team. */
 static int start(cae_batch *b)
 {
@@ -274,7 +267,10 @@ int cae_batch_prepare(cae_batch *b, const cae_engine *e, const float *in, const 
         return CAE_E_NOMEM;
     }
     CAE_TRY(cae_net_shapes(net, height, width, b->shapes));
-    CAE_TRY(check_images(b));
+    CAE_TRY(cae_planar_check(&b->images, count, "input"));
+    if (target != in) {
+        CAE_TRY(cae_planar_check(&b->target, count, "target"));
+    }
     b->loss_block_len = cae_loss_blocks(height, width);
     CAE_TRY(cae_plan_new(&b->plan, net));
     CAE_TRY(fit(b, b->plan));

@@ -317,8 +317,7 @@ void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const fl
 
 /* ---- Updates --------------------------------------------------------------------------------- */
 
-/* What an operator needs to know about what it deferred. */
-static cae_pass deferred_pass(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred)
+cae_pass cae_exec_deferred(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred)
 {
     const cae_op *op = &plan->net->ops[at];
     cae_pass p = {.op = op,
@@ -331,26 +330,4 @@ static cae_pass deferred_pass(const cae_engine *e, const cae_plan *plan, size_t 
         p.in[k] = plan->shapes[op->input[k]];
     }
     return p;
-}
-
-size_t cae_exec_deferred_len(const cae_plan *plan, size_t at)
-{
-    const cae_op_type *type = plan->net->ops[at].type;
-    const cae_engine none = {0};
-    const cae_pass p = deferred_pass(&none, plan, at, NULL);
-    return type->deferred_len != NULL && plan->tensors[at + 1].gradient ? type->deferred_len(&p)
-                                                                        : 0;
-}
-
-double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred)
-{
-    const cae_pass p = deferred_pass(e, plan, at, deferred);
-    return p.op->type->bound(&p);
-}
-
-void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred,
-                     const cae_update *u)
-{
-    const cae_pass p = deferred_pass(e, plan, at, deferred);
-    p.op->type->update(&p, u);
 }

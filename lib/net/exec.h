@@ -82,11 +82,7 @@ void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const fl
 void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
                           const float *packed_back, float *sums, float *deferred);
 
-/* The floats that an operator needs for its deferred gradient (SIZE_MAX: more than there are), 0
- * when it defers none; what its gradient does not exceed, by what was deferred; and its update. */
-size_t cae_exec_deferred_len(const cae_plan *plan, size_t at);
-double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred);
-void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred,
-                     const cae_update *u);
+/* The pass that an operator is asked with for what it has deferred: deferred_len, bound, update. */
+cae_pass cae_exec_deferred(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred);
 
 #endif

@@ -78,7 +78,7 @@ static void hand_out(const cae_run *r, struct worker *w, size_t first, size_t im
 static void run_tile(cae_run *r, struct worker *w, size_t first, size_t images, size_t tile)
 {
     if (w->tile == tile && w->images == images) {
-        cae_plan_rewind(w->plan);
+        w->plan->next = w->plan->tile.y0; /* from its first strip again */
     } else {
         cae_tiling_plan(&r->tiling, w->plan, tile, images);
         w->tile = tile;

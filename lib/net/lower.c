@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "base/status.h"
-#include "layers/conv_pool.h"
+#include "layers/conv_passes.h"
 #include "net/net.h"
 
 /* Whether line `at` is fused with the line behind it, which reads it as every line reads the one

@@ -12,12 +12,6 @@
 
 /* ---- Shapes ---------------------------------------------------------------------------------- */
 
-/* Puts the line before the message of an operator. */
-static int at_line(int status, const cae_op *op)
-{
-    return cae_fail(status, "line %zu: %s", op->line, cae_message());
-}
-
 /* From line to line of an operator. */
 static int op_shape(const cae_op *op, const cae_shape *shapes, cae_shape *out)
 {
@@ -26,7 +20,7 @@ static int op_shape(const cae_op *op, const cae_shape *shapes, cae_shape *out)
         const cae_shape in[2] = {*out, shapes[op->input[1]]};
         const int status = line->type->shape(line, in, out);
         if (status != CAE_OK) {
-            return at_line(status, line);
+            return cae_fail(status, "line %zu: %s", line->line, cae_message());
         }
         if (out->c > CAE_MAX_CHANNELS || out->h > CAE_MAX_SIDE || out->w > CAE_MAX_SIDE) {
             return cae_fail(CAE_E_LIMIT,
@@ -87,6 +81,10 @@ static int find_traits(cae_net *net)
     for (size_t i = 0; i < net->line_len; i++) {
         const cae_op *op = &net->lines[i];
         net->fixed_size = net->fixed_size || op->type->fixed_size;
+        net->packs = net->packs || op->type->pack != NULL;
+        net->defers = net->defers || op->type->deferred_len != NULL;
+        net->stores =
+            net->stores || (op->type->parameters != NULL && op->type->deferred_len == NULL);
         if (i < net->code) {
             /* Below 2^41: the factors are at most 2^24 and 2^16. */
             unit *= op->stride;
@@ -227,28 +225,6 @@ void cae_net_free(cae_net *net)
     cae_release(net->memory, net->weights);
     cae_release(net->memory, net->bias_of);
     cae_release(net->memory, net);
-}
-
-bool cae_net_defers(const cae_net *net, bool all)
-{
-    bool some = false;
-    for (size_t i = 0; i < net->op_len; i++) {
-        const cae_op_type *type = net->ops[i].type;
-        some = some || type->deferred_len != NULL;
-        if (all && type->parameters != NULL && type->deferred_len == NULL) {
-            return false;
-        }
-    }
-    return some;
-}
-
-bool cae_net_packs(const cae_net *net)
-{
-    bool packs = false;
-    for (size_t i = 0; i < net->op_len; i++) {
-        packs = packs || net->ops[i].type->pack != NULL;
-    }
-    return packs;
 }
 
 size_t cae_net_workers(const cae_net *net, const cae_shape *shapes, size_t count, size_t threads)

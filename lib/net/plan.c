@@ -372,11 +372,6 @@ static void keep_rows(const cae_plan *p, size_t t, void *base)
     }
 }
 
-void cae_plan_rewind(cae_plan *p)
-{
-    p->next = p->tile.y0;
-}
-
 bool cae_plan_next(cae_plan *p, void *base)
 {
     const bool first = p->next == p->tile.y0;

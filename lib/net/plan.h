@@ -74,9 +74,6 @@ void cae_plan_make(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_r
 void cae_plan_strips(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_region tile,
                      size_t strip, size_t loss_block);
 
-/* Back to before the first strip. */
-void cae_plan_rewind(cae_plan *plan);
-
 /* Goes on to the next strip, the first at first, or says that there is none. An inference that
  * cae_plan_make planned is one strip. */
 bool cae_plan_next(cae_plan *plan, void *base);

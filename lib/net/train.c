@@ -58,14 +58,23 @@ int cae_net_gradient(const cae_engine *e, const float *in, const float *target, 
 
 /* ---- A whole step ---------------------------------------------------------------------------- */
 
-/* Room for what layers defer; `*fits` says whether there is. Without, b->deferred stays NULL. */
+/* The floats in which operator `at` defers its gradient; 0: it does not. SIZE_MAX: too many. */
+static size_t deferred_len(const cae_batch *b, size_t at)
+{
+    const cae_plan *plan = b->workers[0].plan;
+    const cae_pass p = cae_exec_deferred(b->engine, plan, at, NULL);
+    const bool defers = p.op->type->deferred_len != NULL && plan->tensors[at + 1].gradient;
+    return defers ? p.op->type->deferred_len(&p) : 0;
+}
+
+/* Room for what operators defer; `*fits` says whether there is. Without, b->deferred stays NULL. */
 static int make_deferred(cae_batch *b, bool *fits)
 {
     const cae_net *net = b->engine->net;
     const size_t pointers = net->op_len * sizeof(b->deferred[0]);
     size_t len = 0;
     for (size_t i = 0; i < net->op_len; i++) {
-        len = cae_size_add(len, cae_exec_deferred_len(b->workers[0].plan, i));
+        len = cae_size_add(len, deferred_len(b, i));
     }
     *fits = cae_size_add(cae_size_mul(len, sizeof(float)), pointers) <= b->spare;
     if (!*fits) {
@@ -78,7 +87,7 @@ static int make_deferred(cae_batch *b, bool *fits)
     }
     float *at = b->deferred_floats;
     for (size_t i = 0; i < net->op_len; i++) {
-        const size_t wanted = cae_exec_deferred_len(b->workers[0].plan, i);
+        const size_t wanted = deferred_len(b, i);
         b->deferred[i] = wanted > 0 ? at : NULL;
         at += wanted;
     }
@@ -92,7 +101,8 @@ static double bound_of(const cae_batch *b)
     double sum = 0;
     for (size_t i = 0; i < net->op_len; i++) {
         if (b->deferred[i] != NULL) {
-            sum += cae_exec_bound(b->engine, b->workers[0].plan, i, b->deferred[i]);
+            const cae_pass p = cae_exec_deferred(b->engine, b->workers[0].plan, i, b->deferred[i]);
+            sum += p.op->type->bound(&p);
         }
     }
     for (size_t i = 0; i < net->weight_len; i++) {
@@ -111,7 +121,8 @@ static void update_all(const cae_batch *b, const cae_adam_step *scalars, cae_ada
         if (b->deferred[i] != NULL) {
             const cae_weight *w = net->bias_of[i];
             const cae_update u = {scalars, state, w[1].offset, w[0].offset};
-            cae_exec_update(b->engine, b->workers[0].plan, i, b->deferred[i], &u);
+            const cae_pass p = cae_exec_deferred(b->engine, b->workers[0].plan, i, b->deferred[i]);
+            p.op->type->update(&p, &u);
         }
     }
     for (size_t i = 0; i < net->weight_len; i++) {
@@ -135,7 +146,7 @@ static int deferred_step(cae_batch *b, const cae_adam *adam, cae_adam_state *sta
     if (!fits) {
         return CAE_OK;
     }
-    if (!cae_net_defers(net, true)) {
+    if (net->stores) {
         CAE_TRY(need_weights(net, out));
     }
     b->total = out->weights;
@@ -162,7 +173,7 @@ static int deferred_step(cae_batch *b, const cae_adam *adam, cae_adam_state *sta
 static int step_of(cae_batch *b, const cae_adam *adam, cae_adam_state *state, cae_gradient *out)
 {
     bool done = false;
-    if (cae_net_defers(b->engine->net, false) && b->slice == b->count) {
+    if (b->engine->net->defers && b->slice == b->count) {
         CAE_TRY(deferred_step(b, adam, state, out, &done));
     }
     if (done) {
