@@ -125,7 +125,7 @@ static void fine_phase(const cae_conv_gemm_job *g, size_t image, cae_batch_entri
     const size_t y_phase = (size_t)(y + pad) % op->stride;
     const size_t x_phase = (size_t)(x + pad) % op->stride;
     const size_t across = cae_phase_taps(op, x_phase);
-    for (size_t i = cae_phase_taps(op, y_phase); across > 0 && i-- > 0;) {
+    for (size_t i = across > 0 ? cae_phase_taps(op, y_phase) : 0; i-- > 0;) {
         s.map[s.len] = -(ptrdiff_t)i * g->from->row - (ptrdiff_t)((across - 1) * g->from->c);
         s.tap[s.len++] = (ptrdiff_t)cae_packing_tap(&g->packing, y_phase + i * op->stride,
                                                     x_phase + (across - 1) * op->stride);

@@ -14,12 +14,13 @@ static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
     const size_t h = in[0].h + 2 * op->pad;
     const size_t w = in[0].w + 2 * op->pad;
     if (2 * op->pad > op->kernel) {
-        return cae_fail(CAE_E_SHAPE, "pad %zu is more than half the window of %zu", op->pad,
-                        op->kernel);
+        return cae_op_error(op, cae_fail(CAE_E_SHAPE, "pad %zu is more than half the window of %zu",
+                                         op->pad, op->kernel));
     }
     if (h < op->kernel || w < op->kernel) {
-        return cae_fail(CAE_E_SHAPE, "a window of %zu is larger than the padded input, %zu x %zu",
-                        op->kernel, h, w);
+        return cae_op_error(
+            op, cae_fail(CAE_E_SHAPE, "a window of %zu is larger than the padded input, %zu x %zu",
+                         op->kernel, h, w));
     }
     *out =
         (cae_shape){in[0].c, (h - op->kernel) / op->stride + 1, (w - op->kernel) / op->stride + 1};

@@ -53,7 +53,7 @@ typedef struct cae_net {
     size_t parameters; /* floats in all weights */
     size_t packed_len; /* floats in all weights as packed for the kernels, each tensor aligned. With
                         * a dense layer they stand as in the file: gradients are summed there */
-    const cae_weight **bias_of; /* of an operator, in the list; its weight is the next; or NULL */
+    const cae_weight **pair_of; /* of an operator: its bias, and behind it its weight; or NULL */
 } cae_net;
 
 /* Parses a text. CAE_E_SYNTAX (line and column), _SHAPE (line), _LIMIT (line), _NOMEM. */

@@ -145,10 +145,12 @@ static int name(struct parser *p, const struct word **out)
 {
     const struct word *w = next(p);
     bool good = w != NULL && w->len < MAX_NAME;
-    for (size_t i = 0; good && i < w->len; i++) {
+    const size_t len = good ? w->len : 0;
+    for (size_t i = 0; i < len; i++) {
         const char c = w->text[i];
         const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        good = letter || (i > 0 && ((c >= '0' && c <= '9') || c == '-' || c == '_'));
+        const bool other = (c >= '0' && c <= '9') || c == '-' || c == '_';
+        good = good && (letter || (i > 0 && other));
     }
     if (!good) {
         return syntax_error(p, w, "a name of at most 63 letters, digits, '-', '_' is needed");
@@ -265,18 +267,14 @@ static int parse_code(struct parser *p)
     }
     if (latent != NULL) {
         cae_op *op = begin_line(p);
-        op->type = &cae_op_code;
-        op->latent = latent;
+        op->type = latent->op;
+        op->detail = latent;
         p->net->line_len++;
     }
     p->net->latent = latent;
     p->net->code = p->net->line_len;
     p->has_code = true;
-    emit(p, "code");
-    if (latent != NULL) {
-        emit(p, " ");
-        emit(p, latent->word);
-    }
+    emit(p, latent != NULL ? latent->op->word : "code");
     emit(p, "\n");
     return CAE_OK;
 }
