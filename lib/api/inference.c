@@ -27,8 +27,10 @@ static int go(const struct call *c, cae_run *r)
     const cae_planar image = {NULL, c->model->net->input.c, c->height, c->width};
     cae_planar in = image;
     cae_planar out = image;
-    if (c->part != CAE_WHOLE) {
-        *(c->part == CAE_DECODE ? &in : &out) = (cae_planar){NULL, code->c, code->h, code->w};
+    if (c->part == CAE_ENCODE) {
+        out = (cae_planar){NULL, code->c, code->h, code->w};
+    } else if (c->part == CAE_DECODE) {
+        in = (cae_planar){NULL, code->c, code->h, code->w};
     }
     in.data = c->in;
     out.data = c->target != c->in ? c->target : NULL;

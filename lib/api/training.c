@@ -11,15 +11,13 @@
 #include "base/status.h"
 #include "model/training.h"
 
-typedef int (*train_function)(cae_model *m, const float *input, const float *target, size_t count,
-                              size_t height, size_t width, float *loss);
+typedef int (*train_function)(cae_model *m, const cae_pairs *pairs, float *loss);
 
-static int train(train_function run, cae_model *m, const float *input, const float *target,
-                 size_t count, size_t height, size_t width, float *loss)
+static int train(train_function run, cae_model *m, const cae_pairs *p, float *loss)
 {
-    CAE_TRY(cae_check_pairs(m, input, target, count, height, width));
+    CAE_TRY(cae_check_pairs(m, p->input, p->target, p->count, p->height, p->width));
     const cae_fpenv saved = cae_fpenv_enter();
-    const int status = run(m, input, target, count, height, width, loss);
+    const int status = run(m, p, loss);
     cae_fpenv_leave(saved);
     return status;
 }
@@ -27,13 +25,13 @@ static int train(train_function run, cae_model *m, const float *input, const flo
 int cae_train_step(cae_model *m, const float *input, const float *target, size_t count,
                    size_t height, size_t width, float *loss)
 {
-    return train(cae_model_step, m, input, target, count, height, width, loss);
+    return train(cae_model_step, m, &(cae_pairs){input, target, count, height, width}, loss);
 }
 
 int cae_train_gradient(cae_model *m, const float *input, const float *target, size_t count,
                        size_t height, size_t width, float *loss)
 {
-    return train(cae_model_gradient, m, input, target, count, height, width, loss);
+    return train(cae_model_gradient, m, &(cae_pairs){input, target, count, height, width}, loss);
 }
 
 int cae_gradient_get(const cae_model *m, float *values, size_t len)

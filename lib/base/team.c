@@ -160,12 +160,13 @@ cae_team *cae_team_start(const cae_memory *memory, size_t size)
     if (team == NULL) {
         return NULL;
     }
-    *team = (cae_team){.memory = memory,
-                       .lock = PTHREAD_MUTEX_INITIALIZER,
-                       .work = PTHREAD_COND_INITIALIZER,
-                       .done = PTHREAD_COND_INITIALIZER,
-                       .turn = PTHREAD_COND_INITIALIZER,
-                       .spins = cae_team_processors() > 1 ? SPINS : 0};
+    *team = (cae_team){.memory = memory, .spins = cae_team_processors() > 1 ? SPINS : 0};
+    /* What was initialised before a failure holds nothing. */
+    if (pthread_mutex_init(&team->lock, NULL) != 0 || pthread_cond_init(&team->work, NULL) != 0 ||
+        pthread_cond_init(&team->done, NULL) != 0 || pthread_cond_init(&team->turn, NULL) != 0) {
+        cae_release(memory, team);
+        return NULL;
+    }
     start_threads(team, size - 1);
     return team;
 }

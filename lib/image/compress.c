@@ -170,13 +170,13 @@ static int decompress(struct symbol_rows *from, const cae_image_codec *codec,
                         file->payload_size, from->len);
     }
     CAE_TRY(reserve(from, codec, coder->decode_memory, &reserved));
+    CAE_TRY(cae_run_fit(from->run, reserved));
     from->symbols = cae_alloc(memory, from->len, coder->symbol_size);
     if (from->symbols == NULL) {
         return CAE_E_NOMEM;
     }
     CAE_TRY(coder->decode(memory, file->payload, file->payload_size, from->symbols, from->len));
     CAE_TRY(coder->check(from->symbols, from->len, file->quality));
-    CAE_TRY(cae_run_fit(from->run, reserved));
     return cae_run_infer(from->run, (cae_source){read_symbols, from, 0, 0},
                          (cae_sink){write_pixels, &to, 0, 0});
 }

@@ -33,9 +33,17 @@ int cae_image_bound(const cae_net *net, size_t height, size_t width, size_t *bou
 int cae_image_compress(const cae_image_codec *codec, const cae_pixels *pixels, unsigned quality,
                        cae_image_file *file, uint8_t **payload);
 
-/* `file` as parsed, of the model's id and the size of `pixels`. CAE_E_FORMAT for its payload before
- * anything is planned for the network; then as above. */
+/* `file` as parsed, of the model's id and the size of `pixels`. CAE_E_FORMAT when its payload
+ * cannot hold the code, before anything is planned; then as above, and CAE_E_FORMAT for the payload
+ * itself. */
 int cae_image_decompress(const cae_image_codec *codec, const cae_image_file *file,
                          const cae_pixels *pixels);
+
+/* The smallest and the largest value of each channel of the code over all these images, the same
+ * for any number of threads. The engine's kernels are exact ones, as in compress.h. `out` has the
+ * code's channels; on failure its content is unspecified. CAE_E_SHAPE, _LIMIT, _NOMEM;
+ * CAE_E_ARGUMENT and _NONFINITE for the images. */
+int cae_image_fit(const cae_engine *engine, const float *images, size_t count, size_t height,
+                  size_t width, const cae_ranges *out);
 
 #endif

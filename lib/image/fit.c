@@ -1,11 +1,11 @@
 /*
- * Ranges of the code from images; see fit.h. Several threads hand in rows at once. The smallest and
- * the largest value do not depend on the order in which values come, so each channel's are kept in
- * a pair of atomics, and a thread writes only where its row extends them.
+ * Ranges of the code from images. Several threads hand in rows at once. The smallest and the
+ * largest value do not depend on their order, so each channel's are kept in a pair of atomics, and
+ * a thread writes only where its row extends them.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "image/fit.h"
+#include "image/compress.h"
 
 #include <float.h>
 #include <stdatomic.h>
@@ -52,7 +52,8 @@ static void extend(struct channel *channel, uint32_t low, uint32_t high)
 }
 
 /* A value that is not finite fails the run, so what becomes of it here does not matter. */
-static void look_at(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1, const float *row)
+static void gather_range(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1,
+                         const float *row)
 {
     struct channel *channels = to;
     float low = FLT_MAX;
@@ -94,7 +95,8 @@ int cae_image_fit(const cae_engine *e, const float *images, size_t count, size_t
         atomic_init(&channels[c].low, key_of(FLT_MAX));
         atomic_init(&channels[c].high, key_of(-FLT_MAX));
     }
-    status = cae_run_infer(run, cae_source_planar(&source), (cae_sink){look_at, channels, 0, 0});
+    status =
+        cae_run_infer(run, cae_source_planar(&source), (cae_sink){gather_range, channels, 0, 0});
     if (status != CAE_OK) {
         goto done;
     }

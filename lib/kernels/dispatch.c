@@ -121,8 +121,8 @@ static int ceiling(void)
     static atomic_int cached = UNKNOWN;
     int found = atomic_load_explicit(&cached, memory_order_relaxed);
     if (found == UNKNOWN) {
-        const char *wish = getenv("CAE_CPU");
-        const int rank = wish != NULL && *wish != '\0' ? rank_of(wish) : NAMES - 1;
+        const char *asked = getenv("CAE_CPU");
+        const int rank = asked != NULL && *asked != '\0' ? rank_of(asked) : NAMES - 1;
         found = rank < NAMES ? rank + 1 : BAD;
         atomic_store_explicit(&cached, found, memory_order_relaxed);
     }

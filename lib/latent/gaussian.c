@@ -21,12 +21,12 @@
 
 static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
 {
-    (void)op;
     if (in[0].c % 2 != 0) {
-        return cae_fail(CAE_E_SHAPE,
-                        "'code sampled' takes as many means as log variances, and %zu channels is "
-                        "an odd number",
-                        in[0].c);
+        return cae_op_error(
+            op, cae_fail(CAE_E_SHAPE,
+                         "'code sampled' takes as many means as log variances, and %zu channels is "
+                         "an odd number",
+                         in[0].c));
     }
     *out = (cae_shape){in[0].c / 2, in[0].h, in[0].w};
     return CAE_OK;
@@ -43,8 +43,9 @@ static double variance(float log_variance)
     return v > (double)FLT_MAX ? (double)INFINITY : v;
 }
 
-static double divergence(const float *pixel, size_t channels)
+static double divergence(const float *pixel, const float *code, size_t channels)
 {
+    (void)code;
     double sum = 0;
     for (size_t c = 0; c < channels; c++) {
         const double mean = (double)pixel[c];
@@ -62,7 +63,7 @@ static void means(const float *pixel, size_t channels, float *symbols)
 /* z = mean + exp(log variance / 2) eps. */
 static void draw(const cae_latent_pixel *at, const float *mean, float *z)
 {
-    const cae_latent_pass *s = at->pass->latent;
+    const cae_training *s = at->pass->training;
     const cae_shape *code = &at->pass->out;
     const float *log_variance = mean + code->c;
     for (size_t c = 0; c < code->c; c++) {
@@ -82,7 +83,7 @@ static void draw(const cae_latent_pixel *at, const float *mean, float *z)
 static void gradient(const cae_latent_pixel *at, const float *mean, const float *z, const float *dz,
                      float *dx, bool begun)
 {
-    const double scale = at->pass->latent->term_scale;
+    const double scale = at->pass->training->term_scale;
     const size_t channels = at->pass->out.c;
     for (size_t c = 0; c < channels; c++) {
         const double d = (double)dz[c];
@@ -95,9 +96,19 @@ static void gradient(const cae_latent_pixel *at, const float *mean, const float 
     }
 }
 
+static const cae_op_type operator= {
+    .word = "code sampled",
+    .unnamed = true,
+    .shape = shape,
+    .needs = cae_op_needs_same,
+    .forward = cae_latent_forward,
+    .backward = cae_latent_backward,
+};
+
 const cae_latent cae_latent_gaussian = {
     .word = "sampled",
-    .shape = shape,
+    .setting = "kl_weight",
+    .op = &operator,
     .transform = draw,
     .symbols = means,
     .term = divergence,

@@ -1,5 +1,5 @@
 /*
- * The table of codes with a term of their own, and the sums of that term.
+ * The walk over the pixels of a code, and the sums of its term.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -7,25 +7,18 @@
 
 #include "base/assert.h"
 
-const cae_latent *const cae_latents[] = {&cae_latent_gaussian, NULL};
-
 /* ---- The operator ---------------------------------------------------------------------------- */
-
-static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
-{
-    return op->latent->shape(op, in, out);
-}
 
 static void run_pixel(const cae_latent_pixel *at, bool backward)
 {
     const cae_pass *p = at->pass;
-    const cae_latent *l = p->op->latent;
+    const cae_latent *l = p->op->detail;
     const float *encoded = cae_view_at(&p->x[0], at->image, at->y, at->x);
     float *code = cae_view_at(&p->y, at->image, at->y, at->x);
     if (backward) {
         l->gradient(at, encoded, code, cae_view_at(&p->dy, at->image, at->y, at->x),
                     cae_view_at(&p->dx[0], at->image, at->y, at->x), p->dx_begun[0]);
-    } else if (p->latent != NULL) {
+    } else if (p->training != NULL) {
         l->transform(at, encoded, code);
     } else {
         l->symbols(encoded, p->out.c, code);
@@ -45,27 +38,18 @@ static void run(const cae_pass *p, bool backward)
     }
 }
 
-static void forward(const cae_pass *p)
+void cae_latent_forward(const cae_pass *p)
 {
     run(p, false);
 }
 
-static void backward(const cae_pass *p)
+void cae_latent_backward(const cae_pass *p)
 {
-    CAE_ASSERT(p->latent != NULL);
+    CAE_ASSERT(p->training != NULL);
     if (p->dx_wanted[0]) {
         run(p, true);
     }
 }
-
-const cae_op_type cae_op_code = {
-    .word = "code",
-    .unnamed = true,
-    .shape = shape,
-    .needs = cae_op_needs_same,
-    .forward = forward,
-    .backward = backward,
-};
 
 /* ---- Owners ---------------------------------------------------------------------------------- */
 
@@ -93,14 +77,14 @@ cae_region cae_latent_owned(const cae_latent_grid *g, cae_region part)
 /* ---- Sums ------------------------------------------------------------------------------------ */
 
 void cae_latent_add(const cae_latent *l, const cae_latent_grid *g, const cae_view *encoded,
-                    size_t channels, size_t n, cae_region owned, const cae_latent_sums *to)
+                    const cae_view *code, size_t n, cae_region owned, const cae_latent_sums *to)
 {
     for (ptrdiff_t y = owned.y0; y < owned.y1; y++) {
         const size_t row = owner_of(y, g->code_h, g->owner_h) / to->side;
         for (ptrdiff_t x = owned.x0; x < owned.x1; x++) {
             const size_t column = owner_of(x, g->code_w, g->owner_w) / to->side;
             to->blocks[row * to->across + column] +=
-                l->term(cae_view_at(encoded, n, y, x), channels);
+                l->term(cae_view_at(encoded, n, y, x), cae_view_at(code, n, y, x), code->c);
         }
     }
 }

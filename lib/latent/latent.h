@@ -1,8 +1,7 @@
 /*
  * What happens at the code, and what it costs. The line `code` adds nothing: the encoder's output
  * is the code. `code WORD` names a row of the table below: an operator makes the code from the
- * encoder's output, and the loss has a term for it. Codes are small, so everything here goes pixel
- * by pixel on the caller's thread.
+ * encoder's output, pixel by pixel, and the loss has a term for it.
  *
  * A code is made in tiles and strips, some of it twice, but every pixel must count once, in one
  * order. So each pixel of the code has an *owner*, a pixel of the image: the part of the image that
@@ -25,18 +24,20 @@ typedef struct cae_latent_pixel {
 /* A row of the table. `encoded` is one pixel of the encoder's output, `code` that of the code. */
 typedef struct cae_latent {
     const char *word;
+    const char *setting; /* the weight of its term in the loss */
 
-    /* The shape of the code; CAE_E_SHAPE when the encoder's output does not fit. */
-    int (*shape)(const cae_op *op, const cae_shape in[2], cae_shape *code);
+    /* The operator at the code: its shape, and parameters if it has any; forward and backward are
+     * cae_latent_forward and _backward, which go by the functions below. */
+    const cae_op_type *op;
 
-    /* The code in training: a function of `encoded` and random numbers (cae_pass.latent). */
+    /* The code in training: a function of `encoded` and random numbers (cae_pass.training). */
     void (*transform)(const cae_latent_pixel *at, const float *encoded, float *code);
 
     /* The values that a file holds, `channels` of them, which are the code outside training. */
     void (*symbols)(const float *encoded, size_t channels, float *symbols);
 
     /* The term of the loss, in double. */
-    double (*term)(const float *encoded, size_t channels);
+    double (*term)(const float *encoded, const float *code, size_t channels);
 
     /* From the gradient of the code, that of the encoder's output, to which the term adds its own;
      * added to what is there where `begun`. */
@@ -44,8 +45,8 @@ typedef struct cae_latent {
                      const float *code_grad, float *encoded_grad, bool begun);
 } cae_latent;
 
-/* The operator at the code: what the row of its line (cae_op.latent) says, pixel by pixel. */
-extern const cae_op_type cae_op_code;
+void cae_latent_forward(const cae_pass *p);
+void cae_latent_backward(const cae_pass *p);
 
 extern const cae_latent cae_latent_gaussian;
 
@@ -69,8 +70,8 @@ typedef struct cae_latent_sums {
     size_t side, across;
 } cae_latent_sums;
 
-/* Adds the term of every pixel of `owned`, row by row, in image n of the encoder's output. */
+/* Adds the term of every pixel of `owned`, row by row, in image n of the two tensors. */
 void cae_latent_add(const cae_latent *l, const cae_latent_grid *g, const cae_view *encoded,
-                    size_t channels, size_t n, cae_region owned, const cae_latent_sums *to);
+                    const cae_view *code, size_t n, cae_region owned, const cae_latent_sums *to);
 
 #endif

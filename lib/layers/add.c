@@ -8,11 +8,11 @@
 
 static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
 {
-    (void)op;
     if (in[0].c != in[1].c || in[0].h != in[1].h || in[0].w != in[1].w) {
-        return cae_fail(CAE_E_SHAPE,
-                        "cannot add %zu x %zu x %zu (channels, height, width) to %zu x %zu x %zu",
-                        in[1].c, in[1].h, in[1].w, in[0].c, in[0].h, in[0].w);
+        return cae_op_error(
+            op, cae_fail(CAE_E_SHAPE,
+                         "cannot add %zu x %zu x %zu (channels, height, width) to %zu x %zu x %zu",
+                         in[1].c, in[1].h, in[1].w, in[0].c, in[0].h, in[0].w));
     }
     *out = in[0];
     return CAE_OK;

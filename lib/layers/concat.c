@@ -8,10 +8,9 @@
 
 static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
 {
-    (void)op;
     if (in[0].h != in[1].h || in[0].w != in[1].w) {
-        return cae_fail(CAE_E_SHAPE, "cannot join %zu x %zu pixels to %zu x %zu", in[1].h, in[1].w,
-                        in[0].h, in[0].w);
+        return cae_op_error(op, cae_fail(CAE_E_SHAPE, "cannot join %zu x %zu pixels to %zu x %zu",
+                                         in[1].h, in[1].w, in[0].h, in[0].w));
     }
     *out = (cae_shape){in[0].c + in[1].c, in[0].h, in[0].w};
     return CAE_OK;
@@ -23,7 +22,7 @@ static void forward(const cae_pass *p)
     cae_view_copy(&p->y, p->x[0].c, &p->x[1], 0, p->x[1].c, p->images);
 }
 
-/* dx += channels of dy from `first` on. Rows of dx are short pieces of rows of dy. */
+/* dx += channels of dy from `first` on. Rows of dx are short parts of rows of dy. */
 static void add_channels(const cae_pass *p, const cae_view *dx, size_t first)
 {
     for (size_t n = 0; n < p->images; n++) {

@@ -12,10 +12,9 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/conv_gemm.h"
+#include "layers/conv_passes.h"
 #include "layers/conv_geometry.h"
 #include "layers/conv_weights.h"
-#include "layers/conv_wgrad.h"
 
 static size_t scratch(const cae_pass *p, bool training)
 {

@@ -1,10 +1,10 @@
 /*
  * Implicit GEMM: a row of the product is a pixel, a column a channel. That is for many channels;
- * with few, conv_planar.c does the same sums. See conv_gemm.h.
+ * with few, conv_planar.c does the same sums.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/conv_gemm.h"
+#include "layers/conv_passes.h"
 
 #include "base/assert.h"
 #include "layers/conv_geometry.h"
@@ -35,23 +35,6 @@ size_t cae_conv_gemm_scratch(const cae_pass *pass, bool backward)
     const size_t planar =
         p.out < CAE_FEW ? cae_conv_planar_size(op, &p, width, writes_coarse(op, backward)) : 0;
     return cae_size_mul(cae_size_add(planar, tables_size(&p)), pass->workers);
-}
-
-static cae_batch_entries table_of(const cae_conv_gemm_job *g, size_t worker)
-{
-    char *tables = (char *)g->pass->scratch + worker * tables_size(&g->packing);
-    const size_t len = g->packing.taps;
-    ptrdiff_t *table = (ptrdiff_t *)(void *)tables;
-    return (cae_batch_entries){table, table + len, table + 2 * len, 0};
-}
-
-/* A worker's scratch for the planar path stands behind all tables. */
-static void *planar_scratch_of(const cae_conv_gemm_job *g, size_t worker)
-{
-    const size_t tables = g->pass->workers * tables_size(&g->packing);
-    const size_t size = cae_conv_planar_size(g->pass->op, &g->packing,
-                                             cae_region_width(&g->to->region), g->to_coarse);
-    return (char *)g->pass->scratch + tables + worker * size;
 }
 
 /* ---- Pixels and channels --------------------------------------------------------------------- */
@@ -142,7 +125,7 @@ static void fine_phase(const cae_conv_gemm_job *g, size_t image, cae_batch_entri
     const size_t y_phase = (size_t)(y + pad) % op->stride;
     const size_t x_phase = (size_t)(x + pad) % op->stride;
     const size_t across = cae_phase_taps(op, x_phase);
-    for (size_t i = cae_phase_taps(op, y_phase); across > 0 && i-- > 0;) {
+    for (size_t i = across > 0 ? cae_phase_taps(op, y_phase) : 0; i-- > 0;) {
         s.map[s.len] = -(ptrdiff_t)i * g->from->row - (ptrdiff_t)((across - 1) * g->from->c);
         s.tap[s.len++] = (ptrdiff_t)cae_packing_tap(&g->packing, y_phase + i * op->stride,
                                                     x_phase + (across - 1) * op->stride);
@@ -172,32 +155,34 @@ static void to_fine_image(const cae_conv_gemm_job *g, size_t image, const cae_ba
     }
 }
 
-/* The activations that a product does not have in its store. */
-static void activate_image(const cae_conv_gemm_job *g, size_t image)
-{
-    if (g->activation != CAE_RELU) {
-        cae_view_activate(g->pass->kernels, g->activation, g->to, image);
-    }
-}
-
 /* ---- Both ------------------------------------------------------------------------------------ */
 
+/* Scratch: the tables of all workers, and then, for the planar path, what each of them needs. */
 static void image_job(void *arg, size_t image, size_t worker)
 {
     const cae_conv_gemm_job *g = arg;
-    const cae_batch_entries s = table_of(g, worker);
     const cae_region *r = &g->to->region;
+    const size_t size = tables_size(&g->packing);
+    const size_t taps = g->packing.taps;
+    char *scratch = g->pass->scratch;
+    ptrdiff_t *table = (ptrdiff_t *)(void *)(scratch + worker * size);
+    const cae_batch_entries s = {table, table + taps, table + 2 * taps, 0};
     if (r->y0 >= r->y1 || r->x0 >= r->x1) {
         return;
     }
     if (g->packing.out < CAE_FEW) {
-        cae_conv_planar_image(g, image, s, planar_scratch_of(g, worker));
-    } else if (g->to_coarse) {
+        const size_t own =
+            cae_conv_planar_size(g->pass->op, &g->packing, cae_region_width(r), g->to_coarse);
+        cae_conv_planar_image(g, image, s, scratch + g->pass->workers * size + worker * own);
+        return;
+    }
+    if (g->to_coarse) {
         to_coarse_image(g, image, s);
-        activate_image(g, image);
     } else {
         to_fine_image(g, image, &s);
-        activate_image(g, image);
+    }
+    if (g->activation != CAE_RELU) { /* which a product has in its store */
+        cae_view_activate(g->pass->kernels, g->activation, g->to, image);
     }
 }
 

@@ -14,8 +14,9 @@ int cae_conv_shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
     const size_t h = in[0].h + 2 * op->pad;
     const size_t w = in[0].w + 2 * op->pad;
     if (h < op->kernel || w < op->kernel) {
-        return cae_fail(CAE_E_SHAPE, "a kernel of %zu is larger than the padded input, %zu x %zu",
-                        op->kernel, h, w);
+        return cae_op_error(
+            op, cae_fail(CAE_E_SHAPE, "a kernel of %zu is larger than the padded input, %zu x %zu",
+                         op->kernel, h, w));
     }
     *out = (cae_shape){op->size.c, (h - op->kernel) / op->stride + 1,
                        (w - op->kernel) / op->stride + 1};
@@ -27,12 +28,14 @@ static int tconv_side(const cae_op *op, size_t in, size_t *out)
     /* Sides are below 2^24 and strides below 2^16, so this fits. */
     const uint64_t full = (uint64_t)(in - 1) * op->stride + op->kernel;
     if (full <= 2 * (uint64_t)op->pad) {
-        return cae_fail(CAE_E_SHAPE, "padding %zu leaves nothing of the output", op->pad);
+        return cae_op_error(
+            op, cae_fail(CAE_E_SHAPE, "padding %zu leaves nothing of the output", op->pad));
     }
     const uint64_t left = full - 2 * (uint64_t)op->pad;
     if (left > CAE_MAX_SIDE) {
-        return cae_fail(CAE_E_LIMIT, "the output would be %llu pixels wide or high, over 2^24",
-                        (unsigned long long)left);
+        return cae_op_error(op, cae_fail(CAE_E_LIMIT,
+                                         "the output would be %llu pixels wide or high, over 2^24",
+                                         (unsigned long long)left));
     }
     *out = (size_t)left;
     return CAE_OK;

@@ -140,16 +140,6 @@ static void add_entry(struct planar *p, ptrdiff_t from, size_t tap)
     s->weight[s->len++] = s->tap[tap];
 }
 
-/* Where each tap's weights begin. */
-static void set_taps(struct planar *p)
-{
-    const cae_packing *packing = &p->g->packing;
-    for (size_t tap = 0; tap < packing->taps; tap++) {
-        const size_t at = cae_packing_tap(packing, tap / packing->kernel, tap % packing->kernel);
-        p->entries.tap[tap] = (ptrdiff_t)(at * packing->in);
-    }
-}
-
 static void to_coarse(struct planar *p)
 {
     const cae_op *op = p->g->pass->op;
@@ -220,7 +210,11 @@ void cae_conv_planar_image(const cae_conv_gemm_job *g, size_t image, cae_batch_e
                        .data = scratch,
                        .line_step = width};
     p.line = p.data + p.buffer.floats;
-    set_taps(&p);
+    for (size_t tap = 0; tap < g->packing.taps; tap++) { /* where each tap's weights begin */
+        const size_t kernel = g->packing.kernel;
+        const size_t number = cae_packing_tap(&g->packing, tap / kernel, tap % kernel);
+        entries.tap[tap] = (ptrdiff_t)(number * g->packing.in);
+    }
     if (g->to_coarse) {
         to_coarse(&p);
     } else {

@@ -11,17 +11,16 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/conv_pool.h"
+#include "layers/conv_passes.h"
 
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "layers/conv_gemm.h"
+#include "base/status.h"
 #include "layers/conv_geometry.h"
 #include "layers/conv_weights.h"
-#include "layers/conv_wgrad.h"
 
 /* How much the weights' pass walks over at a time, while all channels run over it: floats of the
  * input, which should stay in the first level of cache, and terms. No bits depend on it. */
@@ -37,7 +36,20 @@ bool cae_conv_pool_applies(const cae_op *op, const cae_op *pool)
            pool->stride >= pool->kernel && pool->pad == 0;
 }
 
-/* ---- Regions --------------------------------------------------------------------------------- */
+static const cae_op *pool_of(const cae_op *op)
+{
+    return op->detail;
+}
+
+/* ---- Shapes and regions ---------------------------------------------------------------------- */
+
+static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
+{
+    cae_shape between[2] = {{0}};
+    CAE_TRY(cae_conv_shape(op, in, &between[0]));
+    CAE_TRY(cae_op_caps(op, &between[0]));
+    return pool_of(op)->type->shape(pool_of(op), between, out);
+}
 
 /* What the convolution makes: the map that the pool reads. */
 static cae_shape between_shape(const cae_pass *p)
@@ -57,7 +69,7 @@ static cae_region windows(const cae_op *pool, cae_region out)
 
 static cae_region needs(const cae_op *op, size_t which, cae_region out, const cae_shape *in)
 {
-    return cae_conv_needs(op, which, windows(op->pool, out), in);
+    return cae_conv_needs(op, which, windows(pool_of(op), out), in);
 }
 
 /* ---- Packing --------------------------------------------------------------------------------- */
@@ -121,7 +133,7 @@ static cae_pass conv_pass(const cae_pass *p, size_t image, const cae_view *betwe
 static cae_pass pool_pass(const cae_pass *p, size_t image, const cae_view *between, cae_region out,
                           void *scratch)
 {
-    cae_pass pool = {.op = p->op->pool,
+    cae_pass pool = {.op = pool_of(p->op),
                      .kernels = p->kernels,
                      .workers = 1,
                      .images = 1,
@@ -138,18 +150,11 @@ static cae_pass pool_pass(const cae_pass *p, size_t image, const cae_view *betwe
     return pool;
 }
 
-/* Rows [y0, y1) of the output. */
-static cae_region rows_of(const cae_pass *p, ptrdiff_t y0, ptrdiff_t y1)
-{
-    const cae_region *out = &p->y.region;
-    return (cae_region){y0, y1, out->x0, out->x1};
-}
-
 static struct strips strips_of(const cae_pass *p)
 {
-    const cae_op *pool = p->op->pool;
+    const cae_op *pool = pool_of(p->op);
     const cae_region *out = &p->y.region;
-    const cae_region one = rows_of(p, 0, 1);
+    const cae_region one = {0, 1, out->x0, out->x1};
     const cae_view between = {.region = windows(pool, one)};
     struct strips s = {0};
     if (out->x1 <= out->x0 || out->y1 <= out->y0) {
@@ -169,7 +174,7 @@ static struct strips strips_of(const cae_pass *p)
 static void forward_job(void *arg, size_t image, size_t worker)
 {
     const cae_pass *p = arg;
-    const cae_op *pool = p->op->pool;
+    const cae_op *pool = pool_of(p->op);
     const ptrdiff_t end = p->y.region.y1;
     const struct strips s = strips_of(p);
     char *scratch = (char *)p->scratch + worker * s.bytes;
@@ -178,8 +183,8 @@ static void forward_job(void *arg, size_t image, size_t worker)
     }
     for (ptrdiff_t y = p->y.region.y0; y < end; y += (ptrdiff_t)s.rows) {
         const ptrdiff_t left = end - y;
-        const cae_region out =
-            rows_of(p, y, left < (ptrdiff_t)s.rows ? end : y + (ptrdiff_t)s.rows);
+        const ptrdiff_t y1 = left < (ptrdiff_t)s.rows ? end : y + (ptrdiff_t)s.rows;
+        const cae_region out = {y, y1, p->y.region.x0, p->y.region.x1};
         cae_view between = {.data = (float *)(void *)(scratch + s.conv + s.pool),
                             .region = windows(pool, out),
                             .c = p->out.c};
@@ -199,7 +204,7 @@ static void forward(const cae_pass *p)
 
 /* ---- Scratch of the backward pass ------------------------------------------------------------ */
 
-/* The windows, how many of them the weights' pass takes at a time, and the elements in each piece
+/* The windows, how many of them the weights' pass takes at a time, and the elements in each part
  * of a worker's scratch. */
 struct sizes {
     size_t rows, cols;
@@ -211,7 +216,7 @@ struct sizes {
 static struct sizes sizes_of(const cae_pass *p)
 {
     const cae_op *op = p->op;
-    const cae_op *pool = op->pool;
+    const cae_op *pool = pool_of(op);
     const size_t channels = p->out.c;
     struct sizes s = {.rows = p->out.h, .cols = p->out.w};
     /* Whole rows of windows while they fit, or else a part of one. */
@@ -269,7 +274,7 @@ static cae_sparse_grad sparse_of(const struct work *w, size_t image)
     const cae_sparse_grad sparse = {.rows = w->sizes.rows,
                                     .cols = w->sizes.cols,
                                     .channels = p->out.c,
-                                    .side = p->op->pool->kernel,
+                                    .side = pool_of(p->op)->kernel,
                                     .dz = cae_view_at(&p->dy, image, 0, 0),
                                     .dz_row = p->dy.row,
                                     .argmax = p->argmax + image * windows * p->out.c,
@@ -293,7 +298,7 @@ static void weights_block(const struct work *w, const cae_sparse_grad *all, size
     const size_t window = y0 * all->cols + x0;
     const ptrdiff_t pixel = (ptrdiff_t)(op->stride * x->c);
     const ptrdiff_t line = (ptrdiff_t)op->stride * x->row;
-    const ptrdiff_t step = (ptrdiff_t)p->op->pool->stride;
+    const ptrdiff_t step = (ptrdiff_t)pool_of(p->op)->stride;
     cae_sparse_grad part = *all;
     part.rows = cae_size_min(w->sizes.block_rows, all->rows - y0);
     part.cols = cae_size_min(w->sizes.block_cols, all->cols - x0);
@@ -329,29 +334,20 @@ static void weights_image(const struct work *w, const cae_sparse_grad *sparse, s
 
 /* ---- The gradient of the input --------------------------------------------------------------- */
 
-/* The part of a row of the input that a row of coarse pixels meets: `width` pixels of it from
- * column 0, which stands `halo` pixels into the row that the kernel fills. */
-struct meeting {
-    size_t halo, width;
-};
-
-static struct meeting meeting_of(const cae_pass *p, const struct sizes *s)
-{
-    const size_t pixels = s->row / p->in[0].c;
-    const size_t pad = p->op->pad;
-    return (struct meeting){pad, pixels > pad ? cae_size_min(pixels - pad, p->in[0].w) : 0};
-}
-
 /* Adds what row `ky` of the kernel makes of row y of the convolution's output. */
 static void data_row(const struct work *w, const cae_sparse_grad *sparse, size_t image, size_t ky,
                      ptrdiff_t y)
 {
     const cae_pass *p = w->pass;
     const cae_op *op = p->op;
-    const size_t step = p->op->pool->stride;
+    const size_t step = pool_of(p->op)->stride;
     const ptrdiff_t to_y = y * (ptrdiff_t)op->stride - (ptrdiff_t)op->pad + (ptrdiff_t)ky;
     const size_t c = p->in[0].c;
-    const struct meeting m = meeting_of(p, &w->sizes);
+    /* Of the pixels that the row of coarse pixels meets the first `pad` are padding, as are those
+     * beyond the input: `width` pixels are between. */
+    const size_t pixels = w->sizes.row / c;
+    const size_t width = pixels > op->pad ? cae_size_min(pixels - op->pad, p->in[0].w) : 0;
+    float *own = w->row + op->pad * c;
     const cae_sparse_data d = {.y = (size_t)y / step,
                                .py = (size_t)y % step,
                                .len = op->kernel * c,
@@ -365,9 +361,9 @@ static void data_row(const struct work *w, const cae_sparse_grad *sparse, size_t
     /* By way of a row with room for what falls on padding. */
     float *to = cae_view_at(&p->dx[0], image, to_y, 0);
     memset(w->row, 0, w->sizes.row * sizeof(float));
-    memcpy(w->row + m.halo * c, to, m.width * c * sizeof(float));
+    memcpy(own, to, width * c * sizeof(float));
     p->kernels->sparse_data(sparse, &d);
-    memcpy(to, w->row + m.halo * c, m.width * c * sizeof(float));
+    memcpy(to, own, width * c * sizeof(float));
 }
 
 /* One row of the kernel after the other, so that its weights stay in cache for the whole image; the
@@ -419,7 +415,7 @@ static void backward_alone(const cae_pass *p)
 
 static void backward(const cae_pass *p)
 {
-    CAE_ASSERT(p->op->pool != NULL && p->argmax != NULL);
+    CAE_ASSERT(p->op->detail != NULL && p->argmax != NULL);
     cae_pass shared = *p;
     if (p->weight_grad != NULL) {
         cae_conv_bias_grad(p);
@@ -442,7 +438,7 @@ static void backward(const cae_pass *p)
 const cae_op_type cae_op_conv_pool = {
     .activates = true,
     .argmax = true,
-    .shape = cae_conv_shape,
+    .shape = shape,
     .needs = needs,
     .parameters = cae_conv_parameters,
     .pack = cae_conv_pack,

@@ -46,27 +46,19 @@ size_t cae_packing_tap(const cae_packing *p, size_t ky, size_t kx)
     return (p->kernel - 1 - ky) * p->kernel + before + (len - 1 - kx / p->stride);
 }
 
-/* A panel's part of a tap: [in][width] packed, and where its first element stands in either. */
-struct part {
-    size_t width, packed, weight;
-};
-
-static struct part part_of(const cae_packing *p, size_t panel, size_t tap)
-{
-    const size_t first = panel * cae_packing_panel(p);
-    const size_t width = cae_packing_width(p, panel);
-    const size_t at = cae_packing_tap(p, tap / p->kernel, tap % p->kernel);
-    return (struct part){width, (first * p->taps + at * width) * p->in, first * p->o_step + tap};
-}
-
+/* Each panel's part of a tap is [in][width] packed. */
 static void pack(const cae_packing *p, const float *weight, float *packed)
 {
     for (size_t i = 0; i < cae_packing_panels(p) * p->taps; i++) {
-        const struct part part = part_of(p, i / p->taps, i % p->taps);
-        float *to = packed + part.packed;
+        const size_t panel = i / p->taps;
+        const size_t tap = i % p->taps;
+        const size_t first = panel * cae_packing_panel(p);
+        const size_t width = cae_packing_width(p, panel);
+        const size_t at = cae_packing_tap(p, tap / p->kernel, tap % p->kernel);
+        float *to = packed + (first * p->taps + at * width) * p->in;
         for (size_t in = 0; in < p->in; in++) {
-            for (size_t o = 0; o < part.width; o++) {
-                *to++ = weight[part.weight + in * p->i_step + o * p->o_step];
+            for (size_t o = 0; o < width; o++) {
+                *to++ = weight[first * p->o_step + tap + in * p->i_step + o * p->o_step];
             }
         }
     }

@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "layers/conv_wgrad.h"
+#include "layers/conv_passes.h"
 
 #include "layers/conv_weights.h"
 
@@ -13,28 +13,16 @@
  * not depend on it. */
 enum { ROW_BLOCK = 6144, PIXELS = 128 };
 
-/* A worker's table of batch entries, which are rows of the coarse map: where x and dy begin in
- * them. */
-struct entries {
-    ptrdiff_t *x, *dy;
-};
-
 size_t cae_conv_wgrad_scratch(const cae_pass *p)
 {
     return cae_size_mul4(ROW_BLOCK, 2, sizeof(ptrdiff_t), p->workers);
 }
 
-static struct entries table_of(const cae_pass *p, size_t worker)
-{
-    ptrdiff_t *table = (ptrdiff_t *)p->scratch + worker * 2 * ROW_BLOCK;
-    return (struct entries){table, table + ROW_BLOCK};
-}
-
 /* Some rows of the coarse map of one image, and where the first of them meets tap (0, 0). */
 struct rows {
     const cae_pass *pass;
-    struct entries entries;
-    size_t len, width; /* rows, and pixels in each */
+    ptrdiff_t *x_entry, *dy_entry; /* batch entries are rows: where x and dy begin in them */
+    size_t len, width;             /* rows, and pixels in each */
     const float *x, *dy;
     ptrdiff_t x_pixel, dy_pixel; /* from one coarse pixel to the next */
 };
@@ -52,8 +40,10 @@ static struct rows rows_of(const cae_pass *p, size_t worker, size_t image, ptrdi
     const ptrdiff_t dy_step = x_is_fine ? 1 : stride;
     const ptrdiff_t x_pad = x_is_fine ? pad : 0;
     const ptrdiff_t dy_pad = x_is_fine ? 0 : pad;
+    ptrdiff_t *table = (ptrdiff_t *)p->scratch + worker * 2 * ROW_BLOCK;
     const struct rows r = {.pass = p,
-                           .entries = table_of(p, worker),
+                           .x_entry = table,
+                           .dy_entry = table + ROW_BLOCK,
                            .len = (size_t)(y1 - y0),
                            .width = cae_region_width(x_is_fine ? &dy->region : &x->region),
                            .x = cae_view_at(x, image, y0 * x_step - x_pad, -x_pad),
@@ -61,8 +51,8 @@ static struct rows rows_of(const cae_pass *p, size_t worker, size_t image, ptrdi
                            .x_pixel = x_step * (ptrdiff_t)x->c,
                            .dy_pixel = dy_step * (ptrdiff_t)dy->c};
     for (size_t i = 0; i < r.len; i++) {
-        r.entries.x[i] = (ptrdiff_t)i * x_step * x->row;
-        r.entries.dy[i] = (ptrdiff_t)i * dy_step * dy->row;
+        r.x_entry[i] = (ptrdiff_t)i * x_step * x->row;
+        r.dy_entry[i] = (ptrdiff_t)i * dy_step * dy->row;
     }
     return r;
 }
@@ -95,19 +85,19 @@ static void kernel_row(const struct rows *r, size_t ky)
         m.n = x_is_fine ? out : kernel * out;
         m.c_row = (ptrdiff_t)steps.i;
         m.a = x;
-        m.a_entry = r->entries.x;
+        m.a_entry = r->x_entry;
         m.a_k = r->x_pixel;
         m.b = dy;
-        m.b_entry = r->entries.dy;
+        m.b_entry = r->dy_entry;
         m.b_k = r->dy_pixel;
         p->kernels->gemm(&m);
         return;
     }
     m.a = dy;
-    m.a_entry = r->entries.dy;
+    m.a_entry = r->dy_entry;
     m.a_k = r->dy_pixel;
     m.b = x;
-    m.b_entry = r->entries.x;
+    m.b_entry = r->x_entry;
     m.b_k = r->x_pixel;
     if (x_is_fine) {
         m.m = out;

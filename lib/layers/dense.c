@@ -66,7 +66,7 @@ static void parameters(const cae_op *op, const cae_shape *in, cae_parameter p[2]
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Columns of a matrix whose vectors run over the images. A few are filled up to whole vectors:
- * columns that nobody reads cost less than single floats. */
+ * columns that are not read cost less than single floats. */
 static size_t columns_of(size_t images)
 {
     enum { VECTOR = 8 };

@@ -7,38 +7,30 @@
 #include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
-#include "layers/op.h"
+#include "layers/conv_geometry.h"
 
 static int shape(const cae_op *op, const cae_shape in[2], cae_shape *out)
 {
     const size_t h = in[0].h + 2 * op->pad;
     const size_t w = in[0].w + 2 * op->pad;
     if (2 * op->pad > op->kernel) {
-        return cae_fail(CAE_E_SHAPE, "pad %zu is more than half the window of %zu", op->pad,
-                        op->kernel);
+        return cae_op_error(op, cae_fail(CAE_E_SHAPE, "pad %zu is more than half the window of %zu",
+                                         op->pad, op->kernel));
     }
     if (h < op->kernel || w < op->kernel) {
-        return cae_fail(CAE_E_SHAPE, "a window of %zu is larger than the padded input, %zu x %zu",
-                        op->kernel, h, w);
+        return cae_op_error(
+            op, cae_fail(CAE_E_SHAPE, "a window of %zu is larger than the padded input, %zu x %zu",
+                         op->kernel, h, w));
     }
     *out =
         (cae_shape){in[0].c, (h - op->kernel) / op->stride + 1, (w - op->kernel) / op->stride + 1};
     return CAE_OK;
 }
 
-static cae_region window(const cae_op *op, cae_region out)
-{
-    const ptrdiff_t s = (ptrdiff_t)op->stride;
-    const ptrdiff_t p = (ptrdiff_t)op->pad;
-    const ptrdiff_t k = (ptrdiff_t)op->kernel;
-    return (cae_region){out.y0 * s - p, (out.y1 - 1) * s - p + k, out.x0 * s - p,
-                        (out.x1 - 1) * s - p + k};
-}
-
 static cae_region needs(const cae_op *op, size_t which, cae_region out, const cae_shape *in)
 {
     (void)which;
-    return cae_region_clip(window(op, out), in);
+    return cae_region_clip(cae_conv_fine(op, out), in);
 }
 
 static size_t scratch(const cae_pass *pass, bool training)
@@ -64,7 +56,7 @@ static void run_pixels(const struct job *j, size_t image, size_t worker, cae_reg
     ptrdiff_t *tap = (ptrdiff_t *)p->scratch + worker * taps;
     uint32_t *id = (uint32_t *)((ptrdiff_t *)p->scratch + p->workers * taps) + worker * taps;
     const cae_region first = {out.y0, out.y1, out.x0, out.x0 + 1};
-    const cae_region whole = window(op, first);
+    const cae_region whole = cae_conv_fine(op, first);
     const cae_region seen = cae_region_clip(whole, &p->in[0]);
     cae_pool pool = {.pixels = cae_region_width(&out),
                      .channels = j->in->c,

@@ -40,7 +40,7 @@ typedef struct cae_region {
     ptrdiff_t y0, y1, x0, x1;
 } cae_region;
 
-/* A piece of a tensor in memory: `region` holds its pixels, and around it there may be a halo of
+/* A part of a tensor in memory: `region` holds its pixels, and around it there may be a halo of
  * zeros that belongs to it, as wide as the readers of the tensor asked for. Pixels of a row are
  * adjacent: c floats each. */
 typedef struct cae_view {
@@ -138,9 +138,8 @@ typedef struct cae_op_type {
     bool fixed_size; /* needs its training size, all of it at once: no other sizes, no tiles */
     bool unnamed;    /* no module in the names of weights */
 
-    /* The shape of the output for the given inputs; with `pool`, of what the pool reads.
-     * CAE_E_SHAPE or CAE_E_LIMIT when they do not fit. The caller refuses sides and channels above
-     * the caps. */
+    /* The shape of the output for the given inputs. When they do not fit, CAE_E_SHAPE or _LIMIT by
+     * cae_op_error. The caller asks cae_op_caps. */
     int (*shape)(const cae_op *op, const cae_shape in[2], cae_shape *out);
 
     /* The pixels of input `which` that output pixels `out` read; `in` is that input's shape. */
@@ -178,6 +177,12 @@ typedef struct cae_op_type {
     void (*update)(const cae_pass *p, const cae_update *u);
 } cae_op_type;
 
+/* Puts the operator's line before the message of `status`, which it returns. */
+int cae_op_error(const cae_op *op, int status);
+
+/* CAE_E_LIMIT when the operator's output would be over the caps. */
+int cae_op_caps(const cae_op *op, const cae_shape *out);
+
 /* cae_op_type.needs of operators whose pixels read those at their own place. */
 cae_region cae_op_needs_same(const cae_op *op, size_t which, cae_region out, const cae_shape *in);
 
@@ -201,17 +206,17 @@ struct cae_op {
     size_t kernel, stride, pad;
     cae_shape size; /* conv, tconv: c alone; dense: all three */
     cae_activation activation;
-    const cae_op *pool; /* the line of the max pool that is fused with this one; NULL: none */
-    const struct cae_latent *latent; /* of the operator at the code (latent.h); NULL: another */
+    size_t modules;     /* that it is in the matching nn.Sequential, its activation included */
+    const void *detail; /* for its kind alone: a fused pool, the row of a code */
 };
 
-/* What an operator at the code needs in training: where its random numbers come from, and how much
- * its term counts. */
-typedef struct cae_latent_pass {
+/* What operators may need in training: where random numbers come from, and how much the term counts
+ * that the operator at the code has in the loss. */
+typedef struct cae_training {
     uint64_t seed, step; /* of the model; updates so far */
     size_t first;        /* the place in the batch of the pass's first image */
-    double term_scale;   /* what the loss has of its term, of every image */
-} cae_latent_pass;
+    double term_scale;   /* what the loss has of the term of every image */
+} cae_training;
 
 /* One run of an operator over `images` images. */
 struct cae_pass {
@@ -227,8 +232,8 @@ struct cae_pass {
     const float *weight, *weight_back, *bias; /* weights as packed for each direction */
     float *weight_grad, *bias_grad;           /* in the forward layout; NULL: not wanted */
     float *deferred;                          /* for a later update; NULL: none */
-    uint32_t *argmax;              /* of a pool in training: images x h x w x c of the output */
-    const cae_latent_pass *latent; /* NULL: not in training */
+    uint32_t *argmax;             /* of a pool in training: images x h x w x c of the output */
+    const cae_training *training; /* NULL: elsewhere */
     void *scratch;
 };
 

@@ -1,11 +1,28 @@
 /*
- * The arithmetic of regions and views that operators share.
+ * The arithmetic of regions and views that operators share, and their errors.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <string.h>
 
+#include "base/status.h"
 #include "layers/op.h"
+
+int cae_op_error(const cae_op *op, int status)
+{
+    return cae_fail(status, "line %zu: %s", op->line, cae_message());
+}
+
+int cae_op_caps(const cae_op *op, const cae_shape *out)
+{
+    if (out->c <= CAE_MAX_CHANNELS && out->h <= CAE_MAX_SIDE && out->w <= CAE_MAX_SIDE) {
+        return CAE_OK;
+    }
+    return cae_fail(CAE_E_LIMIT,
+                    "line %zu: an output of %zu x %zu x %zu (channels, height, width) is over the "
+                    "caps of 65536, 2^24 and 2^24",
+                    op->line, out->c, out->h, out->w);
+}
 
 cae_region cae_op_needs_same(const cae_op *op, size_t which, cae_region out, const cae_shape *in)
 {
@@ -94,7 +111,7 @@ void cae_view_add(const cae_kernels *k, const cae_view *to, const cae_view *from
 void cae_view_activate(const cae_kernels *k, cae_activation a, const cae_view *v, size_t image)
 {
     const cae_region *r = &v->region;
-    for (ptrdiff_t y = r->y0; a != CAE_NONE && y < r->y1; y++) {
+    for (ptrdiff_t y = r->y0; y < r->y1; y++) {
         k->activate(a, cae_view_at(v, image, y, r->x0), row_len(v));
     }
 }

@@ -11,7 +11,7 @@
 #include "base/random.h"
 #include "base/size.h"
 #include "base/status.h"
-#include "image/fit.h"
+#include "image/compress.h"
 #include "serial/quota.h"
 
 /* ---- Making ---------------------------------------------------------------------------------- */
@@ -49,7 +49,7 @@ static int fill(cae_model *m)
     if (m->weights == NULL) {
         return CAE_E_NOMEM;
     }
-    if (cae_net_packs(m->net)) {
+    if (m->net->packs) {
         m->packed = cae_alloc(m->memory, m->net->packed_len, sizeof(float));
         if (m->packed == NULL) {
             return CAE_E_NOMEM;
@@ -217,6 +217,13 @@ void cae_model_weights_replaced(cae_model *m)
     cae_model_weights_changed(m);
 }
 
+static double term_weight(const cae_model *m)
+{
+    cae_settings settings = m->settings;
+    const cae_latent *latent = m->net->latent;
+    return latent != NULL ? *cae_setting_value(&settings, cae_setting_find(latent->setting)) : 0;
+}
+
 cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
 {
     const double limit = m->settings.memory_limit;
@@ -229,8 +236,8 @@ cae_engine cae_model_engine(const cae_model *m, const cae_kernels *kernels)
                                        ? (size_t)m->settings.threads
                                        : cae_size_min(cae_team_processors(), m->quota),
                         .memory_limit = limit < (double)most ? (size_t)limit : most,
-                        .latent = {.seed = m->seed, .step = m->optimizer.step},
-                        .term_weight = m->settings.kl_weight};
+                        .training = {.seed = m->seed, .step = m->optimizer.step},
+                        .term_weight = term_weight(m)};
 }
 
 int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t height, size_t width)

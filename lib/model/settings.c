@@ -20,7 +20,7 @@
         name, offsetof(cae_settings, member), __VA_ARGS__ \
     }
 
-enum { NONE = 0, WHOLE = CAE_SETTING_WHOLE, SAMPLED = CAE_SETTING_SAMPLED };
+enum { NONE = 0, WHOLE = CAE_SETTING_WHOLE, LATENT = CAE_SETTING_LATENT };
 
 /* Name, member, range, initial value, traits, version of the format that saves it. */
 static const cae_setting settings[] = {
@@ -33,7 +33,7 @@ static const cae_setting settings[] = {
     SETTING("reproducible", reproducible, 0, 1, 0, WHOLE, 1),
     SETTING("memory_limit", memory_limit, 65536, LARGEST_WHOLE, 1073741824.0, WHOLE, 0),
     SETTING("epoch", epoch, 0, LARGEST_WHOLE, 0, WHOLE, 0), /* saved as a counter */
-    SETTING("kl_weight", kl_weight, 0, 1e6, 0.3, SAMPLED, 1),
+    SETTING("kl_weight", kl_weight, 0, 1e6, 0.3, LATENT, 1),
 };
 
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
@@ -57,8 +57,8 @@ const cae_setting *cae_setting_find(const char *key)
 
 bool cae_setting_saved(const cae_setting *s, const cae_net *net)
 {
-    return s->version > 0 &&
-           (net->latent == &cae_latent_gaussian || !(s->traits & CAE_SETTING_SAMPLED));
+    return s->version > 0 && (!(s->traits & CAE_SETTING_LATENT) ||
+                              (net->latent != NULL && strcmp(s->key, net->latent->setting) == 0));
 }
 
 double *cae_setting_value(cae_settings *values, const cae_setting *setting)

@@ -15,8 +15,8 @@ typedef struct cae_settings {
 } cae_settings;
 
 enum {
-    CAE_SETTING_WHOLE = 1,  /* no fractions */
-    CAE_SETTING_SAMPLED = 2 /* of models with a sampled code; saved with theirs alone */
+    CAE_SETTING_WHOLE = 1, /* no fractions */
+    CAE_SETTING_LATENT = 2 /* of models whose code names it (latent.h); saved with theirs alone */
 };
 
 enum { CAE_SETTINGS_MOST = 16 /* rows of the table */ };

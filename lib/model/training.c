@@ -26,7 +26,7 @@ static int need_pending(cae_model *m, cae_pending *p)
 
 /* The ranges after an update. The first one takes away what a model has that was never trained: it
  * was not gathered, and the weights are others now. So does an update by a gradient that was not
- * computed here, whose images nobody has seen. */
+ * computed here, whose images are not known. */
 static void update_ranges(cae_model *m, const cae_pending *p)
 {
     if (m->net->skip_crosses) {
@@ -73,8 +73,7 @@ static cae_pending borrow(cae_model *m)
     return fresh;
 }
 
-int cae_model_gradient(cae_model *m, const float *input, const float *target, size_t count,
-                       size_t height, size_t width, float *loss)
+int cae_model_gradient(cae_model *m, const cae_pairs *pairs, float *loss)
 {
     const cae_engine engine = cae_model_engine(m, m->kernels);
     cae_pending fresh = borrow(m);
@@ -82,7 +81,7 @@ int cae_model_gradient(cae_model *m, const float *input, const float *target, si
     int status = need_pending(m, &fresh);
     if (status == CAE_OK) {
         g = (cae_gradient){fresh.weights, fresh.ranges.lo, fresh.ranges.hi, 0};
-        status = cae_net_gradient(&engine, input, target, count, height, width, &g);
+        status = cae_net_gradient(&engine, pairs, &g);
     }
     fresh.valid = fresh.has_ranges = status == CAE_OK;
     replace_pending(m, &fresh, status == CAE_OK);
@@ -115,8 +114,7 @@ int cae_model_apply(cae_model *m)
     return CAE_OK;
 }
 
-int cae_model_step(cae_model *m, const float *input, const float *target, size_t count,
-                   size_t height, size_t width, float *loss)
+int cae_model_step(cae_model *m, const cae_pairs *pairs, float *loss)
 {
     const cae_engine engine = cae_model_engine(m, m->kernels);
     cae_pending fresh = borrow(m);
@@ -127,8 +125,7 @@ int cae_model_step(cae_model *m, const float *input, const float *target, size_t
     }
     if (status == CAE_OK) {
         g = (cae_gradient){fresh.weights, fresh.ranges.lo, fresh.ranges.hi, 0};
-        status = cae_net_step(&engine, input, target, count, height, width, &m->settings.adam,
-                              &m->optimizer, &g);
+        status = cae_net_step(&engine, pairs, &m->settings.adam, &m->optimizer, &g);
         fresh.weights = g.weights;
     }
     if (status == CAE_OK) {

@@ -8,8 +8,7 @@
 
 #include "model/model.h"
 
-int cae_model_gradient(cae_model *m, const float *input, const float *target, size_t count,
-                       size_t height, size_t width, float *loss);
+int cae_model_gradient(cae_model *m, const cae_pairs *pairs, float *loss);
 
 /* A pending gradient with these values, as many as the network has parameters. */
 int cae_model_set_gradient(cae_model *m, const float *values);
@@ -17,7 +16,6 @@ int cae_model_set_gradient(cae_model *m, const float *values);
 /* Needs a pending gradient. */
 int cae_model_apply(cae_model *m);
 
-int cae_model_step(cae_model *m, const float *input, const float *target, size_t count,
-                   size_t height, size_t width, float *loss);
+int cae_model_step(cae_model *m, const cae_pairs *pairs, float *loss);
 
 #endif

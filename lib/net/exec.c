@@ -17,9 +17,13 @@ void cae_pack_weights(const cae_net *net, const float *weights, float *packed, b
     for (size_t i = 0; i < net->op_len; i++) {
         const cae_op *op = &net->ops[i];
         if (op->type->pack != NULL) {
-            const cae_weight *w = net->bias_of[i] + 1;
-            (backward ? op->type->pack_back : op->type->pack)(
-                op, &net->shapes[op->input[0]], weights + w->offset, packed + w->packed);
+            const cae_weight *w = &net->pair_of[i][1];
+            const cae_shape *in = &net->shapes[op->input[0]];
+            if (backward) {
+                op->type->pack_back(op, in, weights + w->offset, packed + w->packed);
+            } else {
+                op->type->pack(op, in, weights + w->offset, packed + w->packed);
+            }
         }
     }
 }
@@ -62,7 +66,7 @@ static void zero_new_halo(const cae_plan *plan, size_t t, const cae_view *v)
 /* ---- The two ends ---------------------------------------------------------------------------- */
 
 /* Values that pass through the stack at a time. */
-enum { PIECE = 256 };
+enum { STRETCH = 256 };
 
 static void read_planar(const void *from, size_t n, size_t c, size_t y, size_t x0, size_t x1,
                         float *row)
@@ -105,26 +109,26 @@ cae_sink cae_sink_planar(cae_planar_out *images)
 static void load_row(const cae_source *s, size_t n, size_t c, size_t y, const cae_region *r,
                      float *to, size_t step)
 {
-    float piece[PIECE];
+    float values[STRETCH];
     const size_t x1 = cae_size_min((size_t)r->x1, s->w);
     size_t x = (size_t)r->x0;
     /* A region that begins beyond the image still needs the last value. */
-    piece[0] = 0;
+    values[0] = 0;
     size_t len = 0;
     if (x >= x1) {
-        s->read(s->from, n, c, y, s->w - 1, s->w, piece);
+        s->read(s->from, n, c, y, s->w - 1, s->w, values);
         len = 1;
     }
     while (x < x1) {
-        len = cae_size_min(PIECE, x1 - x);
-        s->read(s->from, n, c, y, x, x + len, piece);
+        len = cae_size_min(STRETCH, x1 - x);
+        s->read(s->from, n, c, y, x, x + len, values);
         for (size_t i = 0; i < len; i++, to += step) {
-            *to = piece[i];
+            *to = values[i];
         }
         x += len;
     }
     for (; x < (size_t)r->x1; x++, to += step) {
-        *to = piece[len - 1];
+        *to = values[len - 1];
     }
 }
 
@@ -149,15 +153,15 @@ void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, s
 static bool store_row(const cae_sink *s, size_t n, size_t c, size_t y, const cae_region *r,
                       const float *from, size_t step)
 {
-    float piece[PIECE];
+    float values[STRETCH];
     bool finite = true;
     for (size_t x = (size_t)r->x0; x < (size_t)r->x1;) {
-        const size_t len = cae_size_min(PIECE, (size_t)r->x1 - x);
+        const size_t len = cae_size_min(STRETCH, (size_t)r->x1 - x);
         for (size_t i = 0; i < len; i++, from += step) {
-            piece[i] = *from;
+            values[i] = *from;
         }
-        finite = cae_all_finite(piece, len, NULL) && finite;
-        s->write(s->to, n, c, y, x, x + len, piece);
+        finite = cae_all_finite(values, len, NULL) && finite;
+        s->write(s->to, n, c, y, x, x + len, values);
         x += len;
     }
     return finite;
@@ -198,14 +202,14 @@ static cae_pass make_pass(const cae_engine *e, const cae_plan *plan, void *base,
                   .images = plan->images,
                   .out = plan->shapes[at + 1],
                   .y = cae_plan_view(plan, at + 1, base),
-                  .latent = plan->training ? &e->latent : NULL,
+                  .training = plan->training ? &e->training : NULL,
                   .scratch = (char *)base + plan->scratch_at};
     for (size_t k = 0; k < op->input_len; k++) {
         p.in[k] = plan->shapes[op->input[k]];
         p.x[k] = cae_plan_view(plan, op->input[k], base);
     }
     if (op->type->parameters != NULL) {
-        const cae_weight *w = net->bias_of[at];
+        const cae_weight *w = net->pair_of[at];
         p.bias = e->weights + w[0].offset;
         p.weight = op->type->pack != NULL ? e->packed + w[1].packed : e->weights + w[1].offset;
     }
@@ -282,7 +286,7 @@ void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_
 {
     const cae_net *net = plan->net;
     const cae_op *op = &net->ops[at];
-    const cae_weight *w = net->bias_of[at];
+    const cae_weight *w = net->pair_of[at];
     if (!plan->tensors[at + 1].gradient) {
         return;
     }
@@ -317,8 +321,7 @@ void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const fl
 
 /* ---- Updates --------------------------------------------------------------------------------- */
 
-/* What an operator needs to know about what it deferred. */
-static cae_pass deferred_pass(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred)
+cae_pass cae_exec_deferred(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred)
 {
     const cae_op *op = &plan->net->ops[at];
     cae_pass p = {.op = op,
@@ -331,26 +334,4 @@ static cae_pass deferred_pass(const cae_engine *e, const cae_plan *plan, size_t 
         p.in[k] = plan->shapes[op->input[k]];
     }
     return p;
-}
-
-size_t cae_exec_deferred_len(const cae_plan *plan, size_t at)
-{
-    const cae_op_type *type = plan->net->ops[at].type;
-    const cae_engine none = {0};
-    const cae_pass p = deferred_pass(&none, plan, at, NULL);
-    return type->deferred_len != NULL && plan->tensors[at + 1].gradient ? type->deferred_len(&p)
-                                                                        : 0;
-}
-
-double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred)
-{
-    const cae_pass p = deferred_pass(e, plan, at, deferred);
-    return p.op->type->bound(&p);
-}
-
-void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred,
-                     const cae_update *u)
-{
-    const cae_pass p = deferred_pass(e, plan, at, deferred);
-    p.op->type->update(&p, u);
 }

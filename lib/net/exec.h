@@ -13,12 +13,12 @@
 typedef struct cae_engine {
     const cae_net *net;
     const cae_kernels *kernels;
-    const float *weights;   /* in file order, PyTorch's layouts */
-    const float *packed;    /* those of operators that pack theirs, at their packed offsets */
-    size_t threads;         /* at least 1 */
-    size_t memory_limit;    /* bytes of scratch for one call */
-    cae_latent_pass latent; /* for training, which sets `first` and `term_scale` */
-    double term_weight;     /* of the code's term in the loss */
+    const float *weights;  /* in file order, PyTorch's layouts */
+    const float *packed;   /* those of operators that pack theirs, at their packed offsets */
+    size_t threads;        /* at least 1 */
+    size_t memory_limit;   /* bytes of scratch for one call */
+    cae_training training; /* which sets `first` and `term_scale` itself */
+    double term_weight;    /* of the code's term in the loss */
 } cae_engine;
 
 /* Planar images, count x c x h x w. */
@@ -32,9 +32,15 @@ typedef struct cae_planar_out {
     size_t c, h, w;
 } cae_planar_out;
 
-/* Where a run's images or codes come from and go to, a piece of a row at a time: values x0 .. x1
+/* A batch of images, and what the network shall make of each; both may be one array. */
+typedef struct cae_pairs {
+    const float *input, *target; /* planar, count x c x height x width each */
+    size_t count, height, width;
+} cae_pairs;
+
+/* Where a run's images or codes come from and go to, a part of a row at a time: values x0 .. x1
  * - 1 of row y of channel c of image n. Called from several threads at once, for different
- * pieces. */
+ * parts. */
 typedef struct cae_source {
     void (*read)(const void *from, size_t n, size_t c, size_t y, size_t x0, size_t x1, float *row);
     const void *from;
@@ -82,11 +88,7 @@ void cae_exec_backward(const cae_engine *e, cae_plan *plan, void *base, const fl
 void cae_exec_backward_op(const cae_engine *e, cae_plan *plan, void *base, size_t at,
                           const float *packed_back, float *sums, float *deferred);
 
-/* The floats that an operator needs for its deferred gradient (SIZE_MAX: more than there are), 0
- * when it defers none; what its gradient does not exceed, by what was deferred; and its update. */
-size_t cae_exec_deferred_len(const cae_plan *plan, size_t at);
-double cae_exec_bound(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred);
-void cae_exec_update(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred,
-                     const cae_update *u);
+/* The pass that an operator is asked with for what it has deferred: deferred_len, bound, update. */
+cae_pass cae_exec_deferred(const cae_engine *e, const cae_plan *plan, size_t at, float *deferred);
 
 #endif

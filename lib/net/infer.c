@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "net/loss.h"
@@ -16,7 +17,7 @@
 
 struct worker {
     cae_plan *plan;
-    size_t tile, images; /* that it plans; tile SIZE_MAX: none */
+    size_t tile, images; /* that it plans */
     void *base;
     bool overflowed;
 };
@@ -29,7 +30,8 @@ struct cae_run {
     cae_source from;          /* images or codes */
     cae_sink to;              /* write NULL: a loss is wanted, against the target */
     cae_planar target;
-    size_t group_from;     /* the first image of the group under way */
+    size_t group_from;     /* the first image of the group under way, */
+    size_t group_len;      /* and how many there are */
     double *loss_blocks;   /* of the squares of every image of a group, then of its code's term */
     size_t loss_block_len; /* of either; 0: no loss is wanted */
     cae_plan *plan;        /* as tiles were chosen with it; the first worker's then */
@@ -78,7 +80,7 @@ static void hand_out(const cae_run *r, struct worker *w, size_t first, size_t im
 static void run_tile(cae_run *r, struct worker *w, size_t first, size_t images, size_t tile)
 {
     if (w->tile == tile && w->images == images) {
-        cae_plan_rewind(w->plan);
+        w->plan->next = w->plan->tile.y0; /* from its first strip again */
     } else {
         cae_tiling_plan(&r->tiling, w->plan, tile, images);
         w->tile = tile;
@@ -95,8 +97,9 @@ static void run_tile(cae_run *r, struct worker *w, size_t first, size_t images, 
 static void job(void *arg, size_t number, size_t worker)
 {
     cae_run *r = arg;
-    const size_t tiles = r->tiling.tiles_y * r->tiling.tiles_x;
-    run_tile(r, &r->workers[worker], r->group_from + number / tiles, 1, number % tiles);
+    /* A tile of all images after the other, so that its plan serves for them. */
+    run_tile(r, &r->workers[worker], r->group_from + number % r->group_len, 1,
+             number / r->group_len);
 }
 
 /* ---- Preparation ----------------------------------------------------------------------------- */
@@ -193,12 +196,11 @@ static int start(cae_run *r)
     r->worker_len = t->workers;
     for (size_t i = 0; i < r->worker_len; i++) {
         struct worker *w = &r->workers[i];
-        w->tile = SIZE_MAX;
-        if (i == 0) {
+        if (r->plan != NULL) {
             *w = (struct worker){r->plan, t->tiles_y * t->tiles_x - 1, t->slice, NULL, false};
             r->plan = NULL;
         } else {
-            CAE_TRY(cae_plan_new(&w->plan, r->engine.net));
+            CAE_TRY(cae_plan_new(&w->plan, r->engine.net)); /* of 0 images so far */
         }
         w->base = cae_alloc(memory, t->block_size, 1);
         if (w->base == NULL) {
@@ -212,6 +214,7 @@ static int start(cae_run *r)
 static void run_group(cae_run *r, size_t images)
 {
     const cae_tiling *t = &r->tiling;
+    r->group_len = images;
     if (!r->engine.net->fixed_size) {
         cae_team_run(r->team, images * t->tiles_y * t->tiles_x, job, r);
         return;
@@ -236,6 +239,7 @@ static double loss_of(const cae_run *r, size_t n)
 static int go(cae_run *r, double *sum)
 {
     const size_t count = r->tiling.count;
+    CAE_ASSERT(r->plan != NULL && r->workers == NULL); /* it fits, and has not gone yet */
     CAE_TRY(start(r));
     for (r->group_from = 0; r->group_from < count; r->group_from += CAE_GROUP) {
         const size_t images = cae_size_min(CAE_GROUP, count - r->group_from);

@@ -67,8 +67,9 @@ void cae_loss_add_term(const cae_plan *plan, void *base, size_t n, size_t across
     const cae_net *net = plan->net;
     const cae_latent_grid grid = cae_net_grid(net, plan->shapes);
     const cae_view encoded = cae_plan_view(plan, cae_net_encoded(net), base);
+    const cae_view code = cae_plan_view(plan, net->code, base);
     const cae_latent_sums to = {loss_blocks, CAE_LOSS_BLOCK, across};
-    cae_latent_add(net->latent, &grid, &encoded, plan->shapes[net->code].c, n, plan->counted, &to);
+    cae_latent_add(net->latent, &grid, &encoded, &code, n, plan->counted, &to);
 }
 
 double cae_loss_sum(const double *loss_blocks, size_t len)

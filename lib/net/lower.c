@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "base/status.h"
-#include "layers/conv_pool.h"
+#include "layers/conv_passes.h"
 #include "net/net.h"
 
 /* Whether line `at` is fused with the line behind it, which reads it as every line reads the one
@@ -39,9 +39,13 @@ int cae_net_lower(cae_net *net)
         for (size_t k = 0; k < op->input_len; k++) {
             op->input[k] = tensors[op->input[k]];
         }
+        /* Add, concat and the code are no modules, their activations are. */
+        op->modules = op->input_len == 1 && !op->type->unnamed ? 1 : 0;
+        op->modules += op->activation != CAE_NONE ? 1 : 0;
         if (is_fused(net, line)) {
             op->type = &cae_op_conv_pool;
-            op->pool = &net->lines[++line];
+            op->detail = &net->lines[++line];
+            op->modules++;
         }
         tensors[line + 1] = net->op_len;
     }

@@ -7,36 +7,11 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/size.h"
 #include "base/status.h"
 
 /* ---- Shapes ---------------------------------------------------------------------------------- */
-
-/* Puts the line before the message of an operator. */
-static int at_line(int status, const cae_op *op)
-{
-    return cae_fail(status, "line %zu: %s", op->line, cae_message());
-}
-
-/* From line to line of an operator. */
-static int op_shape(const cae_op *op, const cae_shape *shapes, cae_shape *out)
-{
-    *out = shapes[op->input[0]];
-    for (const cae_op *line = op; line != NULL; line = line->pool) {
-        const cae_shape in[2] = {*out, shapes[op->input[1]]};
-        const int status = line->type->shape(line, in, out);
-        if (status != CAE_OK) {
-            return at_line(status, line);
-        }
-        if (out->c > CAE_MAX_CHANNELS || out->h > CAE_MAX_SIDE || out->w > CAE_MAX_SIDE) {
-            return cae_fail(CAE_E_LIMIT,
-                            "line %zu: an output of %zu x %zu x %zu (channels, height, width) is "
-                            "over the caps of 65536, 2^24 and 2^24",
-                            line->line, out->c, out->h, out->w);
-        }
-    }
-    return CAE_OK;
-}
 
 int cae_net_shapes(const cae_net *net, size_t height, size_t width, cae_shape *shapes)
 {
@@ -54,7 +29,10 @@ int cae_net_shapes(const cae_net *net, size_t height, size_t width, cae_shape *s
     shapes[0] =
         (cae_shape){net->input.c, cae_div_up(height, unit) * unit, cae_div_up(width, unit) * unit};
     for (size_t i = 0; i < net->op_len; i++) {
-        CAE_TRY(op_shape(&net->ops[i], shapes, &shapes[i + 1]));
+        const cae_op *op = &net->ops[i];
+        const cae_shape in[2] = {shapes[op->input[0]], shapes[op->input[1]]};
+        CAE_TRY(op->type->shape(op, in, &shapes[i + 1]));
+        CAE_TRY(cae_op_caps(op, &shapes[i + 1]));
     }
     const cae_shape *in = &shapes[0];
     const cae_shape *out = &shapes[net->op_len];
@@ -87,6 +65,10 @@ static int find_traits(cae_net *net)
     for (size_t i = 0; i < net->line_len; i++) {
         const cae_op *op = &net->lines[i];
         net->fixed_size = net->fixed_size || op->type->fixed_size;
+        net->packs = net->packs || op->type->pack != NULL;
+        net->defers = net->defers || op->type->deferred_len != NULL;
+        net->stores =
+            net->stores || (op->type->parameters != NULL && op->type->deferred_len == NULL);
         if (i < net->code) {
             /* Below 2^41: the factors are at most 2^24 and 2^16. */
             unit *= op->stride;
@@ -104,9 +86,8 @@ static int find_traits(cae_net *net)
 
 /* ---- Weights --------------------------------------------------------------------------------- */
 
-/* Number of the operator's module in the matching nn.Sequential, which has one for a line, one for
- * its activation and one for the Flatten before the first dense; add, concat and the code are no
- * modules, their activations are. */
+/* Number of the operator's module in the matching nn.Sequential, which has a Flatten before the
+ * first dense. */
 static size_t next_module(const cae_op *op, bool *flattened, size_t *counter)
 {
     if (op->type->fixed_size && !*flattened) {
@@ -114,9 +95,7 @@ static size_t next_module(const cae_op *op, bool *flattened, size_t *counter)
         (*counter)++;
     }
     const size_t module = *counter;
-    *counter += op->input_len == 1 && !op->type->unnamed ? 1 : 0;
-    *counter += op->activation != CAE_NONE ? 1 : 0;
-    *counter += op->pool != NULL ? 1 : 0;
+    *counter += op->modules;
     return module;
 }
 
@@ -173,7 +152,8 @@ static void place_weights(cae_net *net)
         offset += w->len;
         net->packed_len += net->fixed_size ? w->len : cae_div_up(w->len, floats) * floats;
         if (w->is_bias) {
-            net->bias_of[w->op] = w; /* "7.weight" comes behind "7.bias" */
+            net->pair_of[w->op] = w;
+            CAE_ASSERT(w[1].op == w->op && !w[1].is_bias);
         }
     }
     net->packed_len += CAE_OVER; /* that a product may read beyond the last */
@@ -188,8 +168,8 @@ static int build(cae_net *net, const char *text)
     CAE_TRY(cae_net_lower(net));
     net->shapes = cae_alloc(net->memory, net->op_len + 1, sizeof(net->shapes[0]));
     net->weights = cae_alloc(net->memory, 2 * net->op_len, sizeof(net->weights[0]));
-    net->bias_of = cae_alloc_zeroed(net->memory, net->op_len, sizeof(net->bias_of[0]));
-    if (net->shapes == NULL || net->weights == NULL || net->bias_of == NULL) {
+    net->pair_of = cae_alloc_zeroed(net->memory, net->op_len, sizeof(net->pair_of[0]));
+    if (net->shapes == NULL || net->weights == NULL || net->pair_of == NULL) {
         return CAE_E_NOMEM;
     }
     CAE_TRY(cae_net_shapes(net, net->input.h, net->input.w, net->shapes));
@@ -225,43 +205,31 @@ void cae_net_free(cae_net *net)
     cae_release(net->memory, net->ops);
     cae_release(net->memory, net->shapes);
     cae_release(net->memory, net->weights);
-    cae_release(net->memory, net->bias_of);
+    cae_release(net->memory, net->pair_of);
     cae_release(net->memory, net);
-}
-
-bool cae_net_defers(const cae_net *net, bool all)
-{
-    bool some = false;
-    for (size_t i = 0; i < net->op_len; i++) {
-        const cae_op_type *type = net->ops[i].type;
-        some = some || type->deferred_len != NULL;
-        if (all && type->parameters != NULL && type->deferred_len == NULL) {
-            return false;
-        }
-    }
-    return some;
-}
-
-bool cae_net_packs(const cae_net *net)
-{
-    bool packs = false;
-    for (size_t i = 0; i < net->op_len; i++) {
-        packs = packs || net->ops[i].type->pack != NULL;
-    }
-    return packs;
 }
 
 size_t cae_net_workers(const cae_net *net, const cae_shape *shapes, size_t count, size_t threads)
 {
-    enum { WORKER_TERMS = 1 << 16 }; /* multiply-adds of some 50 microseconds */
+#if defined(CAE_ASSERTIONS)
+    enum { WORKER_TERMS = 1 }; /* tests have small networks, and threads to watch */
+#else
+    enum { WORKER_TERMS = 1 << 21 }; /* multiply-adds of some 50 microseconds */
+#endif
+    enum {
+        READ = 32
+    }; /* multiply-adds in the time in which a weight is read that no cache holds */
     size_t terms = 0;
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
         const cae_shape *in = &shapes[net->ops[w->op].input[0]];
         const cae_shape *out = &shapes[w->op + 1];
         /* A convolution uses each weight once per pixel of its smaller map. */
-        const size_t pixels = net->fixed_size ? 1 : cae_size_min(in->h * in->w, out->h * out->w);
-        terms = cae_size_add(terms, cae_size_mul(w->len, pixels));
+        const size_t pixels =
+            cae_size_min(cae_size_mul(in->h, in->w), cae_size_mul(out->h, out->w));
+        const size_t uses =
+            net->fixed_size ? cae_size_add(count, READ) : cae_size_mul(pixels, count);
+        terms = cae_size_add(terms, cae_size_mul(w->len, uses));
     }
-    return cae_size_max(1, cae_size_min(threads, cae_size_mul(terms, count) / WORKER_TERMS));
+    return cae_size_max(1, cae_size_min(threads, terms / WORKER_TERMS));
 }

@@ -45,12 +45,15 @@ typedef struct cae_net {
     size_t unit;
     bool fixed_size;   /* has a dense layer: takes its training size only */
     bool skip_crosses; /* a line behind `code` reads a tensor from before it */
+    bool packs;        /* an operator needs its weights packed */
+    bool defers;       /* one defers its weight gradient; */
+    bool stores;       /* one with weights does not */
     cae_weight *weights;
     size_t weight_len;
     size_t parameters; /* floats in all weights */
     size_t packed_len; /* floats in all weights as packed for the kernels, each tensor aligned. With
                         * a dense layer they stand as in the file: gradients are summed there */
-    const cae_weight **bias_of; /* of an operator, in the list; its weight is the next; or NULL */
+    const cae_weight **pair_of; /* of an operator: its bias, and behind it its weight; or NULL */
 } cae_net;
 
 /* Parses a text. CAE_E_SYNTAX (line and column), _SHAPE (line), _LIMIT (line), _NOMEM. */
@@ -67,13 +70,6 @@ int cae_net_code_shape(const cae_net *net, size_t height, size_t width, cae_shap
 /* The workers, at most `threads`, that running `count` images of these shapes deserves: none that
  * would start for less work than starting takes. */
 size_t cae_net_workers(const cae_net *net, const cae_shape *shapes, size_t count, size_t threads);
-
-/* Whether a network has operators that defer their weight gradient; with `all`: and no parameters
- * elsewhere. */
-bool cae_net_defers(const cae_net *net, bool all);
-
-/* Whether an operator needs its weights packed. */
-bool cae_net_packs(const cae_net *net);
 
 /* The steps of cae_net_new: the text to lines and the canonical text (text.c); the lines to
  * operators (lower.c), by which net->code becomes the number of the code's tensor among theirs. */

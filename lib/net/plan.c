@@ -1,6 +1,6 @@
 /*
  * Regions run backwards from the wanted result, lifetimes forwards over the steps of the run; then
- * every piece of memory takes the lowest place that is free for as long as it lives.
+ * every block of memory takes the lowest place that is free for as long as it lives.
  *
  * Steps of a run of L operators: the input is step 0, operator i runs forward in step i + 1, the
  * loss is step L + 1, and operator i runs backward in step 2L + 1 - i.
@@ -15,7 +15,7 @@
 #include "base/size.h"
 #include "base/status.h"
 
-/* A piece of memory and the steps, both included, in which it lives. */
+/* A block of memory and the steps, both included, in which it lives. */
 struct cae_block {
     size_t at, size;
     size_t first, last;
@@ -40,14 +40,15 @@ int cae_plan_new(cae_plan **out, const cae_net *net)
     return CAE_OK;
 }
 
-size_t cae_plan_overhead(const cae_net *net, size_t workers)
+size_t cae_plan_overhead(const cae_net *net, size_t workers, size_t threads)
 {
-    /* At most 1024 operators: nothing here overflows. Shapes are made twice at the most. */
-    enum { SMALL_BLOCKS = 2048 };
+    /* At most 1024 operators and threads: nothing here overflows. */
+    enum { SMALL_BLOCKS = 2048, THREAD = 32 };
     const size_t tensors = net->op_len + 1;
     const size_t plan = sizeof(cae_plan) + tensors * sizeof(cae_tensor_plan) +
                         3 * tensors * sizeof(struct cae_block);
-    return 2 * tensors * sizeof(cae_shape) + workers * (plan + SMALL_BLOCKS) + SMALL_BLOCKS;
+    return tensors * sizeof(cae_shape) + workers * (plan + SMALL_BLOCKS) + threads * THREAD +
+           SMALL_BLOCKS;
 }
 
 void cae_plan_free(cae_plan *plan)
@@ -108,6 +109,7 @@ static void find_regions(cae_plan *p, cae_region wanted)
         const cae_latent_grid grid = cae_net_grid(p->net, p->shapes);
         p->counted = cae_latent_owned(&grid, wanted);
         request(&p->tensors[cae_net_encoded(p->net)], p->counted);
+        request(&p->tensors[p->net->code], p->counted);
     }
     for (size_t t = p->to; t > p->from; t--) {
         const cae_op *op = &p->net->ops[t - 1];
@@ -208,7 +210,8 @@ static size_t region_bytes(const cae_plan *p, const cae_region *r, size_t channe
 /* The step in which the last reader of tensor t runs forward. */
 static size_t last_use(const cae_plan *p, size_t t)
 {
-    const bool read_last = t == p->to || (has_term(p) && t == cae_net_encoded(p->net));
+    const bool read_last =
+        t == p->to || (has_term(p) && (t == cae_net_encoded(p->net) || t == p->net->code));
     size_t last = read_last ? p->to + 1 : t;
     for (size_t i = t > p->from ? t : p->from; i < p->to; i++) {
         const cae_op *op = &p->net->ops[i];
@@ -370,11 +373,6 @@ static void keep_rows(const cae_plan *p, size_t t, void *base)
         memmove(rows, rows + (size_t)(now->y0 - previous->y0) * row,
                 (size_t)(previous->y1 - now->y0) * row);
     }
-}
-
-void cae_plan_rewind(cae_plan *p)
-{
-    p->next = p->tile.y0;
 }
 
 bool cae_plan_next(cae_plan *p, void *base)

@@ -59,8 +59,9 @@ typedef struct cae_plan {
 /* Room for plans of a network; made once per worker, filled again for every run. */
 int cae_plan_new(cae_plan **out, const cae_net *net);
 
-/* The bytes that a call takes for plans and threads of `workers` workers, beside their blocks. */
-size_t cae_plan_overhead(const cae_net *net, size_t workers);
+/* The bytes that a call takes for the plans of `workers` workers and a team of `threads`, beside
+ * their blocks. */
+size_t cae_plan_overhead(const cae_net *net, size_t workers, size_t threads);
 void cae_plan_free(cae_plan *plan);
 
 /* Plans a run that makes `region` of the part's output for `images` images at once, on a team of at
@@ -73,9 +74,6 @@ void cae_plan_make(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_r
  * without a dense layer. Strips divide `loss_block`, or are multiples of it. */
 void cae_plan_strips(cae_plan *plan, cae_part part, const cae_shape *shapes, cae_region tile,
                      size_t strip, size_t loss_block);
-
-/* Back to before the first strip. */
-void cae_plan_rewind(cae_plan *plan);
 
 /* Goes on to the next strip, the first at first, or says that there is none. An inference that
  * cae_plan_make planned is one strip. */

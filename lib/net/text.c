@@ -145,10 +145,12 @@ static int name(struct parser *p, const struct word **out)
 {
     const struct word *w = next(p);
     bool good = w != NULL && w->len < MAX_NAME;
-    for (size_t i = 0; good && i < w->len; i++) {
+    const size_t len = good ? w->len : 0;
+    for (size_t i = 0; i < len; i++) {
         const char c = w->text[i];
         const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        good = letter || (i > 0 && ((c >= '0' && c <= '9') || c == '-' || c == '_'));
+        const bool other = (c >= '0' && c <= '9') || c == '-' || c == '_';
+        good = good && (letter || (i > 0 && other));
     }
     if (!good) {
         return syntax_error(p, w, "a name of at most 63 letters, digits, '-', '_' is needed");
@@ -265,18 +267,14 @@ static int parse_code(struct parser *p)
     }
     if (latent != NULL) {
         cae_op *op = begin_line(p);
-        op->type = &cae_op_code;
-        op->latent = latent;
+        op->type = latent->op;
+        op->detail = latent;
         p->net->line_len++;
     }
     p->net->latent = latent;
     p->net->code = p->net->line_len;
     p->has_code = true;
-    emit(p, "code");
-    if (latent != NULL) {
-        emit(p, " ");
-        emit(p, latent->word);
-    }
+    emit(p, latent != NULL ? latent->op->word : "code");
     emit(p, "\n");
     return CAE_OK;
 }
@@ -334,28 +332,37 @@ static int parse_operands(struct parser *p, cae_op *op, const struct word **mark
     return CAE_OK;
 }
 
-/* One option: "kernel K", "stride S", "pad P", or an activation. `seen` has a bit for each. */
+static const struct option {
+    const char *word, *what;
+    unsigned takes;
+    size_t offset, min;
+} options[] = {
+    {"kernel", "the kernel", CAE_TAKES_KERNEL, offsetof(cae_op, kernel), 1},
+    {"stride", "the stride", CAE_TAKES_STRIDE_PAD, offsetof(cae_op, stride), 1},
+    {"pad", "the padding", CAE_TAKES_STRIDE_PAD, offsetof(cae_op, pad), 0},
+};
+
+enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
+
+/* One option, or an activation. `seen` has a bit for each. */
 static int parse_option(struct parser *p, cae_op *op, unsigned *seen)
 {
-    enum { KERNEL = 1, STRIDE = 2, PAD = 4, ACTIVATION = 8 };
     const unsigned takes = op->type->takes;
     const struct word *w = next(p);
     unsigned which = 0;
     for (int a = 0; a < CAE_ACTIVATIONS; a++) {
         if ((takes & CAE_TAKES_ACTIVATION) && word_is(w, activations[a])) {
             op->activation = (cae_activation)a;
-            which = ACTIVATION;
+            which = 1;
         }
     }
-    if ((takes & CAE_TAKES_KERNEL) && word_is(w, "kernel")) {
-        which = KERNEL;
-        CAE_TRY(number(p, "the kernel", 1, CAE_MAX_KERNEL, &op->kernel));
-    } else if ((takes & CAE_TAKES_STRIDE_PAD) && word_is(w, "stride")) {
-        which = STRIDE;
-        CAE_TRY(number(p, "the stride", 1, CAE_MAX_KERNEL, &op->stride));
-    } else if ((takes & CAE_TAKES_STRIDE_PAD) && word_is(w, "pad")) {
-        which = PAD;
-        CAE_TRY(number(p, "the padding", 0, CAE_MAX_KERNEL, &op->pad));
+    for (unsigned i = 0; i < OPTIONS; i++) {
+        const struct option *o = &options[i];
+        if ((takes & o->takes) && word_is(w, o->word)) {
+            which = 2u << i;
+            CAE_TRY(number(p, o->what, o->min, CAE_MAX_KERNEL,
+                           (size_t *)(void *)((char *)op + o->offset)));
+        }
     }
     if (which == 0) {
         return syntax_error(p, w, "an option of this layer is expected");

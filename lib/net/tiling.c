@@ -55,7 +55,8 @@ static void set_tiles(cae_tiling *t, size_t height, size_t width, size_t strip)
 /* What `workers` blocks may take of the limit, each. */
 static size_t share_of(const cae_tiling *t, size_t workers)
 {
-    const size_t overhead = cae_size_add(cae_plan_overhead(t->net, workers), t->loss_size);
+    const size_t threads = t->net->fixed_size ? t->team : workers;
+    const size_t overhead = cae_size_add(cae_plan_overhead(t->net, workers, threads), t->loss_size);
     return overhead < t->memory_limit ? (t->memory_limit - overhead) / workers : 0;
 }
 
@@ -144,11 +145,11 @@ static size_t height_for(const cae_tiling *t, size_t images, size_t threads)
     return cae_div_up(least, loss_block) * loss_block;
 }
 
-static bool choose_tiles(cae_tiling *t, cae_plan *plan, size_t threads)
+static bool choose_tiles(cae_tiling *t, cae_plan *plan)
 {
     const size_t images = cae_size_min(t->count, CAE_GROUP);
     t->slice = 1;
-    for (size_t n = threads; n >= 1; n /= 2) {
+    for (size_t n = t->team; n >= 1; n /= 2) {
         const size_t share = share_of(t, n);
         t->height = height_for(t, images, n);
         if (prefer_cache(t, plan, cae_size_min(share, cache_budget)) ||
@@ -164,11 +165,10 @@ static bool choose_tiles(cae_tiling *t, cae_plan *plan, size_t threads)
 /* ---- Slices ---------------------------------------------------------------------------------- */
 
 /* One worker with all threads, and slices as large as fit. */
-static bool choose_slice(cae_tiling *t, cae_plan *plan, size_t threads)
+static bool choose_slice(cae_tiling *t, cae_plan *plan)
 {
     t->height = cae_region_height(&t->whole);
     t->workers = 1;
-    t->team = threads;
     for (t->slice = cae_size_min(t->count, CAE_GROUP); t->slice >= 1; t->slice /= 2) {
         if (fits(t, plan, cae_region_width(&t->whole), t->height, share_of(t, 1))) {
             return true;
@@ -179,9 +179,9 @@ static bool choose_slice(cae_tiling *t, cae_plan *plan, size_t threads)
 
 bool cae_tiling_choose(cae_tiling *t, cae_plan *plan)
 {
-    const size_t threads = cae_net_workers(t->net, t->shapes, t->count, t->threads);
+    t->team = cae_net_workers(t->net, t->shapes, t->count, t->threads);
     if (share_of(t, 1) == 0) {
         return false;
     }
-    return t->net->fixed_size ? choose_slice(t, plan, threads) : choose_tiles(t, plan, threads);
+    return t->net->fixed_size ? choose_slice(t, plan) : choose_tiles(t, plan);
 }

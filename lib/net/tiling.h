@@ -1,5 +1,5 @@
 /*
- * How large a piece of the work is: into what tiles the result of a part is cut, in strips of how
+ * How the work is cut: into what tiles the result of a part is cut, in strips of how
  * many rows a tile is made, how many tiles run at once and on how many threads. What tiles need of
  * each other's pixels is computed twice, so they are few: an image is cut into rows of tiles for
  * threads that would idle, into columns where strips of its width are too large. A network of a
@@ -36,7 +36,7 @@ typedef struct cae_tiling {
 } cae_tiling;
 
 /* Plans candidates with `plan`, which ends as the plan of the last tile of the chosen ones. False
- * when not even the smallest pieces keep within the memory limit. */
+ * when not even the smallest tiles keep within the memory limit. */
 bool cae_tiling_choose(cae_tiling *t, cae_plan *plan);
 
 /* Plans tile number `tile` of `images` images. */

@@ -24,7 +24,7 @@ typedef struct cae_adam_bounds {
     bool known;
 } cae_adam_bounds;
 
-/* What changes in training; `len` values each. Whoever writes weights or moments by other ways than
+/* What changes in training; `len` values each. Code that writes weights or moments without
  * these functions resets bounds.known. */
 typedef struct cae_adam_state {
     float *weights, *m, *v;

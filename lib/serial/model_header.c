@@ -69,7 +69,6 @@ static int fail_tensor(int status, const cae_file_entry *e, const char *problem)
 
 struct metadata {
     cae_json_string version, architecture, crc; /* raw NULL: not there */
-    cae_model_header *header;                   /* receives the notes; NULL: they are skipped */
     bool ours;
 };
 
@@ -77,15 +76,16 @@ struct metadata {
  */
 static void take_note(cae_model_header *h, const cae_json_string *key, const cae_json_string *value)
 {
-    if (h != NULL && h->note_len < CAE_NOTES && cae_note_key_valid(key->raw, key->raw_size) &&
-        value->size <= CAE_NOTE_VALUE) {
+    if (h->profile == CAE_FILE_MODEL && h->note_len < CAE_NOTES &&
+        cae_note_key_valid(key->raw, key->raw_size) && value->size <= CAE_NOTE_VALUE) {
         h->notes[h->note_len].key = *key;
         h->notes[h->note_len].value = *value;
         h->note_len++;
     }
 }
 
-static int read_metadata_entry(cae_json *j, struct metadata *m, const cae_json_string *key)
+static int read_metadata_entry(cae_model_header *h, cae_json *j, struct metadata *m,
+                               const cae_json_string *key)
 {
     cae_json_string value;
     CAE_TRY(cae_json_read_string(j, &value));
@@ -100,7 +100,7 @@ static int read_metadata_entry(cae_json *j, struct metadata *m, const cae_json_s
     } else if (cae_json_equals(key, CAE_FILE_KEY_CRC)) {
         m->crc = value;
     } else {
-        take_note(m->header, key, &value);
+        take_note(h, key, &value);
     }
     return CAE_OK;
 }
@@ -116,7 +116,7 @@ static bool is_repeated(const cae_json_string *keys, size_t len)
     return false;
 }
 
-static int read_metadata(cae_json *j, struct metadata *m)
+static int read_metadata(cae_model_header *h, cae_json *j, struct metadata *m)
 {
     cae_json_string keys[CAE_FILE_METADATA];
     size_t len = 0;
@@ -125,7 +125,7 @@ static int read_metadata(cae_json *j, struct metadata *m)
         return CAE_OK;
     }
     do {
-        if (len == CAE_FILE_METADATA && m->header == NULL) {
+        if (len == CAE_FILE_METADATA && h->profile == CAE_FILE_PLAIN) {
             len--; /* a plain file's further keys are not compared */
         }
         if (len == CAE_FILE_METADATA) {
@@ -136,7 +136,7 @@ static int read_metadata(cae_json *j, struct metadata *m)
         if (is_repeated(keys, len)) {
             return cae_json_fail(j, "a key appears twice in the metadata");
         }
-        CAE_TRY(read_metadata_entry(j, m, &keys[len - 1]));
+        CAE_TRY(read_metadata_entry(h, j, m, &keys[len - 1]));
     } while (cae_json_accept(j, ','));
     return cae_json_expect(j, '}');
 }
@@ -208,30 +208,30 @@ static int validate_metadata(cae_model_header *h, const struct metadata *m, cons
 
 /* ---- Tensors --------------------------------------------------------------------------------- */
 
-static int read_dtype(cae_json *j, cae_file_entry *e, cae_file_profile profile)
+static int read_dtype(const cae_model_header *h, cae_json *j, cae_file_entry *e)
 {
     cae_json_string value;
     CAE_TRY(cae_json_read_string(j, &value));
-    for (size_t i = 0; i < (profile == CAE_FILE_MODEL ? CAE_MODEL_DTYPES : DTYPES); i++) {
+    for (size_t i = 0; i < (h->profile == CAE_FILE_MODEL ? CAE_MODEL_DTYPES : DTYPES); i++) {
         if (cae_json_equals(&value, dtypes[i].name)) {
             e->dtype = (cae_dtype)i;
             return CAE_OK;
         }
     }
     return fail_tensor(CAE_E_UNSUPPORTED, e,
-                       profile == CAE_FILE_MODEL
+                       h->profile == CAE_FILE_MODEL
                            ? "its dtype is none of F32, F64, I64"
                            : "its dtype is not known; weights are F32, F16, BF16 or F64");
 }
 
-static int read_shape(cae_json *j, cae_file_entry *e, cae_file_profile profile)
+static int read_shape(const cae_model_header *h, cae_json *j, cae_file_entry *e)
 {
     uint64_t shape[CAE_FILE_RANK];
     CAE_TRY(cae_json_read_numbers(j, shape, CAE_FILE_RANK, &e->rank));
-    if (e->rank > CAE_FILE_RANK || (e->rank < 1 && profile == CAE_FILE_MODEL)) {
+    if (e->rank > CAE_FILE_RANK || (e->rank < 1 && h->profile == CAE_FILE_MODEL)) {
         return fail_tensor(CAE_E_UNSUPPORTED, e,
-                           profile == CAE_FILE_MODEL ? "it has not 1 to 4 dimensions"
-                                                     : "it has more than 4 dimensions");
+                           h->profile == CAE_FILE_MODEL ? "it has not 1 to 4 dimensions"
+                                                        : "it has more than 4 dimensions");
     }
     e->len = 1;
     for (size_t i = 0; i < CAE_FILE_RANK; i++) {
@@ -262,7 +262,7 @@ static int read_offsets(cae_json *j, cae_file_entry *e, uint64_t *end)
     return CAE_OK;
 }
 
-static int read_tensor(cae_json *j, cae_file_entry *e, uint64_t data_size, cae_file_profile profile)
+static int read_tensor(const cae_model_header *h, cae_json *j, cae_file_entry *e)
 {
     enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4, ALL = 7 };
     unsigned seen = 0;
@@ -279,8 +279,8 @@ static int read_tensor(cae_json *j, cae_file_entry *e, uint64_t data_size, cae_f
             return fail_tensor(CAE_E_FORMAT, e, "it needs dtype, shape, data_offsets, and no more");
         }
         seen |= field;
-        CAE_TRY(field == DTYPE   ? read_dtype(j, e, profile)
-                : field == SHAPE ? read_shape(j, e, profile)
+        CAE_TRY(field == DTYPE   ? read_dtype(h, j, e)
+                : field == SHAPE ? read_shape(h, j, e)
                                  : read_offsets(j, e, &end));
     } while (cae_json_accept(j, ','));
     CAE_TRY(cae_json_expect(j, '}'));
@@ -290,12 +290,11 @@ static int read_tensor(cae_json *j, cae_file_entry *e, uint64_t data_size, cae_f
     if (cae_size_mul(e->len, cae_dtype_size(e->dtype)) != end - e->begin) {
         return fail_tensor(CAE_E_FORMAT, e, "its data_offsets do not fit its shape");
     }
-    return end <= data_size ? CAE_OK
-                            : fail_tensor(CAE_E_FORMAT, e, "its data lies outside the file");
+    return end <= h->data_size ? CAE_OK
+                               : fail_tensor(CAE_E_FORMAT, e, "its data lies outside the file");
 }
 
-static int add_tensor(cae_model_header *h, cae_json *j, const cae_json_string *name,
-                      uint64_t data_size, cae_file_profile profile)
+static int add_tensor(cae_model_header *h, cae_json *j, const cae_json_string *name)
 {
     if (h->len == CAE_FILE_TENSORS) {
         return cae_fail(CAE_E_LIMIT, "model file: more than %d tensors", (int)CAE_FILE_TENSORS);
@@ -310,10 +309,10 @@ static int add_tensor(cae_model_header *h, cae_json *j, const cae_json_string *n
     }
     cae_file_entry *e = &h->entries[h->len];
     e->name = name->raw;
-    CAE_TRY(read_tensor(j, e, data_size, profile));
+    CAE_TRY(read_tensor(h, j, e));
     h->by_name[h->len] = e;
     h->len++;
-    if (profile == CAE_FILE_MODEL && h->len > 1 && compare_names(e - 1, e) >= 0) {
+    if (h->profile == CAE_FILE_MODEL && h->len > 1 && compare_names(e - 1, e) >= 0) {
         return fail_tensor(CAE_E_FORMAT, e, "names must be sorted, and none may appear twice");
     }
     return CAE_OK;
@@ -328,30 +327,30 @@ static int compare_begins(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* In `order` each tensor's data must begin where the data of the one before ends, up to the end. */
-static int validate_cover(const void *const *order, size_t len, uint64_t data_size)
+/* In the order of h->by_name each tensor's data begins where the one before's ends, to the end. */
+static int validate_cover(const cae_model_header *h)
 {
     uint64_t at = 0;
-    for (size_t i = 0; i < len; i++) {
-        const cae_file_entry *e = order[i];
+    for (size_t i = 0; i < h->len; i++) {
+        const cae_file_entry *e = h->by_name[i];
         if (e->begin != at) {
             return fail_tensor(CAE_E_FORMAT, e, "its data overlaps another's, or leaves a gap");
         }
         at += e->len * cae_dtype_size(e->dtype);
     }
-    return at == data_size
+    return at == h->data_size
                ? CAE_OK
                : cae_fail(CAE_E_FORMAT, "model file: %llu bytes follow the last tensor's data",
-                          (unsigned long long)(data_size - at));
+                          (unsigned long long)(h->data_size - at));
 }
 
-static int validate_tensors(cae_model_header *h, uint64_t data_size, cae_file_profile profile)
+static int validate_tensors(cae_model_header *h)
 {
-    if (profile == CAE_FILE_MODEL) {
-        return validate_cover(h->by_name, h->len, data_size);
+    if (h->profile == CAE_FILE_MODEL) {
+        return validate_cover(h);
     }
     cae_sort(h->by_name, h->len, compare_begins);
-    CAE_TRY(validate_cover(h->by_name, h->len, data_size));
+    CAE_TRY(validate_cover(h));
     cae_sort(h->by_name, h->len, compare_names);
     for (size_t i = 1; i < h->len; i++) {
         if (compare_names(h->by_name[i - 1], h->by_name[i]) == 0) {
@@ -362,29 +361,27 @@ static int validate_tensors(cae_model_header *h, uint64_t data_size, cae_file_pr
 }
 
 /* One key of the outer object and its value. */
-static int read_pair(cae_model_header *h, cae_json *j, uint64_t data_size, cae_file_profile profile,
-                     bool *have_metadata)
+static int read_pair(cae_model_header *h, cae_json *j, bool *have_metadata)
 {
     cae_json_string key;
     CAE_TRY(cae_json_read_key(j, &key));
     if (!cae_json_equals(&key, CAE_FILE_KEY_METADATA)) {
-        if (profile == CAE_FILE_MODEL && !*have_metadata) {
+        if (h->profile == CAE_FILE_MODEL && !*have_metadata) {
             return cae_json_fail(j, "not a model file of libcae: __metadata__ must come first");
         }
-        return add_tensor(h, j, &key, data_size, profile);
+        return add_tensor(h, j, &key);
     }
     if (*have_metadata) {
         return cae_json_fail(j, "__metadata__ appears twice");
     }
     *have_metadata = true;
-    struct metadata m = {.header = profile == CAE_FILE_MODEL ? h : NULL};
-    CAE_TRY(read_metadata(j, &m));
+    struct metadata m = {0};
+    CAE_TRY(read_metadata(h, j, &m));
     h->ours = m.ours;
-    return profile == CAE_FILE_MODEL ? validate_metadata(h, &m, j->text) : CAE_OK;
+    return h->profile == CAE_FILE_MODEL ? validate_metadata(h, &m, j->text) : CAE_OK;
 }
 
-static int read_outer(cae_model_header *h, cae_json *j, uint64_t data_size,
-                      cae_file_profile profile)
+static int read_outer(cae_model_header *h, cae_json *j)
 {
     bool have_metadata = false;
     if (j->size == 0 || j->text[0] != '{') {
@@ -393,11 +390,11 @@ static int read_outer(cae_model_header *h, cae_json *j, uint64_t data_size,
     CAE_TRY(cae_json_expect(j, '{'));
     if (!cae_json_accept(j, '}')) {
         do {
-            CAE_TRY(read_pair(h, j, data_size, profile, &have_metadata));
+            CAE_TRY(read_pair(h, j, &have_metadata));
         } while (cae_json_accept(j, ','));
         CAE_TRY(cae_json_expect(j, '}'));
     }
-    if (profile == CAE_FILE_MODEL && !have_metadata) {
+    if (h->profile == CAE_FILE_MODEL && !have_metadata) {
         return cae_json_fail(j, "not a model file of libcae: there is no __metadata__");
     }
     return cae_json_finish(j);
@@ -409,15 +406,15 @@ int cae_model_header_parse(cae_model_header *h, const cae_memory *memory, const 
     cae_json j = {text, size, 0, CAE_FILE_LENGTH_SIZE};
     /* "a":{"dtype":"I8","shape":[],"data_offsets":[0,1]} is the shortest tensor there can be. */
     enum { SHORTEST = 48 };
-    *h = (cae_model_header){.memory = memory};
+    *h = (cae_model_header){.memory = memory, .profile = profile, .data_size = data_size};
     h->capacity = cae_size_min(size / SHORTEST, CAE_FILE_TENSORS);
     h->entries = cae_alloc_zeroed(memory, h->capacity, sizeof(*h->entries));
     h->by_name = cae_alloc_zeroed(memory, h->capacity, sizeof(*h->by_name));
     if (h->entries == NULL || h->by_name == NULL) {
         return CAE_E_NOMEM;
     }
-    CAE_TRY(read_outer(h, &j, data_size, profile));
-    return validate_tensors(h, data_size, profile);
+    CAE_TRY(read_outer(h, &j));
+    return validate_tensors(h);
 }
 
 void cae_model_header_end_names(const cae_model_header *h, char *text)

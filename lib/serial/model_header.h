@@ -23,6 +23,8 @@ enum { CAE_FILE_LENGTH_SIZE = 8 /* the length field before the header */, CAE_FI
 
 typedef struct cae_model_header {
     const cae_memory *memory;
+    cae_file_profile profile;
+    uint64_t data_size;
     cae_file_entry *entries; /* in the header's order */
     const void **by_name;    /* the same entries, sorted */
     size_t len, capacity;

@@ -214,12 +214,13 @@ static void print_layers(struct layers *l)
         const cae_shape *made = &l->shapes[i + 1];
         const double alive = share_alive(l, i);
         printf("%s", i > 0 ? "," : "");
-        if (op->pool != NULL) {
+        if (op->type == &cae_op_conv_pool) {
+            const cae_op *pool = op->detail;
             cae_shape between;
-            (void)op->type->shape(op, in, &between);
+            (void)cae_op_conv.shape(op, in, &between);
             print_line("conv", &in[0], &between, op, alive);
             printf(",");
-            print_line(op->pool->type->word, &between, made, op->pool, alive);
+            print_line(pool->type->word, &between, made, pool, alive);
         } else {
             print_line(op->type->word, &in[0], made, op, alive);
         }
@@ -235,7 +236,7 @@ static void print_round(const struct layers *l, const bench_window *w)
     for (size_t i = 0; i < l->plan->to; i++) {
         const struct times *t = &l->times[i];
         printf("%s[%.9f,%.9f,%.9f,%.9f]%s", i > 0 ? "," : "", t->forward, t->weights, t->data,
-               t->backward, l->plan->net->ops[i].pool != NULL ? ",[0,0,0,0]" : "");
+               t->backward, l->plan->net->ops[i].type == &cae_op_conv_pool ? ",[0,0,0,0]" : "");
     }
     printf("]}");
 }

@@ -56,25 +56,6 @@ BAD_INCLUDES = [
 ]
 
 
-# ---- names of types -----------------------------------------------------------------------------
-
-def check_types(files):
-    """A type that a header defines has its name alone."""
-    places = {}
-    for path, text in files.items():
-        for name in set(re.findall(r'^(?:typedef )?(?:struct|union|enum) (\w+)\s*\{|^\} (\w+);', text, re.M)):
-            places.setdefault(name[0] or name[1], set()).add(path)
-    return [f'{name} is the name of types in {" and ".join(sorted(paths))}'
-            for name, paths in sorted(places.items())
-            if len(paths) > 1 and any(path.endswith('.h') for path in paths)]
-
-
-BAD_TYPES = [
-    {'lib/net/a.h': 'typedef struct cae_a {\n} cae_b;\n', 'lib/serial/b.h': 'struct cae_a {\n};\n'},
-    {'lib/net/a.h': 'typedef struct {\n} cae_a;\n', 'lib/net/b.c': 'typedef enum {\n} cae_a;\n'},
-]
-
-
 # ---- files that pages name -------------------------------------------------------------------------
 
 def check_names(data):
@@ -99,21 +80,27 @@ BAD_NAMES = [({'lib/net/plan.c'}, {'docs/a.md': f'see `{name}`'}) for name in
 # ---- names of types ------------------------------------------------------------------------------
 
 def check_types(files):
-    """A name of a type means one type, wherever in lib/ it is."""
+    """A type that a header of lib/ defines has its name alone, and no other name is twice in lib/."""
     places = {}
     for path, text in files.items():
         code = re.sub(r'/\*.*?\*/', '', text, flags=re.S)
-        for name in re.findall(r'^(?:typedef )?(?:struct|union|enum) (cae_\w+)\s*\{', code, re.M):
-            places.setdefault(name, []).append(path)
-        for name in re.findall(r'^typedef (?:struct|union|enum)? *\{.*?^\} (cae_\w+);', code, re.M | re.S):
-            places.setdefault(name, []).append(path)
+        for tag, name in re.findall(
+                r'^(?:typedef )?(?:struct|union|enum) (\w+)\s*\{|^\} (\w+);', code, re.M):
+            places.setdefault(tag or name, []).append(path)
+        for name in re.findall(r'^typedef (?:struct|union|enum) (\w+) \{.*?^\} \1;', code, re.M | re.S):
+            places[name].remove(path)  # tag and name are one type's
     return [f'{name} is defined in ' + ' and in '.join(found)
-            for name, found in places.items() if len(found) > 1]
+            for name, found in places.items()
+            if len(found) > 1 and (name.startswith('cae_') or any(p.endswith('.h') for p in found))]
 
 
 BAD_TYPES = [{'lib/net/a.h': text, 'lib/serial/b.h': text} for text in
              ('typedef struct cae_a {\n    int b;\n} cae_a;\n', 'union cae_a {\n    int b;\n};\n',
-              'typedef enum cae_a { CAE_B } cae_a;\n', 'typedef struct {\n    int b;\n} cae_a;\n')]
+              'typedef enum cae_a {\n    CAE_B\n} cae_a;\n', 'typedef struct {\n    int b;\n} cae_a;\n')]
+BAD_TYPES += [
+    {'lib/net/a.h': 'typedef struct cae_a {\n} cae_b;\n', 'lib/serial/b.h': 'struct cae_a {\n};\n'},
+    {'lib/net/a.h': 'typedef struct {\n} a;\n', 'lib/net/b.c': 'struct a {\n};\n'},
+]
 
 
 # ---- header, map, manual -------------------------------------------------------------------------

@@ -236,6 +236,29 @@ static void sixteen_mebibytes_suffice_for_the_presets(void)
     cae_model_free(m);
 }
 
+/* The symbols of a code that fits are not taken, nor decoded, where the network beside them does not
+ * fit. */
+static void decompression_is_refused_before_it_decodes(void)
+{
+    enum { SIDE = 1600 };
+    cae_model *m = new_model("cae-compress", 1);
+    const size_t capacity = cae_compress_bound(m, SIDE, SIDE);
+    uint8_t *pixels = need(SIDE, SIDE);
+    uint8_t *data = need(capacity, 1);
+    float *images = noise((size_t)64 * 64, 2);
+    size_t size = 0;
+    OK(cae_fit_code(m, images, 1, 64, 64));
+    OK(cae_compress(m, pixels, SIDE, SIDE, SIDE, 0, data, capacity, &size));
+    OK(cae_model_set(m, "memory_limit", 32 * (SIDE / 8) * (SIDE / 8) + (100 << 10)));
+    memory_fail(0, false);
+    FAILS(cae_decompress(m, data, size, pixels, SIDE, SIDE, SIDE), CAE_E_LIMIT, "smallest tiles");
+    EXPECT_SAID(memory_peak() <= SMALL, "%zu bytes", memory_peak());
+    free(images);
+    free(data);
+    free(pixels);
+    cae_model_free(m);
+}
+
 /* Training is not done in tiles: it fits, or it is refused before anything is allocated. */
 static void training_fits_or_is_refused(void)
 {
@@ -296,9 +319,13 @@ static void dense_networks_keep_to_it_too(void)
 int main(int argc, char **argv)
 {
     static const struct contract_test tests[] = {
-        TEST(loading_takes_twice_the_file),       TEST(hostile_files_take_no_more),
-        TEST(images_take_no_more_than_the_limit), TEST(sixteen_mebibytes_suffice_for_the_presets),
-        TEST(training_fits_or_is_refused),        TEST(dense_networks_keep_to_it_too),
+        TEST(loading_takes_twice_the_file),
+        TEST(hostile_files_take_no_more),
+        TEST(images_take_no_more_than_the_limit),
+        TEST(sixteen_mebibytes_suffice_for_the_presets),
+        TEST(decompression_is_refused_before_it_decodes),
+        TEST(training_fits_or_is_refused),
+        TEST(dense_networks_keep_to_it_too),
     };
     const int file = mkstemp(path);
     if (file < 0) {
