@@ -60,7 +60,8 @@
  *   The result for one image depends on the image and the model alone, bit for bit. It does not
  *   depend on the other images of the call, on threads, tiles or the memory limit. The caller's
  *   rounding mode and flush-to-zero flags have no effect and are not changed. The environment
- *   variable CAE_CPU = c | sse2 | avx2 | fma can lower the instruction set in use; it is read once.
+ *   variable CAE_CPU = c | sse2 | avx2 | fma | avx512 can lower the instruction set in use; it is
+ *   read once.
  */
 #ifndef CAE_H
 #define CAE_H
@@ -264,8 +265,8 @@ CAE_API int cae_model_get(const cae_model *m, const char *key, double *value);
 CAE_API int cae_setting_info(size_t index, const char **key, double *min, double *max,
                              double *initial);
 
-/* The instruction set in use by this model: "c", "sse2", "avx2" or "fma"; NULL when m is NULL.
- * Since 0.1. */
+/* The instruction set in use by this model: "c", "sse2", "avx2", "fma" or "avx512", and with
+ * `reproducible` 1 "avx512-exact" in place of the last; NULL when m is NULL. Since 0.1. */
 CAE_API const char *cae_model_kernels(const cae_model *m);
 
 /* ---- Notes ----------------------------------------------------------------------------------- */

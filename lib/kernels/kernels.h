@@ -3,9 +3,10 @@
  * folders that use them only compute addresses. Kernels do not allocate and report no errors, and
  * they know nothing of networks.
  *
- * A *tier* is one table: "c" (portable), "sse2", "avx2" (multiply, then add) and "fma" (AVX2 with
- * fused multiply-add), all compiled from the one source vector.h over a few simd vectors.
- * reference.c is the plain specification: c, sse2 and avx2 equal it bit for bit, and fma equals
+ * A *tier* is what one kind of processor runs, one table or two: "c" (portable), "sse2", "avx2"
+ * (multiply, then add), "fma" (AVX2 with fused multiply-add), "avx512" and "avx512-exact" (512
+ * bits, with it and without). All are compiled from the one source vector.h over a few simd vectors.
+ * reference.c is the plain specification: the exact tables equal it bit for bit, and fma and avx512
  * the same text with madd(a, b, c) meaning fmaf(a, b, c) instead of a * b + c rounded twice.
  *
  * Rules for all: vectors run over outputs, never over a sum, so that each output element sums its
@@ -209,7 +210,8 @@ typedef struct cae_dense_step {
 
 typedef struct cae_kernels {
     const char *name;
-    bool exact; /* equal on every machine: not fma */
+    bool exact;   /* equal on every machine: it fuses nothing */
+    size_t lanes; /* floats in a simd vector */
 
     void (*gemm)(const cae_gemm *g);
 

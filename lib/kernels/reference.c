@@ -342,10 +342,12 @@ const cae_kernels
     cae_kernels_reference_fma = {
         .name = "reference-fma",
         .exact = false,
+        .lanes = 1,
 #else
     cae_kernels_reference = {
         .name = "reference",
         .exact = true,
+        .lanes = 1,
 #endif
         .gemm = gemm,
         .transpose = transpose,

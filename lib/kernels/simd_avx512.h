@@ -1,7 +1,7 @@
 /*
- * Simd vectors of the two avx512 tiers: 16 lanes, a panel of columns. They differ in v_madd alone:
- * one rounding where CAE_FUSED is defined, otherwise two. No flag keeps a compiler from fusing here,
- * as -mno-fma does below: a rule over the disassembly shows that it has not.
+ * Simd vectors of the two avx512 tables: 16 lanes, a panel of columns. They differ in v_madd alone:
+ * one rounding where CAE_FUSED is defined, otherwise two. AVX-512 has no flag like -mno-fma that
+ * keeps a compiler from fusing: a rule over the disassembly shows that it has not.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -11,12 +11,13 @@
 #endif
 
 #include <immintrin.h>
-#include <stdint.h>
 
 enum { LANES = 16 };
 #define REGISTERS 32
 
 typedef __m512 vec;
+
+#include "kernels/simd_common.h"
 
 static inline vec v_load(const float *p)
 {
@@ -31,26 +32,6 @@ static inline void v_store(float *p, vec v)
 static inline vec v_set(float x)
 {
     return _mm512_set1_ps(x);
-}
-
-static inline vec v_add(vec a, vec b)
-{
-    return _mm512_add_ps(a, b);
-}
-
-static inline vec v_sub(vec a, vec b)
-{
-    return _mm512_sub_ps(a, b);
-}
-
-static inline vec v_mul(vec a, vec b)
-{
-    return _mm512_mul_ps(a, b);
-}
-
-static inline vec v_div(vec a, vec b)
-{
-    return _mm512_div_ps(a, b);
 }
 
 static inline vec v_madd(vec a, vec b, vec c)
@@ -98,33 +79,6 @@ static inline vec v_greater(vec a, vec b)
 static inline vec v_equal(vec a, vec b)
 {
     return v_from_bits(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ));
-}
-
-/* 2^n for t = 1.5 * 2^23 + n: the low bits of t hold n. */
-static inline vec v_exp2_magic(vec t)
-{
-    const __m512i shifted = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
-    return _mm512_castsi512_ps(_mm512_add_epi32(shifted, _mm512_set1_epi32(0x3f800000)));
-}
-
-static inline vec v_load_u32(const uint32_t *p)
-{
-    return _mm512_castsi512_ps(_mm512_loadu_si512((const void *)p));
-}
-
-static inline void v_store_u32(uint32_t *p, vec v)
-{
-    _mm512_storeu_si512((void *)p, _mm512_castps_si512(v));
-}
-
-static inline vec v_set_u32(uint32_t x)
-{
-    return _mm512_castsi512_ps(_mm512_set1_epi32((int32_t)x));
-}
-
-static inline vec v_equal_u32(vec a, vec b)
-{
-    return v_from_bits(_mm512_cmpeq_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b)));
 }
 
 /* Bit i: the sign of lane i. */

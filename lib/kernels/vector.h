@@ -419,11 +419,11 @@ static bool adam(const cae_adam_step *s, float *w, float *m, float *v, const flo
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-#define CAE_KERNEL_TABLE(tier_name, is_exact)                                                   \
-    {                                                                                           \
-        .name = tier_name, .exact = is_exact, .gemm = gemm, .transpose = transpose,             \
-        .activate = activate, .activate_back = activate_back, .add = add, .sum_rows = sum_rows, \
-        .pool = pool, .pool_back = pool_back, .occupancy_bits = occupancy_bits,                 \
-        .sparse_weights = sparse_weights, .sparse_data = sparse_data, .adam = adam,             \
-        .dense_step = dense_step                                                                \
+#define CAE_KERNEL_TABLE(tier_name, is_exact)                                                     \
+    {                                                                                             \
+        .name = tier_name, .exact = is_exact, .lanes = LANES, .gemm = gemm,                       \
+        .transpose = transpose, .activate = activate, .activate_back = activate_back, .add = add, \
+        .sum_rows = sum_rows, .pool = pool, .pool_back = pool_back,                               \
+        .occupancy_bits = occupancy_bits, .sparse_weights = sparse_weights,                       \
+        .sparse_data = sparse_data, .adam = adam, .dense_step = dense_step                        \
     }

@@ -8,8 +8,8 @@
 
 /*
  * A block of rows x vectors of C stays in registers while the whole sum runs. Three quarters of the
- * registers accumulate: 12 of 16, 24 of 32. At least 8 chains are needed to keep the adders busy, so
- * fewer rows take more vectors; in narrow vectors an even part of a panel.
+ * registers accumulate: 12 of 16, 24 of 32. At least 8 chains are needed to keep the adders busy,
+ * so fewer rows take more vectors; in narrow vectors an even part of a panel.
  */
 #if REGISTERS >= 32
 enum { ROWS = 12 };

@@ -65,12 +65,11 @@ static void parameters(const cae_op *op, const cae_shape *in, cae_parameter p[2]
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-/* Columns of a matrix whose vectors run over the images. A few are filled up to whole vectors:
- * columns that are not read cost less than single floats. */
-static size_t columns_of(size_t images)
+/* Columns of a matrix whose vectors, of `lanes` floats, run over the images. A few are filled up to
+ * whole vectors: columns that are not read cost less than single floats. */
+static size_t columns_of(size_t images, size_t lanes)
 {
-    enum { VECTOR = 8 };
-    return images == 1 ? 1 : cae_div_up(images, VECTOR) * VECTOR;
+    return images == 1 ? 1 : cae_div_up(images, lanes) * lanes;
 }
 
 static size_t panels_of(size_t inputs)
@@ -101,7 +100,8 @@ static struct factors factors_at(const cae_pass *p, float *at)
  * [image][value], and the factors when they are not deferred. */
 static size_t scratch(const cae_pass *p, bool training)
 {
-    const size_t values = cae_size_mul(inputs_of(p) + outputs_of(p), columns_of(p->images));
+    const size_t values =
+        cae_size_mul(inputs_of(p) + outputs_of(p), columns_of(p->images, CAE_PANEL));
     const size_t factors = training ? factors_len(p) : 0;
     return cae_size_mul(cae_size_add(values, factors), sizeof(float));
 }
@@ -196,7 +196,8 @@ static void forward_job(void *arg, size_t job, size_t worker)
 
 static void forward(const cae_pass *p)
 {
-    struct job j = {.pass = p, .x = p->scratch, .columns = columns_of(p->images)};
+    struct job j = {
+        .pass = p, .x = p->scratch, .columns = columns_of(p->images, p->kernels->lanes)};
     const size_t x_len = inputs_of(p) * j.columns;
     j.y = j.x + x_len;
     if (j.columns > p->images) {
