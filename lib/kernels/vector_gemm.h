@@ -97,7 +97,7 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
 }
 
 /* All whole vectors of columns for a block of rows: as many vectors at a time as the rows leave
- * registers for, then those of a panel, then one. */
+ * registers for, then fewer, those of a panel, and one. */
 INLINE void block_columns(const cae_gemm *g, const struct block_rows *at, const int rows,
                           const int vectors)
 {
@@ -105,6 +105,14 @@ INLINE void block_columns(const cae_gemm *g, const struct block_rows *at, const 
     for (; g->n - j >= (size_t)vectors * LANES; j += (size_t)vectors * LANES) {
         block(g, at, j, rows, vectors);
     }
+#if REGISTERS >= 32
+    for (; vectors > 4 && g->n - j >= 4 * LANES; j += 4 * LANES) {
+        block(g, at, j, rows, 4);
+    }
+    for (; vectors > 2 && g->n - j >= 2 * LANES; j += 2 * LANES) {
+        block(g, at, j, rows, 2);
+    }
+#endif
     for (; vectors > PANEL_VECTORS && g->n - j >= CAE_PANEL; j += CAE_PANEL) {
         block(g, at, j, rows, PANEL_VECTORS);
     }
