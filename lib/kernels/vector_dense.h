@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-/* 3 x 4 of the 16 vector registers accumulate. Lines are prefetched AHEAD floats in advance. */
-enum { STEP_ROWS = 3, STEP_WORDS = 4, STEP_CHUNK = 256, AHEAD = 128 };
+/* 3 x 4 of 16 vector registers accumulate, 6 x 4 of 32. Lines are prefetched AHEAD floats in advance. */
+enum { STEP_ROWS = REGISTERS >= 32 ? 6 : 3, STEP_VECTORS = 4, STEP_CHUNK = 256, AHEAD = 128 };
 
 /* Prefetches the weights and moments of a tile's row. Prefetches past the end of the matrix are
  * harmless. */
@@ -24,7 +24,7 @@ INLINE void fetch(const cae_dense_step *d, size_t at, size_t len)
 INLINE void gradient_tile(const cae_dense_step *d, size_t o, size_t i, const int rows,
                           const int vectors, float *g)
 {
-    vec acc[STEP_ROWS][STEP_WORDS];
+    vec acc[STEP_ROWS][STEP_VECTORS];
     const size_t images = d->images;
     const size_t panel = images * CAE_PANEL;
     const float *dy = d->dy + o * images;
@@ -40,7 +40,7 @@ INLINE void gradient_tile(const cae_dense_step *d, size_t o, size_t i, const int
         }
     }
     for (size_t n = 0; n < images; n++, dy++, x += CAE_PANEL) {
-        vec xw[STEP_WORDS];
+        vec xw[STEP_VECTORS];
         UNROLL for (int w = 0; w < vectors; w++)
         {
             const size_t column = (size_t)w * LANES;
@@ -68,14 +68,14 @@ INLINE void gradient_tile(const cae_dense_step *d, size_t o, size_t i, const int
 INLINE void step_rows(const cae_adam_step *s, const cae_dense_step *d, size_t o, const int rows)
 {
     float g[STEP_ROWS * STEP_CHUNK];
-    const size_t width = LANES * STEP_WORDS;
+    const size_t width = LANES * STEP_VECTORS;
     const size_t panels = d->cols / CAE_PANEL + (d->cols % CAE_PANEL != 0);
     for (size_t i = 0; i < d->cols; i += STEP_CHUNK) {
         const size_t left = panels * CAE_PANEL - i;
         const size_t len = left < STEP_CHUNK ? left : STEP_CHUNK;
         size_t j = 0;
         for (; j + width <= len; j += width) {
-            gradient_tile(d, o, i + j, rows, STEP_WORDS, g + j);
+            gradient_tile(d, o, i + j, rows, STEP_VECTORS, g + j);
         }
         for (; j < len; j += CAE_PANEL) {
             gradient_tile(d, o, i + j, rows, CAE_PANEL / LANES, g + j);

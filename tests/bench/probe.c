@@ -36,30 +36,50 @@ double bench_wall(void)
 #if defined(__x86_64__)
 /* In assembler, since a compiler that moves loads ahead runs out of registers and measures its own
  * spills. Twelve chains hide the latency of a multiply-add. */
-enum { LOOP_FLOPS = 12 * 8 * 2, ROUNDS = 2, TABLE = 24 * ROUNDS };
+enum { CHAINS = 12, LOAD_FLOPS = CHAINS * 8 * 2, ROUNDS = 2, TABLE = 24 * ROUNDS };
 
 #define REGISTERS                                                                            \
     "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
         "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 
 #define TWELVE(f)  f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11)
-#define CLEAR(a)   "vxorps %%ymm" #a ", %%ymm" #a ", %%ymm" #a "\n\t"
+#define CLEAR(a)   "vxorps %%ymm" #a ", %%ymm" #a ", %%ymm" #a "\n\t" /* and the upper half of zmm */
 #define LOOP(body) ".p2align 5\n1:\n\t" body "dec %0\n\tjnz 1b\n\tvzeroupper"
 
 /* What the loops read. No chain overflows or meets denormals, which have times of their own. */
 static const float table[TABLE] = {0.5f, 0.25f};
 
+/* Whether a multiply-add of 512 bits is the widest. */
+static bool is_wide(void)
+{
+    return __builtin_cpu_supports("avx512f");
+}
+
+static double loop_flops(void)
+{
+    return CHAINS * (is_wide() ? 16 : 8) * 2;
+}
+
 /* a = 0.25 a + 0.5, twelve times. */
 static void multiply_add(size_t loops)
 {
-#define CONSTANTS "vbroadcastss (%1), %%ymm12\n\tvbroadcastss 4(%1), %%ymm13\n\t"
-#define STEP(a)   "vfmadd213ps %%ymm12, %%ymm13, %%ymm" #a "\n\t"
-    __asm__ volatile(TWELVE(CLEAR) CONSTANTS LOOP(TWELVE(STEP))
+#define CONSTANTS(reg) "vbroadcastss (%1), %%" reg "12\n\tvbroadcastss 4(%1), %%" reg "13\n\t"
+#define STEP(a)        "vfmadd213ps %%ymm12, %%ymm13, %%ymm" #a "\n\t"
+#define WIDE(a)        "vfmadd213ps %%zmm12, %%zmm13, %%zmm" #a "\n\t"
+    if (is_wide()) {
+        __asm__ volatile(TWELVE(CLEAR) CONSTANTS("zmm") LOOP(TWELVE(WIDE))
+                         : "+r"(loops)
+                         : "r"(table), "m"(table)
+                         : REGISTERS, "cc");
+        return;
+    }
+    __asm__ volatile(TWELVE(CLEAR) CONSTANTS("ymm") LOOP(TWELVE(STEP))
                      : "+r"(loops)
                      : "r"(table), "m"(table)
                      : REGISTERS, "cc");
 #undef CONSTANTS
 #undef STEP
+#undef WIDE
 }
 
 /* Six rows by sixteen columns of a matrix product: 6 broadcasts and 2 loads for 12 multiplies and
@@ -93,7 +113,12 @@ static bool can_probe(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 #else
-enum { LOOP_FLOPS = 1 };
+enum { LOAD_FLOPS = 1 };
+
+static double loop_flops(void)
+{
+    return 1;
+}
 
 static void multiply_add(size_t loops)
 {
@@ -128,11 +153,11 @@ static size_t loops(void)
     return found;
 }
 
-static double rate_of(void (*loop)(size_t), size_t len, double (*clock)(void))
+static double rate_of(void (*loop)(size_t), size_t len, double flops, double (*clock)(void))
 {
     const double start = clock();
     loop(len);
-    return (double)len * LOOP_FLOPS * 1e-9 / (clock() - start);
+    return (double)len * flops * 1e-9 / (clock() - start);
 }
 
 bench_probe bench_probe_one(void)
@@ -140,8 +165,8 @@ bench_probe bench_probe_one(void)
     if (!can_probe()) {
         return (bench_probe){0, 0};
     }
-    return (bench_probe){rate_of(multiply_add, loops(), bench_cpu),
-                         rate_of(load_heavy, loops(), bench_cpu)};
+    return (bench_probe){rate_of(multiply_add, loops(), loop_flops(), bench_cpu),
+                         rate_of(load_heavy, loops(), LOAD_FLOPS, bench_cpu)};
 }
 
 /* ---- Two cores at once ----------------------------------------------------------------------- */
@@ -174,9 +199,9 @@ static void *run_side(void *arg)
     struct side *s = arg;
     pin(s->cpu);
     meet(s->arrived, 2);
-    s->found.fma = rate_of(multiply_add, s->loops, bench_wall);
+    s->found.fma = rate_of(multiply_add, s->loops, loop_flops(), bench_wall);
     meet(s->arrived, 4);
-    s->found.load = rate_of(load_heavy, s->loops, bench_wall);
+    s->found.load = rate_of(load_heavy, s->loops, LOAD_FLOPS, bench_wall);
     return NULL;
 }
 
