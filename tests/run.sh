@@ -14,7 +14,7 @@
 set -u
 
 NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev'
-WANTED='g++ clang clang-format check libpng-dev libjpeg62-turbo-dev liblapacke-dev libopenblas-dev
+WANTED='g++ clang libclang-rt-dev clang-format check libpng-dev libjpeg62-turbo-dev liblapacke-dev libopenblas-dev
     curl python3-numpy python3-torch git qemu-user cmake cargo abigail-tools doxygen man-db mandoc
     groff libopenmpi-dev openmpi-bin iproute2 mypy python3-pip python3-setuptools build-essential
     debhelper dh-python lintian devscripts locales python3-debian rpm rpmlint debootstrap'
