@@ -5,7 +5,7 @@
  *
  * A *tier* is what one kind of processor runs, one table or two: "c" (portable), "sse2", "avx2"
  * (multiply, then add), "fma" (AVX2 with fused multiply-add), "avx512" and "avx512-exact" (512
- * bits, with it and without). All are compiled from the one source vector.h over a few simd vectors.
+ * bits, with it and without). All are compiled from the one source vector.h over simd vectors.
  * reference.c is the plain specification: the exact tables equal it bit for bit, and fma and avx512
  * the same text with madd(a, b, c) meaning fmaf(a, b, c) instead of a * b + c rounded twice.
  *

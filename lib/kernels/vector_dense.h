@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-/* 3 x 4 of 16 vector registers accumulate, 6 x 4 of 32. Lines are prefetched AHEAD floats in advance. */
+/* 3 x 4 of 16 vector registers accumulate, 6 x 4 of 32. Lines are prefetched AHEAD floats ahead. */
 enum { STEP_ROWS = REGISTERS >= 32 ? 6 : 3, STEP_VECTORS = 4, STEP_CHUNK = 256, AHEAD = 128 };
 
 /* Prefetches the weights and moments of a tile's row. Prefetches past the end of the matrix are
