@@ -130,7 +130,7 @@ def gather_built(args):
     built = {path for path, _ in library_commands(args)}
     # A tier is built where the compiler can; it has a row in any case.
     text = (root / 'lib' / 'meson.build').read_text(encoding='utf-8')
-    rows = {f'lib/kernels/tier_{tier}.c' for tier in re.findall(r"'(\w+)': \['-m", text)}
+    rows = {f'lib/kernels/tier_{tier}.c' for tier in re.findall(r"'(\w+)': (?:\['-m|\w+_args)", text)}
     return [path for path in sources if path not in rows], built
 
 
