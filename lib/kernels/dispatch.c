@@ -45,6 +45,18 @@ static bool cpu_has(bool fma)
            (b & bit_AVX2) != 0;
 }
 
+static bool has_avx2(void)
+{
+    return cpu_has(false);
+}
+
+static bool has_fma(void)
+{
+    return cpu_has(true);
+}
+#endif
+
+#if defined(CAE_TIER_AVX512)
 static bool has_avx512(void)
 {
     unsigned a = 0, b = 0, c = 0, d = 0;
@@ -56,16 +68,6 @@ static bool has_avx512(void)
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     (void)high;
     return (b & wanted) == wanted && (low & 0xe6) == 0xe6;
-}
-
-static bool has_avx2(void)
-{
-    return cpu_has(false);
-}
-
-static bool has_fma(void)
-{
-    return cpu_has(true);
 }
 #endif
 

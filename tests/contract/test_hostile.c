@@ -243,8 +243,10 @@ static void an_absurd_payload(void)
     len += 3 + 4;
     fuzz_repair_image(data, len);
     memory_fail(0, false);
-    FAILS(cae_decompress(reader, data, len, &pixel, SIDE, SIDE, (size_t)SIDE * C), CAE_E_FORMAT,
-          "payload");
+    /* Where sizes have 32 bits no caller has so many pixels. */
+    const bool large = sizeof(size_t) > 4;
+    FAILS(cae_decompress(reader, data, len, &pixel, SIDE, SIDE, (size_t)SIDE * C),
+          large ? CAE_E_FORMAT : CAE_E_ARGUMENT, large ? "payload" : "more than memory holds");
     EXPECT_SAID(memory_peak() < 4096 && pixel == 7, "%zu bytes", memory_peak());
     free_bytes(&b);
     cae_model_free(reader);
