@@ -30,44 +30,40 @@ bool cae_kernels_processor(void)
 
 #if defined(CAE_TIER_AVX2)
 
-static bool cpu_has(bool fma)
+/* Whether the processor has these bits of CPUID's leaves 1 (ecx) and 7 (ebx), and the system saves
+ * the registers that these bits of XCR0 stand for. */
+static bool cpu_has(unsigned leaf1, unsigned leaf7, unsigned saved)
 {
     unsigned a = 0, b = 0, c = 0, d = 0;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & bit_OSXSAVE) == 0 || (c & bit_AVX) == 0 ||
-        (fma && (c & bit_FMA) == 0)) {
+    leaf1 |= bit_OSXSAVE | bit_AVX;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & leaf1) != leaf1) {
         return false;
     }
     unsigned low = 0, high = 0;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     (void)high;
-    const unsigned xmm_and_ymm = 6;
-    return (low & xmm_and_ymm) == xmm_and_ymm && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
-           (b & bit_AVX2) != 0;
+    return (low & saved) == saved && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (b & leaf7) == leaf7;
 }
+
+enum { YMM = 0x06, ZMM = 0xe6 }; /* of XCR0 */
 
 static bool has_avx2(void)
 {
-    return cpu_has(false);
+    return cpu_has(0, bit_AVX2, YMM);
 }
 
 static bool has_fma(void)
 {
-    return cpu_has(true);
+    return cpu_has(bit_FMA, bit_AVX2, YMM);
 }
 #endif
 
 #if defined(CAE_TIER_AVX512)
 static bool has_avx512(void)
 {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    if (!cpu_has(true) || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-        return false;
-    }
-    const unsigned wanted = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
-    unsigned low = 0, high = 0;
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    (void)high;
-    return (b & wanted) == wanted && (low & 0xe6) == 0xe6;
+    return cpu_has(bit_FMA, bit_AVX2 | bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL,
+                   ZMM);
 }
 #endif
 

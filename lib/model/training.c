@@ -73,6 +73,16 @@ static cae_pending borrow(cae_model *m)
     return fresh;
 }
 
+/* The end of a call: whose buffers stay, and its loss. */
+static int end(cae_model *m, cae_pending *fresh, int status, float value, float *loss)
+{
+    replace_pending(m, fresh, status == CAE_OK);
+    if (status == CAE_OK && loss != NULL) {
+        *loss = value;
+    }
+    return status;
+}
+
 int cae_model_gradient(cae_model *m, const cae_pairs *pairs, float *loss)
 {
     const cae_engine engine = cae_model_engine(m, m->kernels);
@@ -84,11 +94,7 @@ int cae_model_gradient(cae_model *m, const cae_pairs *pairs, float *loss)
         status = cae_net_gradient(&engine, pairs, &g);
     }
     fresh.valid = fresh.has_ranges = status == CAE_OK;
-    replace_pending(m, &fresh, status == CAE_OK);
-    if (status == CAE_OK && loss != NULL) {
-        *loss = g.loss;
-    }
-    return status;
+    return end(m, &fresh, status, g.loss, loss);
 }
 
 int cae_model_set_gradient(cae_model *m, const float *values)
@@ -133,9 +139,5 @@ int cae_model_step(cae_model *m, const cae_pairs *pairs, float *loss)
         take_over(m, &fresh);
     }
     fresh.valid = false;
-    replace_pending(m, &fresh, status == CAE_OK);
-    if (status == CAE_OK && loss != NULL) {
-        *loss = g.loss;
-    }
-    return status;
+    return end(m, &fresh, status, g.loss, loss);
 }

@@ -216,9 +216,7 @@ size_t cae_net_workers(const cae_net *net, const cae_shape *shapes, size_t count
 #else
     enum { WORKER_TERMS = 1 << 21 }; /* multiply-adds of some 50 microseconds */
 #endif
-    enum {
-        READ = 32
-    }; /* multiply-adds in the time in which a weight is read that no cache holds */
+    enum { READ = 32 }; /* multiply-adds while a weight is read that no cache holds */
     size_t terms = 0;
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];

@@ -1,10 +1,10 @@
 /*
- * How the work is cut: into what tiles the result of a part is cut, in strips of how
- * many rows a tile is made, how many tiles run at once and on how many threads. What tiles need of
- * each other's pixels is computed twice, so they are few: an image is cut into rows of tiles for
- * threads that would idle, into columns where strips of its width are too large. A network of a
- * fixed size runs slices of the batch instead, one after the other, with the team inside the
- * operators, so that its matrices are read once per slice. No bits depend on any of this.
+ * How the work is cut: into what tiles the result of a part is cut, in strips of how many rows a
+ * tile is made, how many tiles run at once and on how many threads. What tiles need of each other's
+ * pixels is computed twice, so they are few: an image is cut into rows of tiles for threads that
+ * would idle, into columns where strips of its width are too large. A network of a fixed size runs
+ * slices of the batch instead, one after the other, with the team inside the operators, so that its
+ * matrices are read once per slice. No bits depend on any of this.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
