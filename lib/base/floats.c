@@ -10,28 +10,49 @@
 
 #include "base/status.h"
 
-static bool is_finite(const float *value)
+enum { BLOCK = 256, INFINITE = 0x7f800000 };
+
+/* The bits of a magnitude, which are in its order; infinity and then NaN are the last. */
+static inline int32_t magnitude(const float *value)
 {
-    uint32_t bits;
+    int32_t bits;
     memcpy(&bits, value, 4);
-    return (bits & 0x7f800000u) != 0x7f800000u;
+    return bits & 0x7fffffff;
+}
+
+static inline int32_t larger(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Of the first BLOCK values, or of `len` if these are fewer. For a whole block the count is known,
+ * there is no branch, and maxima do not wait for each other: compilers vectorise that. */
+static int32_t largest_in_block(const float *values, size_t len)
+{
+    enum { CHAIN = BLOCK / 4 };
+    int32_t a = 0, b = 0, c = 0, d = 0;
+    if (len < BLOCK) {
+        for (size_t i = 0; i < len; i++) {
+            a = larger(a, magnitude(values + i));
+        }
+        return a;
+    }
+    for (size_t i = 0; i < CHAIN; i++) {
+        a = larger(a, magnitude(values + i));
+        b = larger(b, magnitude(values + CHAIN + i));
+        c = larger(c, magnitude(values + 2 * CHAIN + i));
+        d = larger(d, magnitude(values + 3 * CHAIN + i));
+    }
+    return larger(larger(a, b), larger(c, d));
 }
 
 bool cae_all_finite(const float *values, size_t len, size_t *bad)
 {
-    enum { BLOCK = 256 };
     for (size_t at = 0; at < len; at += BLOCK) {
-        const size_t end = len - at < BLOCK ? len : at + BLOCK;
-        /* Bits are compared as integers: flags of the floating-point unit have no effect, and the
-         * inner loop has no branch, so that compilers vectorise it. */
-        unsigned found = 0;
-        for (size_t i = at; i < end; i++) {
-            found |= !is_finite(&values[i]);
-        }
-        if (found == 0) {
+        if (largest_in_block(values + at, len - at) < INFINITE) {
             continue;
         }
-        while (is_finite(&values[at])) {
+        while (magnitude(values + at) < INFINITE) {
             at++;
         }
         if (bad != NULL) {
@@ -44,13 +65,9 @@ bool cae_all_finite(const float *values, size_t len, size_t *bad)
 
 float cae_largest(const float *values, size_t len)
 {
-    /* The bits of magnitudes are in the magnitudes' order; infinity and then NaN are the last. */
-    uint32_t largest = 0;
-    for (size_t i = 0; i < len; i++) {
-        uint32_t bits;
-        memcpy(&bits, values + i, 4);
-        bits &= 0x7fffffffu;
-        largest = bits > largest ? bits : largest;
+    int32_t largest = 0;
+    for (size_t at = 0; at < len; at += BLOCK) {
+        largest = larger(largest, largest_in_block(values + at, len - at));
     }
     float value;
     memcpy(&value, &largest, 4);

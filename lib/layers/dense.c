@@ -25,7 +25,8 @@ enum {
     DX_COLUMNS = 512,  /* inputs per job, backward to the input */
     DX_ROWS = 128,     /* terms of a sum per visit */
     DW_COLUMNS = 1024, /* inputs per job, backward to the weights */
-    STEP_OUT = 48      /* outputs per job of an update */
+    STEP_OUT = 48,     /* outputs per job of an update */
+    COPY_VALUES = 128  /* of an image, per job of a copy between views and matrices */
 };
 
 static const ptrdiff_t no_offset = 0;
@@ -127,20 +128,34 @@ struct planar {
 struct copy {
     const cae_view *view;
     struct planar planar;
+    size_t images;
     bool to_view;
 };
 
-static void copy_image(void *arg, size_t n, size_t worker)
+/* Rows of values y of channels c, numbered c * height + y, that one job copies. */
+static size_t rows_per_job(const cae_view *v)
+{
+    return cae_div_up(COPY_VALUES, cae_region_width(&v->region));
+}
+
+/* Some rows of all images, so that where values of all images are adjacent a job has whole lines of
+ * the cache, which it fills before they leave it. */
+static void copy_rows(void *arg, size_t job, size_t worker)
 {
     const struct copy *j = arg;
     const cae_view *v = j->view;
     const cae_region *r = &v->region;
-    float *value = j->planar.values + n * j->planar.n_step;
+    const size_t height = (size_t)(r->y1 - r->y0), width = cae_region_width(r);
+    const size_t first = job * rows_per_job(v);
+    const size_t end = cae_size_min(first + rows_per_job(v), v->c * height);
     (void)worker;
-    for (size_t c = 0; c < v->c; c++) {
-        for (ptrdiff_t y = r->y0; y < r->y1; y++) {
-            float *pixel = cae_view_at(v, n, y, r->x0) + c;
-            for (ptrdiff_t x = r->x0; x < r->x1; x++, pixel += v->c, value += j->planar.i_step) {
+    for (size_t n = 0; n < j->images; n++) {
+        const struct planar *p = &j->planar;
+        float *value = p->values + n * p->n_step + first * width * p->i_step;
+        for (size_t row = first; row < end; row++) {
+            const ptrdiff_t y = r->y0 + (ptrdiff_t)(row % height);
+            float *pixel = cae_view_at(v, n, y, r->x0) + row / height;
+            for (size_t x = 0; x < width; x++, pixel += v->c, value += p->i_step) {
                 if (j->to_view) {
                     *pixel = *value;
                 } else {
@@ -151,16 +166,21 @@ static void copy_image(void *arg, size_t n, size_t worker)
     }
 }
 
+static void copy(const cae_pass *p, const cae_view *v, struct planar planar, bool to_view)
+{
+    struct copy j = {v, planar, p->images, to_view};
+    const size_t rows = v->c * (size_t)(v->region.y1 - v->region.y0);
+    cae_team_run(p->team, cae_div_up(rows, rows_per_job(v)), copy_rows, &j);
+}
+
 static void gather(const cae_pass *p, const cae_view *v, struct planar planar)
 {
-    struct copy j = {v, planar, false};
-    cae_team_run(p->team, p->images, copy_image, &j);
+    copy(p, v, planar, false);
 }
 
 static void scatter(const cae_pass *p, const cae_view *v, struct planar planar)
 {
-    struct copy j = {v, planar, true};
-    cae_team_run(p->team, p->images, copy_image, &j);
+    copy(p, v, planar, true);
 }
 
 /* ---- Forward --------------------------------------------------------------------------------- */

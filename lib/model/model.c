@@ -189,18 +189,13 @@ void cae_model_draw_weights(cae_model *m, uint64_t seed)
 
 /* ---- Changes --------------------------------------------------------------------------------- */
 
-void cae_model_weights_updated(cae_model *m)
-{
-    if (m->packed != NULL) {
-        cae_pack_weights(m->net, m->weights, m->packed, false);
-    }
-    cae_model_ranges_changed(m);
-}
-
 void cae_model_weights_changed(cae_model *m)
 {
     m->optimizer.bounds.known = false;
-    cae_model_weights_updated(m);
+    if (m->packed != NULL) {
+        cae_pack_weights(m->net, m->weights, m->packed, false, NULL);
+    }
+    cae_model_ranges_changed(m);
 }
 
 void cae_model_forget_ranges(cae_model *m)

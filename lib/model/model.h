@@ -66,10 +66,8 @@ void cae_model_draw_weights(cae_model *m, uint64_t seed);
 int cae_model_fit_code(cae_model *m, const float *images, size_t count, size_t height,
                        size_t width);
 
-/* To be called after every change of the weights: after an update by the optimizer, which knows the
- * bounds of what it wrote; after any other; and after weights from outside, for which ranges that
- * were gathered with others are forgotten. */
-void cae_model_weights_updated(cae_model *m);
+/* To be called after every change of the weights but the optimizer's; and after weights from
+ * outside, for which ranges that were gathered with others are forgotten. */
 void cae_model_weights_changed(cae_model *m);
 void cae_model_weights_replaced(cae_model *m);
 

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/floats.h"
 #include "base/status.h"
 
 static int need_ranges(cae_model *m, cae_pending *p)
@@ -41,13 +42,13 @@ static void update_ranges(cae_model *m, const cae_pending *p)
     }
 }
 
-/* The update by this gradient has been made. */
+/* The update by this gradient has been made, and the weights are packed. */
 static void take_over(cae_model *m, cae_pending *p)
 {
     update_ranges(m, p);
     p->valid = false;
     p->has_ranges = false;
-    cae_model_weights_updated(m);
+    cae_model_ranges_changed(m);
 }
 
 /* A gradient that waits must outlive a call that fails, so such a call works on another. */
@@ -112,8 +113,12 @@ int cae_model_apply(cae_model *m)
     CAE_TRY(cae_model_need_moments(m));
     const cae_engine engine = cae_model_engine(m, m->kernels);
     cae_team *team = cae_team_start(m->memory, cae_adam_workers(m->optimizer.len, engine.threads));
-    const int status =
-        cae_adam_apply(&m->settings.adam, &m->optimizer, m->pending.weights, m->kernels, team);
+    const float *gradient = m->pending.weights;
+    const int status = cae_adam_apply(&m->settings.adam, &m->optimizer, gradient,
+                                      cae_largest(gradient, m->optimizer.len), m->kernels, team);
+    if (status == CAE_OK && m->packed != NULL) {
+        cae_pack_weights(m->net, m->weights, m->packed, false, team);
+    }
     cae_team_stop(team);
     CAE_TRY(status);
     take_over(m, &m->pending);
@@ -131,7 +136,7 @@ int cae_model_step(cae_model *m, const cae_pairs *pairs, float *loss)
     }
     if (status == CAE_OK) {
         g = (cae_gradient){fresh.weights, fresh.ranges.lo, fresh.ranges.hi, 0};
-        status = cae_net_step(&engine, pairs, &m->settings.adam, &m->optimizer, &g);
+        status = cae_net_step(&engine, pairs, &m->settings.adam, &m->optimizer, m->packed, &g);
         fresh.weights = g.weights;
     }
     if (status == CAE_OK) {

@@ -12,20 +12,30 @@
 #include "base/size.h"
 #include "base/status.h"
 
-void cae_pack_weights(const cae_net *net, const float *weights, float *packed, bool backward)
+struct packing {
+    const cae_net *net;
+    const float *weights;
+    float *packed;
+    bool backward;
+};
+
+static void pack_job(void *arg, size_t i, size_t worker)
 {
-    for (size_t i = 0; i < net->op_len; i++) {
-        const cae_op *op = &net->ops[i];
-        if (op->type->pack != NULL) {
-            const cae_weight *w = &net->pair_of[i][1];
-            const cae_shape *in = &net->shapes[op->input[0]];
-            if (backward) {
-                op->type->pack_back(op, in, weights + w->offset, packed + w->packed);
-            } else {
-                op->type->pack(op, in, weights + w->offset, packed + w->packed);
-            }
-        }
+    const struct packing *j = arg;
+    const cae_op *op = &j->net->ops[i];
+    (void)worker;
+    if (op->type->pack != NULL) {
+        const cae_weight *w = &j->net->pair_of[i][1];
+        (j->backward ? op->type->pack_back : op->type->pack)(
+            op, &j->net->shapes[op->input[0]], j->weights + w->offset, j->packed + w->packed);
     }
+}
+
+void cae_pack_weights(const cae_net *net, const float *weights, float *packed, bool backward,
+                      cae_team *team)
+{
+    struct packing j = {net, weights, packed, backward};
+    cae_team_run(team, net->op_len, pack_job, &j);
 }
 
 /* ---- Halos ----------------------------------------------------------------------------------- */

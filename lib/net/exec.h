@@ -62,7 +62,8 @@ cae_source cae_source_planar(const cae_planar *images);
 cae_sink cae_sink_planar(cae_planar_out *images);
 
 /* Packs the weights of all operators that have a packing, forward or backward. */
-void cae_pack_weights(const cae_net *net, const float *weights, float *packed, bool backward);
+void cae_pack_weights(const cae_net *net, const float *weights, float *packed, bool backward,
+                      cae_team *team);
 
 /* Fills the run's input from images `first` ...; pixels beyond an image repeat its last row and
  * column. */

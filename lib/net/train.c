@@ -41,6 +41,7 @@ struct batch {
     float **deferred;   /* by operator; NULL: every gradient is stored */
     float *deferred_floats;
     double sum;        /* of the losses */
+    float largest;     /* magnitude in the gradient that is stored */
     float scale;       /* of the difference in the gradient of the output */
     double term_scale; /* see cae_training */
     size_t slice;
@@ -279,7 +280,6 @@ static int start(struct batch *b)
         if (b->packed_back == NULL) {
             return CAE_E_NOMEM;
         }
-        cae_pack_weights(net, b->engine->weights, b->packed_back, true);
     }
     for (size_t i = 0; i < b->worker_len; i++) {
         CAE_TRY(make_worker(b, &b->workers[i]));
@@ -291,6 +291,9 @@ static int start(struct batch *b)
         }
     }
     b->team = cae_team_start(net->memory, b->team_size);
+    if (b->packed_back != NULL) {
+        cae_pack_weights(net, b->engine->weights, b->packed_back, true, b->team);
+    }
     return CAE_OK;
 }
 
@@ -344,24 +347,37 @@ static void free_batch(struct batch *b)
 
 /* ---- The result ------------------------------------------------------------------------------ */
 
-/* From the layers' own order to PyTorch's layouts, tensor by tensor; where the total stands in its
- * place already, by way of a copy: the way back has been walked, so its packing is free. */
+struct unpacking {
+    const struct batch *b;
+    float *weights;
+};
+
+/* One tensor. Where the total stands in its place already, it goes by way of a copy: the way back
+ * has been walked, so its packing is free. */
+static void unpack_job(void *arg, size_t i, size_t worker)
+{
+    const struct unpacking *j = arg;
+    const struct batch *b = j->b;
+    const cae_net *net = b->engine->net;
+    const cae_weight *w = &net->weights[i];
+    const cae_op *op = &net->ops[w->op];
+    const float *from = b->total + w->packed;
+    (void)worker;
+    if (!w->is_bias && op->type->unpack != NULL) {
+        if (net->fixed_size) {
+            from = memcpy(b->packed_back + w->packed, from, w->len * sizeof(float));
+        }
+        op->type->unpack(op, &net->shapes[op->input[0]], from, j->weights + w->offset);
+    } else if (!net->fixed_size) {
+        memcpy(j->weights + w->offset, from, w->len * sizeof(float));
+    }
+}
+
+/* From the layers' own order to PyTorch's layouts. */
 static void unpack(const struct batch *b, float *weights)
 {
-    const cae_net *net = b->engine->net;
-    for (size_t i = 0; i < net->weight_len; i++) {
-        const cae_weight *w = &net->weights[i];
-        const cae_op *op = &net->ops[w->op];
-        const float *from = b->total + w->packed;
-        if (!w->is_bias && op->type->unpack != NULL) {
-            if (net->fixed_size) {
-                from = memcpy(b->packed_back, from, w->len * sizeof(float));
-            }
-            op->type->unpack(op, &net->shapes[op->input[0]], from, weights + w->offset);
-        } else if (!net->fixed_size) {
-            memcpy(weights + w->offset, from, w->len * sizeof(float));
-        }
-    }
+    struct unpacking j = {b, weights};
+    cae_team_run(b->team, b->engine->net->weight_len, unpack_job, &j);
 }
 
 static void join_ranges(const struct batch *b, cae_gradient *out)
@@ -410,7 +426,8 @@ static int gradient_of(struct batch *b, cae_gradient *out)
     run_batch(b);
     unpack(b, out->weights);
     CAE_TRY(finish(b, out));
-    if (!cae_all_finite(out->weights, net->parameters, NULL)) {
+    b->largest = cae_largest(out->weights, net->parameters);
+    if (!(b->largest <= FLT_MAX)) {
         return cae_fail(CAE_E_NONFINITE, "the gradient overflowed");
     }
     return finite_code(net, out) ? CAE_OK : cae_fail(CAE_E_NONFINITE, "the code overflowed");
@@ -551,16 +568,19 @@ static int step_of(struct batch *b, const cae_adam *adam, cae_adam_state *state,
         return CAE_OK;
     }
     CAE_TRY(gradient_of(b, out));
-    return cae_adam_apply(adam, state, out->weights, b->engine->kernels, b->team);
+    return cae_adam_apply(adam, state, out->weights, b->largest, b->engine->kernels, b->team);
 }
 
 int cae_net_step(const cae_engine *e, const cae_pairs *pairs, const cae_adam *adam,
-                 cae_adam_state *state, cae_gradient *out)
+                 cae_adam_state *state, float *packed, cae_gradient *out)
 {
     struct batch b;
     int status = prepare(&b, e, pairs);
     if (status == CAE_OK) {
         status = step_of(&b, adam, state, out);
+    }
+    if (status == CAE_OK && packed != NULL) {
+        cae_pack_weights(e->net, state->weights, packed, false, b.team);
     }
     free_batch(&b);
     return status;

@@ -21,10 +21,11 @@ typedef struct cae_gradient {
  * CAE_E_NONFINITE for a value of theirs, and when the loss or the gradient overflows. */
 int cae_net_gradient(const cae_engine *e, const cae_pairs *pairs, cae_gradient *out);
 
-/* The same and a step of Adam by it, on a state of this network's weights in file order. Where
- * operators can defer their gradients, and the numbers allow it, these are never stored: then
- * out->weights is scratch for the others. The state is as before when it fails. */
+/* The same and a step of Adam by it, on a state of this network's weights in file order; the new
+ * weights are packed into `packed`, which may be the engine's. Where operators can defer their
+ * gradients, and the numbers allow it, these are never stored: then out->weights is scratch for the
+ * others. State and packing are as before when it fails. */
 int cae_net_step(const cae_engine *e, const cae_pairs *pairs, const cae_adam *adam,
-                 cae_adam_state *state, cae_gradient *out);
+                 cae_adam_state *state, float *packed, cae_gradient *out);
 
 #endif

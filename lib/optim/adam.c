@@ -14,7 +14,7 @@
 #include "base/status.h"
 
 enum {
-    BLOCK = 1 << 16,
+    BLOCK = 1 << 14,     /* even the smallest preset's weights are several */
     WORKER_LEN = 1 << 18 /* fewer parameters are updated before a thread has started */
 };
 
@@ -46,7 +46,7 @@ static cae_adam_step scalars(const cae_adam *a, uint64_t t)
 }
 
 struct update {
-    const cae_adam_step *scalars;
+    cae_adam_step *scalars;
     cae_adam_state *state;
     const float *gradient;
     const cae_kernels *kernels;
@@ -69,26 +69,6 @@ static void update_block(void *arg, size_t block, size_t worker)
 size_t cae_adam_workers(size_t len, size_t threads)
 {
     return cae_size_max(1, cae_size_min(threads, len / WORKER_LEN));
-}
-
-int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gradient,
-                   const cae_kernels *kernels, cae_team *team)
-{
-    const cae_adam_step s = scalars(adam, state->step + 1);
-    struct update u = {.scalars = &s, .state = state, .gradient = gradient, .kernels = kernels};
-    const size_t blocks = cae_div_up(state->len, BLOCK);
-    atomic_init(&u.overflowed, false);
-    /* A dry run, then the pass that writes. */
-    cae_team_run(team, blocks, update_block, &u);
-    if (atomic_load(&u.overflowed)) {
-        return cae_fail(CAE_E_NONFINITE, "step %llu would make a weight or a moment overflow",
-                        (unsigned long long)(state->step + 1));
-    }
-    u.write = true;
-    cae_team_run(team, blocks, update_block, &u);
-    state->step++;
-    state->bounds.known = false;
-    return CAE_OK;
 }
 
 /* ---- Updates that need no dry run ------------------------------------------------------------ */
@@ -154,4 +134,38 @@ void cae_adam_update(const cae_adam_step *s, cae_adam_state *state, size_t at,
                      const float *gradient, size_t len, const cae_kernels *kernels)
 {
     (void)kernels->adam(s, state->weights + at, state->m + at, state->v + at, gradient, len, true);
+}
+
+/* ---- A whole update -------------------------------------------------------------------------- */
+
+/* Whether the next step is known to end in finite numbers: by a bound, or by a dry run. */
+static int begin(const cae_adam *adam, struct update *u, float largest, size_t blocks,
+                 cae_team *team)
+{
+    cae_adam_state *state = u->state;
+    if (cae_adam_begin(adam, state, (double)largest, u->scalars)) {
+        return CAE_OK;
+    }
+    *u->scalars = scalars(adam, state->step + 1);
+    cae_team_run(team, blocks, update_block, u);
+    if (atomic_load(&u->overflowed)) {
+        return cae_fail(CAE_E_NONFINITE, "step %llu would make a weight or a moment overflow",
+                        (unsigned long long)(state->step + 1));
+    }
+    state->step++;
+    state->bounds.known = false;
+    return CAE_OK;
+}
+
+int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gradient,
+                   float largest, const cae_kernels *kernels, cae_team *team)
+{
+    cae_adam_step s;
+    struct update u = {.scalars = &s, .state = state, .gradient = gradient, .kernels = kernels};
+    const size_t blocks = cae_div_up(state->len, BLOCK);
+    atomic_init(&u.overflowed, false);
+    CAE_TRY(begin(adam, &u, largest, blocks, team));
+    u.write = true;
+    cae_team_run(team, blocks, update_block, &u);
+    return CAE_OK;
 }

@@ -36,10 +36,10 @@ typedef struct cae_adam_state {
 /* The workers, at most `threads`, that an update of `len` parameters pays for. */
 size_t cae_adam_workers(size_t len, size_t threads);
 
-/* One update by `gradient`. CAE_E_NONFINITE, with nothing changed, when a result would not be
- * finite. */
+/* One update by `gradient`, whose largest magnitude is known. CAE_E_NONFINITE, with nothing
+ * changed, when a result would not be finite. */
 int cae_adam_apply(const cae_adam *adam, cae_adam_state *state, const float *gradient,
-                   const cae_kernels *kernels, cae_team *team);
+                   float largest, const cae_kernels *kernels, cae_team *team);
 
 /* Begins an update whose gradient is never stored, so that there can be no dry run. True
  * when the next step by any gradient that nowhere exceeds `largest` in magnitude ends in finite

@@ -158,7 +158,7 @@ static bool prepare(struct layers *l, const char *text, size_t count)
         return false;
     }
     if (l->engine.packed != NULL) {
-        cae_pack_weights(net, l->engine.weights, l->packed_back, true);
+        cae_pack_weights(net, l->engine.weights, l->packed_back, true, NULL);
     }
     return true;
 }
