@@ -235,7 +235,8 @@ int share_facts(const struct share *s, bool reproducible, struct train_facts *fa
     *facts = (struct train_facts){.seed = s->data.seed,
                                   .batch = s->batch,
                                   .parts = s->parts,
-                                  .sigma = s->data.sigma,
+                                  .noise = s->data.noise,
+                                  .schedule = "",
                                   .reproducible = reproducible,
                                   .images = s->files,
                                   .pixels = train_pixels_of_all(each, s->files)};

@@ -39,7 +39,7 @@ size_t share_default_parts(size_t ranks, size_t batch);
 
 /* Reads this rank's part of the first `limit` files (0: all) of a folder, in which all ranks must
  * find the same names. *share holds batch, parts (a multiple of the ranks), data.seed and
- * data.sigma already. Unlike `cae train`, it fails where a file cannot be used: a run that went
+ * data.noise already. Unlike `cae train`, it fails where a file cannot be used: a run that went
  * without it on one machine could not be repeated on another. Collective. */
 int share_open(struct share *share, const struct ranks *ranks, const char *folder, size_t limit,
                const struct preparation *preparation, const size_t shape[3]);

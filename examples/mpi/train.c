@@ -35,13 +35,14 @@
 struct settings {
     struct preparation preparation;
     size_t limit, epochs, steps, batch, parts, save_every;
-    double learning_rate, sigma;
+    double learning_rate;
+    struct noise noise; /* low below 0: not given */
     uint64_t seed;
     bool any_order, reproducible, resume, force;
 };
 
 struct job_options {
-    const char *model, *data, *crop, *size, *log, *out;
+    const char *model, *data, *crop, *size, *noise_text, *log, *out;
     size_t threads;
     struct settings same;
 };
@@ -185,7 +186,7 @@ static int prepare_data(struct training *t)
     t->share.batch = same->batch;
     t->share.parts = same->parts;
     t->share.data.seed = same->seed;
-    t->share.data.sigma = same->sigma >= 0 ? same->sigma : model_default_sigma(t->state.model);
+    t->share.data.noise = same->noise.low >= 0 ? same->noise : model_default_noise(t->state.model);
     if (share_open(&t->share, &t->ranks, t->options->data, same->limit, &same->preparation,
                    t->state.shape) != DONE) {
         return FAILED;
@@ -208,7 +209,8 @@ static int check_and_keep_facts(struct training *t)
         return FAILED;
     }
     if (!o->same.resume) {
-        train_note_copying(t->state.model, o->model, t->share.data.sigma, o->same.sigma >= 0);
+        train_note_copying(t->state.model, o->model, t->share.data.noise.high,
+                           o->same.noise.low >= 0);
     }
     int result = DONE;
     if (o->same.resume && t->ranks.rank == 0) {
@@ -325,6 +327,9 @@ static int check(struct job_options *o, const struct ranks *ranks)
                            "of two",
                            same->parts, ranks->count);
     }
+    if (train_noise_parse(&same->noise, NULL, o->noise_text) != DONE) {
+        return USAGE;
+    }
     return preparation_parse(&same->preparation, NULL, o->crop, o->size);
 }
 
@@ -344,7 +349,7 @@ static bool parse(struct job_options *o, const struct ranks *ranks, int argc, ch
                      "of a batch, each with a gradient of its own"),
         SWITCH_OPTION("any-order", &same->any_order, "let MPI_Allreduce add up the gradients"),
         REAL_OPTION("lr", &same->learning_rate, 0, 1e6, "RATE", "Adam's learning rate"),
-        TRAIN_RANDOM_OPTIONS(same),
+        TRAIN_RANDOM_OPTIONS(o, same),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "of each rank; 0: all it may use"),
         TRAIN_SAVING_OPTIONS(same),
         SWITCH_OPTION("resume", &same->resume, "go on from the file --out"),
@@ -387,8 +392,7 @@ static bool parse_on_all(struct job_options *o, const struct ranks *ranks, int a
 
 int main(int argc, char **argv)
 {
-    struct job_options options = {
-        .same = {.batch = 50, .learning_rate = 1e-3, .sigma = -1, .seed = 1}};
+    struct job_options options = {.same = {.batch = 50, .learning_rate = 1e-3, .seed = 1}};
     struct training t = {.options = &options};
     int result = DONE;
     output_fill_descriptors();

@@ -162,8 +162,8 @@ static int begin_data(struct learner *l)
 {
     const struct study *s = l->study;
     const size_t shape[3] = {1, SIDE, SIDE};
-    l->data = (struct train_data){
-        .batch = s->batch, .seed = s->seed, .sigma = l->network->denoises ? s->sigma : 0};
+    const double sigma = l->network->denoises ? s->sigma : 0;
+    l->data = (struct train_data){.batch = s->batch, .seed = s->seed, .noise = {sigma, sigma}};
     return image_set_pick(&l->data.set, &s->train, NULL, s->train.len) == DONE
                ? train_data_start(&l->data, shape)
                : FAILED;
@@ -172,7 +172,7 @@ static int begin_data(struct learner *l)
 static int begin_test(struct learner *l)
 {
     const struct study *s = l->study;
-    const double sigma = l->data.sigma;
+    const double sigma = l->data.noise.low;
     l->clean = outcome_input(&s->test, 0, s->seed);
     l->noisy = sigma > 0 ? outcome_input(&s->test, sigma, s->seed) : l->clean;
     return l->clean != NULL && l->noisy != NULL ? DONE : FAILED;

@@ -391,6 +391,14 @@ bool model_is_sampled(const cae_model *model)
     return strstr(cae_model_architecture(model), "\ncode sampled\n") != NULL;
 }
 
+bool model_takes_noise(const cae_model *model)
+{
+    const char *text = cae_model_architecture(model), *end = strchr(text, '\n');
+    static const char word[] = " noise";
+    const size_t len = strlen(word);
+    return (size_t)(end - text) >= len && memcmp(end - len, word, len) == 0;
+}
+
 double model_trained_sigma(const cae_model *model, bool *known)
 {
     const char *text = cae_model_note(model, MODEL_NOTE_NOISE);
@@ -404,5 +412,12 @@ double model_trained_sigma(const cae_model *model, bool *known)
 double model_default_sigma(const cae_model *model)
 {
     const char *preset = model_preset(model);
-    return preset != NULL && strstr(preset, "-denoise") != NULL ? 25 : 0;
+    return model_takes_noise(model) || (preset != NULL && strstr(preset, "-denoise") != NULL) ? 25
+                                                                                              : 0;
+}
+
+struct noise model_default_noise(const cae_model *model)
+{
+    const double sigma = model_default_sigma(model);
+    return model_takes_noise(model) ? (struct noise){5, 75} : (struct noise){sigma, sigma};
 }

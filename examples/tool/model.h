@@ -13,6 +13,8 @@
 
 #include <cae/cae.h>
 
+#include "noise.h"
+
 /* Makes a new model of a preset or of the architecture text in the file `name`. */
 int model_make(cae_model **model, const char *name, uint64_t seed);
 
@@ -57,7 +59,12 @@ const char *model_preset(const cae_model *model);
 /* Whether it is a variational autoencoder: one with the line `code sampled`. */
 bool model_is_sampled(const cae_model *model);
 
-/* The noise to train a model with, on the 0-255 scale: 25 for the presets "*-denoise", else 0. */
+/* Whether its network takes a noise level. */
+bool model_takes_noise(const cae_model *model);
+
+/* The noise to train a model with: 5-75 where the network takes a level, 25 for the presets
+ * "*-denoise", else 0; and the level to measure it with. */
+struct noise model_default_noise(const cae_model *model);
 double model_default_sigma(const cae_model *model);
 
 /* The note that keeps the noise a model was trained with. */

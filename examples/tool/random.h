@@ -20,6 +20,8 @@ enum random_stream {
     RANDOM_DRAW = 6,   /* which faces a study trains on */
     RANDOM_PEOPLE = 7, /* the order of people in a split */
     RANDOM_PART = 8,   /* seeds for the sampled codes of part a of a batch, in step b */
+    RANDOM_LEVEL = 9,  /* noise levels, of a range of them */
+    RANDOM_SYMMETRY = 10,
 };
 
 /* 64 well-mixed bits for number (a, b) of a stream. */

@@ -109,7 +109,15 @@ static int prepare_data(struct training *t, const size_t shape[3])
     const struct train_options *o = t->options;
     t->data.batch = o->batch;
     t->data.seed = o->seed;
-    t->data.sigma = o->sigma >= 0 ? o->sigma : model_default_sigma(t->model);
+    t->data.noise = o->noise;
+    if (o->noise.low < 0) {
+        t->data.noise = model_default_noise(t->model);
+    }
+    t->data.symmetries = o->symmetries;
+    t->data.takes_noise = model_takes_noise(t->model);
+    if (t->data.takes_noise && t->data.noise.low <= 0) {
+        return fail("%s: the network takes a noise level: --noise must be above 0", o->name);
+    }
     if (load_images(t, shape[0]) != DONE || train_data_start(&t->data, shape) != DONE) {
         return FAILED;
     }
@@ -131,9 +139,11 @@ static int check_and_keep_facts(struct training *t)
     const struct train_options *o = t->options;
     struct train_facts facts;
     if (!o->resume) {
-        train_note_copying(t->model, o->name, t->data.sigma, o->sigma >= 0);
+        train_note_copying(t->model, o->name, t->data.noise.high, o->noise.low >= 0);
     }
-    if (train_facts_of(&facts, &t->data, o->reproducible) != DONE ||
+    char schedule[SCHEDULE_TEXT];
+    if (train_facts_of(&facts, &t->data, o->reproducible,
+                       schedule_text(&o->schedule, t->last_step, schedule)) != DONE ||
         (o->resume && train_notes_check(t->model, o->out, &facts, o->force) != DONE)) {
         return FAILED;
     }
@@ -142,13 +152,19 @@ static int check_and_keep_facts(struct training *t)
                : FAILED;
 }
 
-/* Finds out where the run ends, and whether the earlier one had as many steps per epoch. */
-static int plan(struct training *t)
+/* Where the run begins and ends. */
+static void plan(struct training *t)
 {
     const struct train_options *o = t->options;
     t->epoch_steps = train_data_steps(&t->data);
     t->first_step = t->step;
     t->last_step = o->epochs == 0 ? o->steps : o->epochs * t->epoch_steps;
+}
+
+/* Whether the earlier run had as many steps per epoch. */
+static int check_epochs(const struct training *t)
+{
+    const struct train_options *o = t->options;
     return o->resume && !o->force ? model_check_epoch(t->model, o->out, t->epoch_steps) : DONE;
 }
 
@@ -184,7 +200,11 @@ static int prepare(struct training *t)
     if (train_options_only_convert(t->options)) {
         return t->options->data != NULL ? prepare_data(t, shape) : DONE;
     }
-    if (prepare_data(t, shape) != DONE || check_and_keep_facts(t) != DONE || plan(t) != DONE) {
+    if (prepare_data(t, shape) != DONE) {
+        return FAILED;
+    }
+    plan(t);
+    if (check_and_keep_facts(t) != DONE || check_epochs(t) != DONE) {
         return FAILED;
     }
     return train_log_open(&t->log, t->options->log, t->step);
@@ -243,8 +263,20 @@ static int take_step(struct training *t)
     if (train_data_fill(&t->data, t->step, &count) != DONE) {
         return FAILED;
     }
-    const int status = cae_train_step(t->model, t->data.input, t->data.target, count,
-                                      t->data.height, t->data.width, &t->loss);
+    const double rate = model_get(t->model, "learning_rate");
+    if (model_set(t->model, "learning_rate",
+                  rate * schedule_factor(&t->options->schedule, t->step, t->last_step)) != DONE) {
+        return FAILED;
+    }
+    const struct train_data *d = &t->data;
+    const int status =
+        d->takes_noise
+            ? cae_train_step_sigma(t->model, d->input, d->target, d->sigma, count, d->height,
+                                   d->width, &t->loss)
+            : cae_train_step(t->model, d->input, d->target, count, d->height, d->width, &t->loss);
+    if (model_set(t->model, "learning_rate", rate) != DONE) { /* which a save keeps */
+        return FAILED;
+    }
     if (status == CAE_E_NONFINITE) {
         t->diverged = true;
         return fail("step %llu: the training diverged (%s); a smaller --lr may help",
@@ -273,8 +305,8 @@ static int validate(struct training *t, double *mse)
         return DONE;
     }
     struct scores scores;
-    if (score_images(t->model, &t->validation, t->data.sigma, t->options->seed, SCORE_MSE,
-                     &scores) != DONE) {
+    if (score_images(t->model, &t->validation, noise_middle(&t->data.noise), t->options->seed,
+                     SCORE_MSE, &scores) != DONE) {
         return FAILED;
     }
     *mse = t->validation_mse = scores.mse;

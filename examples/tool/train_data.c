@@ -46,8 +46,9 @@ static int allocate(struct train_data *data)
     const size_t image_size = data->channels * data->height * data->width * sizeof(float);
     data->order = calloc(data->set.len, sizeof *data->order);
     data->target = calloc(batch, image_size);
-    data->input = data->sigma > 0 ? calloc(batch, image_size) : data->target;
-    return data->order != NULL && data->target != NULL && data->input != NULL
+    data->input = data->noise.high > 0 ? calloc(batch, image_size) : data->target;
+    data->sigma = calloc(batch, sizeof *data->sigma);
+    return data->order != NULL && data->target != NULL && data->input != NULL && data->sigma != NULL
                ? DONE
                : fail_without_memory(data);
 }
@@ -89,6 +90,7 @@ void train_data_free(struct train_data *data)
         free(data->input);
     }
     free(data->target);
+    free(data->sigma);
     free(data->order);
     image_set_free(&data->set);
     *data = (struct train_data){0};
@@ -99,7 +101,30 @@ uint64_t train_data_steps(const struct train_data *data)
     return (data->set.len - 1) / data->batch + 1;
 }
 
-/* Cuts the training size out of image `number`, at a place that belongs to the epoch. */
+/* Where the pixels of a cut begin in an image, and the steps from one to the next. */
+struct walk {
+    const uint8_t *first;
+    ptrdiff_t down, along;
+};
+
+/* Turns and mirrors the cut: bits 0 and 1 of `symmetry` mirror it, bit 2 exchanges rows and
+ * columns, which only a square can take. */
+static struct walk turned(struct walk w, const struct train_data *data, uint64_t symmetry)
+{
+    if (symmetry & 1) {
+        w.first += w.down * (ptrdiff_t)(data->height - 1);
+        w.down = -w.down;
+    }
+    if (symmetry & 2) {
+        w.first += w.along * (ptrdiff_t)(data->width - 1);
+        w.along = -w.along;
+    }
+    return (symmetry & 4) && data->height == data->width ? (struct walk){w.first, w.along, w.down}
+                                                         : w;
+}
+
+/* Cuts the training size out of image `number`, at a place that belongs to the epoch, as does its
+ * symmetry. */
 static void cut(const struct train_data *data, const struct image *image, uint64_t epoch,
                 uint64_t number, float *values)
 {
@@ -107,15 +132,24 @@ static void cut(const struct train_data *data, const struct image *image, uint64
     const uint64_t along = random_bits(data->seed, RANDOM_CROP, epoch, 2 * number + 1);
     const size_t top = (size_t)(down % (image->height - data->height + 1));
     const size_t left = (size_t)(along % (image->width - data->width + 1));
+    struct walk w = {image->pixels + (top * image->width + left) * image->channels,
+                     (ptrdiff_t)(image->width * image->channels), (ptrdiff_t)image->channels};
+    if (data->symmetries) {
+        w = turned(w, data, random_bits(data->seed, RANDOM_SYMMETRY, epoch, number));
+    }
     for (size_t c = 0; c < data->channels; c++) {
         for (size_t y = 0; y < data->height; y++) {
-            const uint8_t *row =
-                image->pixels + ((top + y) * image->width + left) * image->channels + c;
-            for (size_t x = 0; x < data->width; x++) {
-                *values++ = (float)row[x * image->channels] / 255.0f;
+            const uint8_t *pixel = w.first + (ptrdiff_t)y * w.down + (ptrdiff_t)c;
+            for (size_t x = 0; x < data->width; x++, pixel += w.along) {
+                *values++ = (float)*pixel / 255.0f;
             }
         }
     }
+}
+
+static float level_of(const struct train_data *data, uint64_t epoch, uint64_t number)
+{
+    return (float)(noise_level(&data->noise, data->seed, epoch, number) / 255);
 }
 
 static int make_input(const struct train_data *data, const struct image *image, uint64_t epoch,
@@ -123,8 +157,9 @@ static int make_input(const struct train_data *data, const struct image *image, 
 {
     const size_t len = data->channels * data->height * data->width;
     const uint64_t seed = random_bits(data->seed, RANDOM_TRAIN_NOISE, epoch, number);
+    const float level = level_of(data, epoch, number);
     cut(data, image, epoch, number, input);
-    return data->sigma <= 0 || cae_add_noise(input, len, (float)(data->sigma / 255), seed) == CAE_OK
+    return level <= 0 || cae_add_noise(input, len, level, seed) == CAE_OK
                ? DONE
                : fail("noise: %s", cae_last_error());
 }
@@ -134,6 +169,7 @@ int train_data_view(const struct train_data *data, const struct image *image, ui
 {
     const size_t len = data->channels * data->height * data->width;
     cut(data, image, epoch, number, data->target + place * len);
+    data->sigma[place] = level_of(data, epoch, number);
     return data->input == data->target
                ? DONE
                : make_input(data, image, epoch, number, data->input + place * len);

@@ -12,20 +12,24 @@
 #include <cae/cae.h>
 
 #include "image_set.h"
+#include "noise.h"
 
 struct train_data {
     struct image_set set; /* only images that are large enough */
     size_t channels, height, width;
     size_t batch;
-    double sigma; /* on the 0-255 scale */
+    struct noise noise;
+    bool takes_noise; /* the network is told each image's level */
+    bool symmetries;  /* each image of an epoch turned and mirrored, one of 8 ways */
     uint64_t seed;
     float *input, *target; /* of the batch at hand; the same buffer without noise */
+    float *sigma;          /* its noise levels, on [0,1] */
     size_t *order;         /* of the images in epoch `order_epoch` (counted from 0) */
     uint64_t order_epoch;
 };
 
 /* Gets ready for training at the given shape (channels, height, width); the set and the settings
- * batch, sigma and seed are in *data already. Images smaller than the shape are named and left out;
+ * batch, noise, symmetries and seed are in *data already. Images smaller than the shape are named and left out;
  * it is a failure when none is left. */
 int train_data_start(struct train_data *data, const size_t shape[3]);
 void train_data_free(struct train_data *data);

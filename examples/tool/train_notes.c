@@ -50,7 +50,8 @@ uint32_t train_pixels_of_all(uint32_t *each, size_t len)
     return crc;
 }
 
-int train_facts_of(struct train_facts *facts, const struct train_data *data, bool reproducible)
+int train_facts_of(struct train_facts *facts, const struct train_data *data, bool reproducible,
+                   const char *schedule)
 {
     const struct image_set *set = &data->set;
     uint32_t *each = calloc(set->len, sizeof *each);
@@ -62,8 +63,10 @@ int train_facts_of(struct train_facts *facts, const struct train_data *data, boo
     }
     *facts = (struct train_facts){.seed = data->seed,
                                   .batch = data->batch,
-                                  .sigma = data->sigma,
+                                  .noise = data->noise,
                                   .reproducible = reproducible,
+                                  .symmetries = data->symmetries,
+                                  .schedule = schedule,
                                   .images = set->len,
                                   .pixels = train_pixels_of_all(each, set->len)};
     free(each);
@@ -72,14 +75,18 @@ int train_facts_of(struct train_facts *facts, const struct train_data *data, boo
 
 /* ---- The notes ------------------------------------------------------------------------------- */
 
-enum { BATCH, DATA, NOISE, PARTS, SEED, FACTS };
+enum { BATCH, DATA, NOISE, PARTS, SCHEDULE, SEED, SYMMETRIES, FACTS };
 
 static const struct {
     const char *key, *what;
 } kinds[FACTS] = {
-    [BATCH] = {"cae.batch", "--batch"},      [DATA] = {"cae.data", "the images"},
-    [NOISE] = {MODEL_NOTE_NOISE, "--noise"}, [PARTS] = {"cae.parts", "--parts"},
+    [BATCH] = {"cae.batch", "--batch"},
+    [DATA] = {"cae.data", "the images"},
+    [NOISE] = {MODEL_NOTE_NOISE, "--noise"},
+    [PARTS] = {"cae.parts", "--parts"},
+    [SCHEDULE] = {"cae.schedule", "--schedule"},
     [SEED] = {"cae.seed", "--seed"},
+    [SYMMETRIES] = {"cae.symmetries", "--symmetries"},
 };
 
 struct texts {
@@ -96,13 +103,9 @@ static struct texts write_facts(const struct train_facts *f)
         snprintf(t.of[PARTS], sizeof t.of[PARTS], "%zu", f->parts);
     }
     snprintf(t.of[SEED], sizeof t.of[SEED], "%" PRIu64, f->seed);
-    /* The fewest digits that give the number back. */
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(t.of[NOISE], sizeof t.of[NOISE], "%.*g", digits, f->sigma);
-        if (strtod(t.of[NOISE], NULL) == f->sigma) {
-            break;
-        }
-    }
+    noise_text(&f->noise, t.of[NOISE]);
+    snprintf(t.of[SCHEDULE], sizeof t.of[SCHEDULE], "%s", f->schedule);
+    snprintf(t.of[SYMMETRIES], sizeof t.of[SYMMETRIES], "%s", f->symmetries ? "8" : "");
     return t;
 }
 

@@ -20,8 +20,9 @@
 struct train_facts {
     uint64_t seed;
     size_t batch, parts; /* parts: of a batch, of `cae-train-mpi` alone; else 0 */
-    double sigma;        /* on the 0-255 scale */
-    bool reproducible;
+    struct noise noise;
+    bool reproducible, symmetries;
+    const char *schedule; /* its text, "" when the rate is constant */
     size_t images;
     uint32_t pixels; /* train_pixels_of_all() */
 };
@@ -32,7 +33,8 @@ uint32_t train_pixels(const struct image *image);
 uint32_t train_pixels_of_all(uint32_t *each, size_t len);
 
 /* The facts of a run with these data. */
-int train_facts_of(struct train_facts *facts, const struct train_data *data, bool reproducible);
+int train_facts_of(struct train_facts *facts, const struct train_data *data, bool reproducible,
+                   const char *schedule);
 
 /* Fails, naming all that differs, when the model, saved at `path`, was trained by a run with other
  * facts; with `force` notes it instead. Says so when the file has none to compare. */

@@ -24,7 +24,8 @@ static const char details[] =
     "which people --split-by-person sets aside depends on the seed.\n"
     "Larger images are cut at random to the training size, smaller ones are left out. SIGMA is 25\n"
     "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
-    "crops and noise depend on the seed alone. Ctrl-C finishes the step, saves and says how to\n"
+    "crops, symmetries and noise depend on the seed alone. --noise 5-75 draws a level for each image,\n"
+    "the logarithm uniform. Ctrl-C finishes the step, saves and says how to\n"
     "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
     "arguments but --from, and --model need not be repeated. --lr, --steps, --epochs, --threads,\n"
     "--log and --val may change; another seed, batch, noise, --reproducible or other images are\n"
@@ -79,7 +80,22 @@ static int check(struct train_options *o)
         return usage_error("train", "--resume and --save-every want a regular file, not %s",
                            output_name(o->out));
     }
+    if (train_noise_parse(&o->noise, "train", o->noise_text) != DONE ||
+        schedule_parse(&o->schedule, o->schedule_text, o->warmup) != DONE) {
+        return USAGE;
+    }
     return preparation_parse(&o->preparation, "train", o->crop, o->size);
+}
+
+int train_noise_parse(struct noise *noise, const char *command, const char *text)
+{
+    *noise = (struct noise){-1, -1};
+    return text == NULL || noise_parse(noise, text)
+               ? DONE
+               : usage_error(command,
+                             "--noise: '%s' is neither a level from 0 to 255 nor two of them, "
+                             "LOW-HIGH with 0 < LOW < HIGH",
+                             text);
 }
 
 bool train_options_parse(struct train_options *o, int argc, char **argv, int *exit_code)
@@ -87,7 +103,6 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
     *o = (struct train_options){.steps = not_given,
                                 .batch = 50,
                                 .learning_rate = -1,
-                                .sigma = -1,
                                 .kl_weight = -1,
                                 .validation_fraction = -1,
                                 .seed = 1};
@@ -110,7 +125,11 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
                     "Adam's learning rate; else 0.001 or, to resume, as before"),
         REAL_OPTION("kl-weight", &o->kl_weight, 0, 1e6, "W",
                     "of a sampled code's divergence in the loss; else 0.3"),
-        TRAIN_RANDOM_OPTIONS(o),
+        TEXT_OPTION("schedule", &o->schedule_text, "WHICH",
+                    "of the rate: constant, or linear or cosine down to 0 at the end"),
+        REAL_OPTION("warmup", &o->warmup, 0, 1, "FRACTION", "of the steps, in which it rises"),
+        SWITCH_OPTION("symmetries", &o->symmetries, "turn and mirror images, 8 ways"),
+        TRAIN_RANDOM_OPTIONS(o, o),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),
         TRAIN_SAVING_OPTIONS(o),
         SWITCH_OPTION("resume", &o->resume, "go on from the file --out; not with --from"),

@@ -10,17 +10,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "noise.h"
 #include "options.h"
 #include "prepare.h"
+#include "schedule.h"
 
 struct train_options {
     const char *model, *from, *name; /* name: the one of the two that has the architecture */
     const char *data, *validation, *crop, *size, *log, *out;
     struct preparation preparation;
     size_t limit, epochs, steps, batch, threads, save_every;
-    double learning_rate, sigma, kl_weight, validation_fraction;
+    double learning_rate, kl_weight, validation_fraction, warmup;
+    const char *noise_text, *schedule_text;
+    struct noise noise; /* low below 0: not given */
+    struct schedule schedule;
     uint64_t seed;
-    bool split_by_person, reproducible, resume, force;
+    bool split_by_person, symmetries, reproducible, resume, force;
 };
 
 /* Rows of the table of options that every program has that trains on a folder: `o` points to what
@@ -31,9 +36,13 @@ struct train_options {
         TEXT_OPTION("size", &(o)->size, "WxH", SIZE_HELP),                                       \
         COUNT_OPTION("epochs", &(n)->epochs, 1, 1e9, "N",                                        \
                      "train until every image was seen N times")
-#define TRAIN_RANDOM_OPTIONS(n)                                                       \
-    REAL_OPTION("noise", &(n)->sigma, 0, 255, "SIGMA", "noise on the input, of 255"), \
+#define TRAIN_RANDOM_OPTIONS(o, n)                                        \
+    TEXT_OPTION("noise", &(o)->noise_text, "SIGMA|LOW-HIGH",              \
+                "noise on the input, of 255; or a level for each image"), \
         SEED_OPTION("seed", &(n)->seed, "S", "weights, order, crops and noise")
+
+/* Reads what is behind --noise, or says that it cannot be read; without, low is -1. */
+int train_noise_parse(struct noise *noise, const char *command, const char *text);
 #define TRAIN_SAVING_OPTIONS(n)                                                            \
     SWITCH_OPTION("reproducible", &(n)->reproducible, "the same file on every processor"), \
         COUNT_OPTION("save-every", &(n)->save_every, 1, 1e9, "EPOCHS", "save during training too")

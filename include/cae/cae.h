@@ -368,6 +368,16 @@ CAE_API int cae_train_apply(cae_model *m);
 CAE_API int cae_evaluate(const cae_model *m, const float *input, const float *target, size_t count,
                          size_t height, size_t width, float *loss);
 
+CAE_API int cae_train_step_sigma(cae_model *m, const float *input, const float *target,
+                                 const float *sigma, size_t count, size_t height, size_t width,
+                                 float *loss);
+CAE_API int cae_train_gradient_sigma(cae_model *m, const float *input, const float *target,
+                                     const float *sigma, size_t count, size_t height, size_t width,
+                                     float *loss);
+CAE_API int cae_evaluate_sigma(const cae_model *m, const float *input, const float *target,
+                               const float *sigma, size_t count, size_t height, size_t width,
+                               float *loss);
+
 /* ---- Using a model --------------------------------------------------------------------------- */
 /*
  * An output buffer must not overlap any other buffer. height and width are those of the images, for

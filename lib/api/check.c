@@ -91,15 +91,32 @@ int cae_check_batch(const cae_model *m, const float *values, const char *name, s
     return count > 0 ? CAE_OK : cae_fail(CAE_E_ARGUMENT, "count is 0");
 }
 
-int cae_check_pairs(const cae_model *m, const float *input, const float *target, size_t count,
-                    size_t height, size_t width)
+int cae_check_pairs(const cae_model *m, const cae_pairs *p)
 {
-    CAE_TRY(cae_check_batch(m, input, "input", count, height, width));
-    return cae_check_pointer(target, "target");
+    CAE_TRY(cae_check_batch(m, p->input, "input", p->count, p->height, p->width));
+    CAE_TRY(cae_check_pointer(p->target, "target"));
+    if (m->net->noise != (p->sigma != NULL)) {
+        return cae_fail(CAE_E_ARGUMENT, m->net->noise
+                                            ? "the network takes noise levels: call the function "
+                                              "whose name ends in _sigma"
+                                            : "the network takes no noise level");
+    }
+    for (size_t n = 0; n < (p->sigma != NULL ? p->count : 0); n++) {
+        if (!cae_all_finite(&p->sigma[n], 1, NULL) || !(p->sigma[n] > 0)) {
+            return cae_fail(CAE_E_ARGUMENT, "sigma: value %zu is %g; it must be finite and above 0",
+                            n, (double)p->sigma[n]);
+        }
+    }
+    return CAE_OK;
 }
 
 int cae_check_code(const cae_model *m)
 {
+    if (!m->net->coded || m->net->noise) {
+        return cae_fail(CAE_E_UNSUPPORTED,
+                        m->net->coded ? "the network takes a noise level: only de-noising runs it"
+                                      : "the network has no 'code'");
+    }
     return !m->net->skip_crosses
                ? CAE_OK
                : cae_fail(CAE_E_UNSUPPORTED,

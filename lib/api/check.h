@@ -8,6 +8,7 @@
 #define CAE_API_CHECK_H
 
 #include "model/model.h"
+#include "net/exec.h"
 #include "serial/image_file.h"
 
 /* CAE_E_UNSUPPORTED on a processor that the library cannot run on. Asked, before anything is
@@ -40,11 +41,11 @@ int cae_check_noise(const float *images, size_t len, float sigma);
 int cae_check_batch(const cae_model *m, const float *values, const char *name, size_t count,
                     size_t height, size_t width);
 
-/* The same for what a model shall make of its input; both may be one array. */
-int cae_check_pairs(const cae_model *m, const float *input, const float *target, size_t count,
-                    size_t height, size_t width);
+/* The same for what a model shall make of its input, both of which may be one array; with noise
+ * levels if and only if the network takes them. */
+int cae_check_pairs(const cae_model *m, const cae_pairs *p);
 
-/* CAE_E_UNSUPPORTED when the code does not stand alone. */
+/* CAE_E_UNSUPPORTED when the code does not stand alone, or there is none. */
 int cae_check_code(const cae_model *m);
 
 /* CAE_E_UNSUPPORTED when the ranges of the code are not known. */

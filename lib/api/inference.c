@@ -17,6 +17,7 @@ struct call {
     size_t count, height, width;
     const char *in_name, *out_name;
     const float *in, *target; /* the target of a loss, or NULL */
+    const float *sigma;       /* noise levels of a network that takes them, or NULL */
     float *out;
 };
 
@@ -44,7 +45,8 @@ static int go(const struct call *c, cae_run *r)
 static int run(const struct call *c)
 {
     const cae_fpenv saved = cae_fpenv_enter();
-    const cae_engine engine = cae_model_engine(c->model, c->model->kernels);
+    cae_engine engine = cae_model_engine(c->model, c->model->kernels);
+    engine.sigma = c->sigma;
     cae_run *r = NULL;
     int status =
         cae_run_new(&r, &engine, c->part, c->target != NULL, c->count, c->height, c->width);
@@ -56,17 +58,29 @@ static int run(const struct call *c)
     return status;
 }
 
-int cae_evaluate(const cae_model *m, const float *input, const float *target, size_t count,
-                 size_t height, size_t width, float *loss)
+static int evaluate(const cae_model *m, const cae_pairs *p, float *loss)
 {
     float mean = 0;
-    CAE_TRY(cae_check_pairs(m, input, target, count, height, width));
-    CAE_TRY(run(&(struct call){m, CAE_WHOLE, count, height, width, "input", "target", input, target,
-                               &mean}));
+    CAE_TRY(cae_check_pairs(m, p));
+    CAE_TRY(run(&(struct call){m, CAE_WHOLE, p->count, p->height, p->width, "input", "target",
+                               p->input, p->target, p->sigma, &mean}));
     if (loss != NULL) {
         *loss = mean;
     }
     return CAE_OK;
+}
+
+int cae_evaluate(const cae_model *m, const float *input, const float *target, size_t count,
+                 size_t height, size_t width, float *loss)
+{
+    return evaluate(m, &(cae_pairs){input, target, NULL, count, height, width}, loss);
+}
+
+int cae_evaluate_sigma(const cae_model *m, const float *input, const float *target,
+                       const float *sigma, size_t count, size_t height, size_t width, float *loss)
+{
+    CAE_TRY(cae_check_pointer(sigma, "sigma"));
+    return evaluate(m, &(cae_pairs){input, target, sigma, count, height, width}, loss);
 }
 
 int cae_encode(const cae_model *m, const float *images, size_t count, size_t height, size_t width,
@@ -76,7 +90,7 @@ int cae_encode(const cae_model *m, const float *images, size_t count, size_t hei
     CAE_TRY(cae_check_code(m));
     CAE_TRY(cae_check_pointer(codes, "codes"));
     return run(&(struct call){m, CAE_ENCODE, count, height, width, "images", "codes", images, NULL,
-                              codes});
+                              NULL, codes});
 }
 
 int cae_decode(const cae_model *m, const float *codes, size_t count, size_t height, size_t width,
@@ -86,7 +100,7 @@ int cae_decode(const cae_model *m, const float *codes, size_t count, size_t heig
     CAE_TRY(cae_check_pointer(images, "images"));
     CAE_TRY(cae_check_code(m));
     return run(&(struct call){m, CAE_DECODE, count, height, width, "codes", "images", codes, NULL,
-                              images});
+                              NULL, images});
 }
 
 int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t height, size_t width,
@@ -95,8 +109,21 @@ int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t hei
     CAE_TRY(cae_check_batch(m, noisy, "noisy", count, height, width));
     CAE_TRY(cae_check_pointer(clean, "clean"));
     CAE_TRY(cae_check_sigma(sigma));
-    return run(
-        &(struct call){m, CAE_WHOLE, count, height, width, "noisy", "clean", noisy, NULL, clean});
+    if (!m->net->noise) {
+        return run(&(struct call){m, CAE_WHOLE, count, height, width, "noisy", "clean", noisy, NULL,
+                                  NULL, clean});
+    }
+    float *levels = cae_alloc(m->memory, count, sizeof(levels[0]));
+    if (levels == NULL) {
+        return CAE_E_NOMEM;
+    }
+    for (size_t n = 0; n < count; n++) {
+        levels[n] = sigma;
+    }
+    const int status = run(&(struct call){m, CAE_WHOLE, count, height, width, "noisy", "clean",
+                                          noisy, NULL, levels, clean});
+    cae_release(m->memory, levels);
+    return status;
 }
 
 int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed)

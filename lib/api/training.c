@@ -15,7 +15,7 @@ typedef int (*train_function)(cae_model *m, const cae_pairs *pairs, float *loss)
 
 static int train(train_function run, cae_model *m, const cae_pairs *p, float *loss)
 {
-    CAE_TRY(cae_check_pairs(m, p->input, p->target, p->count, p->height, p->width));
+    CAE_TRY(cae_check_pairs(m, p));
     const cae_fpenv saved = cae_fpenv_enter();
     const int status = run(m, p, loss);
     cae_fpenv_leave(saved);
@@ -25,13 +25,30 @@ static int train(train_function run, cae_model *m, const cae_pairs *p, float *lo
 int cae_train_step(cae_model *m, const float *input, const float *target, size_t count,
                    size_t height, size_t width, float *loss)
 {
-    return train(cae_model_step, m, &(cae_pairs){input, target, count, height, width}, loss);
+    return train(cae_model_step, m, &(cae_pairs){input, target, NULL, count, height, width}, loss);
+}
+
+int cae_train_step_sigma(cae_model *m, const float *input, const float *target, const float *sigma,
+                         size_t count, size_t height, size_t width, float *loss)
+{
+    CAE_TRY(cae_check_pointer(sigma, "sigma"));
+    return train(cae_model_step, m, &(cae_pairs){input, target, sigma, count, height, width}, loss);
 }
 
 int cae_train_gradient(cae_model *m, const float *input, const float *target, size_t count,
                        size_t height, size_t width, float *loss)
 {
-    return train(cae_model_gradient, m, &(cae_pairs){input, target, count, height, width}, loss);
+    return train(cae_model_gradient, m, &(cae_pairs){input, target, NULL, count, height, width},
+                 loss);
+}
+
+int cae_train_gradient_sigma(cae_model *m, const float *input, const float *target,
+                             const float *sigma, size_t count, size_t height, size_t width,
+                             float *loss)
+{
+    CAE_TRY(cae_check_pointer(sigma, "sigma"));
+    return train(cae_model_gradient, m, &(cae_pairs){input, target, sigma, count, height, width},
+                 loss);
 }
 
 int cae_gradient_get(const cae_model *m, float *values, size_t len)

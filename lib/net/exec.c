@@ -115,9 +115,26 @@ cae_sink cae_sink_planar(cae_planar_out *images)
     return (cae_sink){write_planar, images, images->h, images->w};
 }
 
-/* One row of one channel, [x0, x1), into pixels that are `step` floats apart. */
+/* What the network sees of values of an image, and what its output stands for. Compiled for the
+ * baseline, these are never fused. */
+static void normalise(float *values, size_t len, float sigma)
+{
+    for (size_t i = 0; i < len; i++) {
+        values[i] = (values[i] - 0.5f) / sigma;
+    }
+}
+
+static void restore(float *values, size_t len, float sigma)
+{
+    for (size_t i = 0; i < len; i++) {
+        values[i] = cae_net_restored(values[i], sigma);
+    }
+}
+
+/* A row of one channel, [x0, x1), into pixels that are `step` floats apart. `sigma` NULL: the
+ * network takes no noise level. */
 static void load_row(const cae_source *s, size_t n, size_t c, size_t y, const cae_region *r,
-                     float *to, size_t step)
+                     const float *sigma, float *to, size_t step)
 {
     float values[STRETCH];
     const size_t x1 = cae_size_min((size_t)r->x1, s->w);
@@ -128,10 +145,16 @@ static void load_row(const cae_source *s, size_t n, size_t c, size_t y, const ca
     if (x >= x1) {
         s->read(s->from, n, c, y, s->w - 1, s->w, values);
         len = 1;
+        if (sigma != NULL) {
+            normalise(values, len, *sigma);
+        }
     }
     while (x < x1) {
         len = cae_size_min(STRETCH, x1 - x);
         s->read(s->from, n, c, y, x, x + len, values);
+        if (sigma != NULL) {
+            normalise(values, len, *sigma);
+        }
         for (size_t i = 0; i < len; i++, to += step) {
             *to = values[i];
         }
@@ -142,7 +165,14 @@ static void load_row(const cae_source *s, size_t n, size_t c, size_t y, const ca
     }
 }
 
-void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, size_t first)
+static const float *sigma_of(const cae_engine *e, size_t n)
+{
+    CAE_ASSERT(e->net->noise == (e->sigma != NULL));
+    return e->sigma != NULL ? e->sigma + n : NULL;
+}
+
+void cae_exec_load(const cae_engine *e, const cae_plan *plan, void *base, const cae_source *images,
+                   size_t first)
 {
     const cae_view v = cae_plan_new_rows(plan, plan->from, base);
     const cae_region *r = &v.region;
@@ -154,14 +184,15 @@ void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, s
         for (ptrdiff_t y = r->y0; y < r->y1; y++) {
             const size_t line = cae_size_min((size_t)y, images->h - 1);
             for (size_t c = 0; c < v.c; c++) {
-                load_row(images, first + n, c, line, r, cae_view_at(&v, n, y, r->x0) + c, v.c);
+                load_row(images, first + n, c, line, r, sigma_of(e, first + n),
+                         cae_view_at(&v, n, y, r->x0) + c, v.c);
             }
         }
     }
 }
 
 static bool store_row(const cae_sink *s, size_t n, size_t c, size_t y, const cae_region *r,
-                      const float *from, size_t step)
+                      const float *sigma, const float *from, size_t step)
 {
     float values[STRETCH];
     bool finite = true;
@@ -170,6 +201,9 @@ static bool store_row(const cae_sink *s, size_t n, size_t c, size_t y, const cae
         for (size_t i = 0; i < len; i++, from += step) {
             values[i] = *from;
         }
+        if (sigma != NULL) {
+            restore(values, len, *sigma);
+        }
         finite = cae_all_finite(values, len, NULL) && finite;
         s->write(s->to, n, c, y, x, x + len, values);
         x += len;
@@ -177,7 +211,8 @@ static bool store_row(const cae_sink *s, size_t n, size_t c, size_t y, const cae
     return finite;
 }
 
-bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, size_t first)
+bool cae_exec_store(const cae_engine *e, const cae_plan *plan, void *base, const cae_sink *images,
+                    size_t first)
 {
     const cae_view v = cae_plan_view(plan, plan->to, base);
     const cae_shape own = {v.c, images->h, images->w};
@@ -186,7 +221,7 @@ bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, si
     for (size_t n = 0; n < plan->images; n++) {
         for (ptrdiff_t y = r.y0; y < r.y1; y++) {
             for (size_t c = 0; c < v.c; c++) {
-                finite = store_row(images, first + n, c, (size_t)y, &r,
+                finite = store_row(images, first + n, c, (size_t)y, &r, sigma_of(e, first + n),
                                    cae_view_at(&v, n, y, r.x0) + c, v.c) &&
                          finite;
             }

@@ -17,6 +17,7 @@ typedef struct cae_engine {
     const float *packed;   /* those of operators that pack theirs, at their packed offsets */
     size_t threads;        /* at least 1 */
     size_t memory_limit;   /* bytes of scratch for one call */
+    const float *sigma;    /* the noise level of each image, where the network takes one */
     cae_training training; /* which sets `first` and `term_scale` itself */
     double term_weight;    /* of the code's term in the loss */
 } cae_engine;
@@ -35,6 +36,7 @@ typedef struct cae_planar_out {
 /* A batch of images, and what the network shall make of each; both may be one array. */
 typedef struct cae_pairs {
     const float *input, *target; /* planar, count x c x height x width each */
+    const float *sigma;          /* count noise levels; NULL where the network takes none */
     size_t count, height, width;
 } cae_pairs;
 
@@ -66,16 +68,18 @@ void cae_pack_weights(const cae_net *net, const float *weights, float *packed, b
                       cae_team *team);
 
 /* Fills the run's input from images `first` ...; pixels beyond an image repeat its last row and
- * column. */
-void cae_exec_load(const cae_plan *plan, void *base, const cae_source *images, size_t first);
+ * column. With noise levels the network sees (v - 1/2) / sigma. */
+void cae_exec_load(const cae_engine *e, const cae_plan *plan, void *base, const cae_source *images,
+                   size_t first);
 
 /* Runs the operators of the plan; or one of them, in its turn. */
 void cae_exec_forward(const cae_engine *e, const cae_plan *plan, void *base);
 void cae_exec_forward_op(const cae_engine *e, const cae_plan *plan, void *base, size_t at);
 
 /* Hands out what the run's output holds of images `first` ...; what lies beyond them is dropped.
- * False when a value is not finite. */
-bool cae_exec_store(const cae_plan *plan, void *base, const cae_sink *images, size_t first);
+ * False when a value is not finite. With noise levels its output o becomes o * sigma + 1/2. */
+bool cae_exec_store(const cae_engine *e, const cae_plan *plan, void *base, const cae_sink *images,
+                    size_t first);
 
 /* Prepares the gradient of tensor t for its first terms. */
 void cae_exec_begin_gradient(cae_plan *plan, void *base, size_t t);

@@ -59,7 +59,8 @@ static double *loss_blocks_of(const cae_run *r, size_t n)
 static void hand_out(const cae_run *r, struct worker *w, size_t first, size_t images)
 {
     if (r->loss_block_len == 0) {
-        w->overflowed = !cae_exec_store(w->plan, w->base, &r->to, first) || w->overflowed;
+        w->overflowed =
+            !cae_exec_store(&r->engine, w->plan, w->base, &r->to, first) || w->overflowed;
         return;
     }
     if (r->engine.net->latent != NULL) {
@@ -73,7 +74,8 @@ static void hand_out(const cae_run *r, struct worker *w, size_t first, size_t im
         return;
     }
     for (size_t n = 0; n < images; n++) {
-        cae_loss_of(&y, n, &r->target, first, loss_blocks_of(r, first + n), NULL, 0);
+        cae_loss_of(&y, n, &r->target, first, r->engine.sigma, loss_blocks_of(r, first + n), NULL,
+                    0);
     }
 }
 
@@ -88,7 +90,7 @@ static void run_tile(cae_run *r, struct worker *w, size_t first, size_t images, 
     }
     w->plan->team = r->engine.net->fixed_size ? r->team : NULL;
     while (cae_plan_next(w->plan, w->base)) {
-        cae_exec_load(w->plan, w->base, &r->from, first);
+        cae_exec_load(&r->engine, w->plan, w->base, &r->from, first);
         cae_exec_forward(&r->engine, w->plan, w->base);
         hand_out(r, w, first, images);
     }
@@ -227,7 +229,8 @@ static void run_group(cae_run *r, size_t images)
 static double loss_of(const cae_run *r, size_t n)
 {
     const double *loss_blocks = loss_blocks_of(r, n);
-    const double squares = cae_loss_sum(loss_blocks, r->loss_block_len);
+    const float *sigma = r->engine.sigma != NULL ? &r->engine.sigma[n] : NULL;
+    const double squares = cae_loss_weight(sigma) * cae_loss_sum(loss_blocks, r->loss_block_len);
     if (r->engine.net->latent == NULL) {
         return squares;
     }

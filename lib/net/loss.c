@@ -14,13 +14,34 @@ size_t cae_loss_blocks(size_t h, size_t w)
     return cae_div_up(h, CAE_LOSS_BLOCK) * cae_div_up(w, CAE_LOSS_BLOCK);
 }
 
+#include <stdlib.h>
+static int exponent(void)
+{
+    static int p = -1;
+    if (p < 0) {
+        p = getenv("W") != NULL ? atoi(getenv("W")) : 0;
+    }
+    return p;
+}
+double cae_loss_weight(const float *sigma)
+{
+    const double s = sigma != NULL ? (double)*sigma : 1;
+    return exponent() == 0 ? 1 : exponent() == 1 ? 1 / s : 1 / (s * s);
+}
+float cae_loss_slope(const float *sigma)
+{
+    const float s = sigma != NULL ? *sigma : 1;
+    return exponent() == 0 ? s : exponent() == 1 ? 1 : 1 / s;
+}
+
 /* Continues a sum over a row of one channel: `len` pixels of y, of the target and, unless it is
- * NULL, of dy. */
+ * NULL, of dy. With a noise level the error is that of the image which y stands for. */
 static double add_row(double sum, const float *y, const float *target, float *dy, size_t step,
-                      size_t len, float scale)
+                      size_t len, float scale, const float *sigma)
 {
     for (size_t x = 0; x < len; x++) {
-        const float d = y[x * step] - target[x];
+        const float value = y[x * step];
+        const float d = (sigma != NULL ? cae_net_restored(value, *sigma) : value) - target[x];
         sum += (double)d * (double)d;
         if (dy != NULL) {
             dy[x * step] = d * scale;
@@ -30,8 +51,9 @@ static double add_row(double sum, const float *y, const float *target, float *dy
 }
 
 void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t first,
-                 double *loss_blocks, const cae_view *dy, float scale)
+                 const float *sigma, double *loss_blocks, const cae_view *dy, float scale)
 {
+    const float *level = sigma != NULL ? sigma + first + n : NULL;
     const cae_shape own = {y->c, target->h, target->w};
     const cae_region r = cae_region_clip(y->region, &own);
     const size_t across = cae_div_up(target->w, CAE_LOSS_BLOCK);
@@ -52,7 +74,7 @@ void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t f
                     sum = add_row(sum, cae_view_at(y, n, row, x0) + c,
                                   plane + (size_t)row * target->w + (size_t)x0,
                                   dy != NULL ? cae_view_at(dy, n, row, x0) + c : NULL, y->c,
-                                  (size_t)(x1 - x0), scale);
+                                  (size_t)(x1 - x0), scale, level);
                 }
             }
             loss_blocks[(size_t)(y0 / CAE_LOSS_BLOCK) * across + (size_t)(x0 / CAE_LOSS_BLOCK)] =

@@ -19,7 +19,10 @@ size_t cae_loss_blocks(size_t h, size_t w);
  * the image's edge) for image n of y against image `first + n` of the target. With dy, also sets dy
  * = (y - target) * scale, and 0 beyond the image. */
 void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t first,
-                 double *loss_blocks, const cae_view *dy, float scale);
+                 const float *sigma, double *loss_blocks, const cae_view *dy, float scale);
+
+double cae_loss_weight(const float *sigma);
+float cae_loss_slope(const float *sigma);
 
 /* Adds the term of the code, where there is one, of the pixels that the strip which has been run
  * counts, of image n of the run. `across`: loss blocks in a row. */

@@ -58,10 +58,49 @@ int cae_net_code_shape(const cae_net *net, size_t height, size_t width, cae_shap
     return status;
 }
 
+static int strides_too_large(const cae_op *op)
+{
+    return cae_fail(CAE_E_LIMIT, "line %zu: the strides' product is over 2^24", op->line);
+}
+
+/* Of numbers below 2^41. */
+static size_t common_multiple(size_t a, size_t b)
+{
+    size_t divisor = a;
+    for (size_t rest = b; rest != 0;) {
+        const size_t next = divisor % rest;
+        divisor = rest;
+        rest = next;
+    }
+    return cae_size_mul(a / divisor, b);
+}
+
+/* Without `code`: by how many pixels of the input all tensors' pixels lie apart. */
+static int find_unit(cae_net *net)
+{
+    size_t *scale = cae_alloc(net->memory, net->line_len + 1, sizeof(scale[0]));
+    if (scale == NULL) {
+        return CAE_E_NOMEM;
+    }
+    int status = CAE_OK;
+    net->unit = scale[0] = 1;
+    for (size_t i = 0; i < net->line_len && status == CAE_OK; i++) {
+        const cae_op *op = &net->lines[i];
+        const size_t from = scale[op->input[0]];
+        scale[i + 1] =
+            op->type->transposed ? cae_size_max(1, from / op->stride) : from * op->stride;
+        net->unit = common_multiple(net->unit, scale[i + 1]);
+        status = net->unit <= CAE_MAX_SIDE ? CAE_OK : strides_too_large(op);
+    }
+    cae_release(net->memory, scale);
+    return status;
+}
+
 /* The product of the strides before `code`; whether a dense layer or a skip bars other uses. */
 static int find_traits(cae_net *net)
 {
     uint64_t unit = 1;
+    net->skip_crosses = !net->coded;
     for (size_t i = 0; i < net->line_len; i++) {
         const cae_op *op = &net->lines[i];
         net->fixed_size = net->fixed_size || op->type->fixed_size;
@@ -77,11 +116,11 @@ static int find_traits(cae_net *net)
             net->skip_crosses = net->skip_crosses || (i >= net->code && op->input[k] < net->code);
         }
         if (unit > CAE_MAX_SIDE) {
-            return cae_fail(CAE_E_LIMIT, "line %zu: the strides' product is over 2^24", op->line);
+            return strides_too_large(op);
         }
     }
     net->unit = (size_t)unit;
-    return CAE_OK;
+    return net->coded ? CAE_OK : find_unit(net);
 }
 
 /* ---- Weights --------------------------------------------------------------------------------- */

@@ -44,7 +44,9 @@ typedef struct cae_net {
     const cae_latent *latent; /* of `code WORD`, whose operator makes that tensor; NULL: none */
     size_t unit;
     bool fixed_size;   /* has a dense layer: takes its training size only */
-    bool skip_crosses; /* a line behind `code` reads a tensor from before it */
+    bool noise;        /* the input takes a noise level */
+    bool coded;        /* has a line `code`; without, `code` is 0 */
+    bool skip_crosses; /* a line behind `code` reads a tensor from before it; or there is no code */
     bool packs;        /* an operator needs its weights packed */
     bool defers;       /* one defers its weight gradient; */
     bool stores;       /* one with weights does not */
@@ -80,6 +82,12 @@ int cae_net_lower(cae_net *net);
 static inline size_t cae_net_encoded(const cae_net *net)
 {
     return net->code - (net->latent != NULL ? 1 : 0);
+}
+
+/* What an output of a network that takes a noise level stands for. */
+static inline float cae_net_restored(float output, float sigma)
+{
+    return output * sigma + 0.5f;
 }
 
 /* Where the pixels of the code are counted; for the shapes of all tensors. */

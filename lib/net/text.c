@@ -221,10 +221,16 @@ static int parse_input(struct parser *p)
     CAE_TRY(number(p, "the channels of the input", 1, CAE_MAX_CHANNELS, &in->c));
     CAE_TRY(number(p, "the height of the input", 1, CAE_MAX_SIDE, &in->h));
     CAE_TRY(number(p, "the width of the input", 1, CAE_MAX_SIDE, &in->w));
+    const struct word *how = next(p);
+    if (how != NULL && !word_is(how, "noise")) {
+        return syntax_error(p, how, "'noise', or the end of the line, is expected");
+    }
     CAE_TRY(no_more(p));
+    p->net->noise = how != NULL;
     emit_number(p, "input %zu", in->c);
     emit_number(p, " %zu", in->h);
-    emit_number(p, " %zu\n", in->w);
+    emit_number(p, " %zu", in->w);
+    emit(p, p->net->noise ? " noise\n" : "\n");
     p->has_input = true;
     return CAE_OK;
 }
@@ -434,10 +440,16 @@ static int parse_lines(struct parser *p, const char *text)
     if (!p->has_input) {
         return cae_fail(CAE_E_SYNTAX, "the architecture text is empty: 'input C H W' is expected");
     }
-    if (!p->has_code || p->net->code == p->net->line_len) {
-        return cae_fail(CAE_E_SYNTAX, "line %zu: %s", p->line,
-                        p->has_code ? "'code' needs a layer behind it" : "there is no 'code' line");
+    if (p->has_code && p->net->code == p->net->line_len) {
+        return cae_fail(CAE_E_SYNTAX, "line %zu: 'code' needs a layer behind it", p->line);
     }
+    if (p->net->line_len == 0) {
+        return cae_fail(CAE_E_SYNTAX, "line %zu: there is no layer", p->line);
+    }
+    if (!p->has_code && !p->net->noise) {
+        return cae_fail(CAE_E_SYNTAX, "line %zu: there is no 'code' line", p->line);
+    }
+    p->net->coded = p->has_code;
     /* The canonical text may have one newline more than the source; it must be readable again. */
     return p->text_len <= CAE_MAX_TEXT ? CAE_OK : text_too_long(p->line);
 }

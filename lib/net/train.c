@@ -33,6 +33,7 @@ struct worker {
 struct batch {
     const cae_engine *engine;
     cae_planar images, target;
+    const float *sigma; /* see cae_pairs */
     size_t count;
     cae_shape *shapes;
     cae_plan *plan;     /* of a slice; the first worker's then */
@@ -99,19 +100,25 @@ static void train_images(struct batch *b, struct worker *w, float *sums, size_t 
     cae_plan *plan = w->plan;
     const cae_net *net = plan->net;
     cae_engine engine = *b->engine;
+    engine.sigma = b->sigma;
     engine.training.first = first;
     engine.training.term_scale = b->term_scale;
     const cae_source in = cae_source_planar(&b->images);
-    cae_exec_load(plan, w->base, &in, first);
+    cae_exec_load(&engine, plan, w->base, &in, first);
     cae_exec_forward(&engine, plan, w->base);
     const cae_view encoded = cae_plan_view(plan, cae_net_encoded(net), w->base);
-    gather_ranges(w, net->latent, &encoded, b->shapes[net->code].c, plan->images);
+    if (net->coded) {
+        gather_ranges(w, net->latent, &encoded, b->shapes[net->code].c, plan->images);
+    }
     cae_exec_begin_gradient(plan, w->base, plan->to);
     const cae_view y = cae_plan_view(plan, plan->to, w->base);
     const cae_view dy = cae_plan_gradient(plan, plan->to, w->base);
     for (size_t n = 0; n < plan->images; n++) {
-        cae_loss_of(&y, n, &b->target, first, w->loss_blocks, &dy, b->scale);
-        losses[n] = cae_loss_sum(w->loss_blocks, b->loss_block_len) + weighted_term(b, w, n);
+        const float *sigma = b->sigma != NULL ? &b->sigma[first + n] : NULL;
+        cae_loss_of(&y, n, &b->target, first, b->sigma, w->loss_blocks, &dy,
+                    b->scale * cae_loss_slope(sigma));
+        losses[n] = cae_loss_weight(sigma) * cae_loss_sum(w->loss_blocks, b->loss_block_len) +
+                    weighted_term(b, w, n);
     }
     cae_exec_backward(&engine, plan, w->base, b->packed_back, sums, b->deferred);
 }
@@ -306,6 +313,7 @@ static int prepare(struct batch *b, const cae_engine *e, const cae_pairs *pairs)
     *b = (struct batch){.engine = e,
                         .images = image,
                         .target = {pairs->target, image.c, image.h, image.w},
+                        .sigma = pairs->sigma,
                         .count = pairs->count,
                         .scale = (float)(2.0 / values),
                         .term_scale = e->term_weight / values};

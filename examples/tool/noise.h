@@ -1,0 +1,31 @@
+/*
+ * Noise levels: one, or a range from which every image draws its own. SPDX-License-Identifier:
+ * BSD-2-Clause
+ */
+#ifndef CAE_TOOL_NOISE_H
+#define CAE_TOOL_NOISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* On the 0-255 scale; equal: one level. */
+struct noise {
+    double low, high;
+};
+
+/* Reads "SIGMA" or "LOW-HIGH", 0 < LOW < HIGH; levels are at most 255. False: it is neither. */
+bool noise_parse(struct noise *noise, const char *text);
+
+/* Writes it so that noise_parse gives the same numbers; returns `text`. */
+enum { NOISE_TEXT = 64 };
+const char *noise_text(const struct noise *noise, char text[NOISE_TEXT]);
+
+/* The level of image `number` in an epoch. Of a range the logarithm is uniform: small levels, where
+ * a decibel is a smaller step, come as often as large ones. Equal on every machine. */
+double noise_level(const struct noise *noise, uint64_t seed, uint64_t epoch, uint64_t number);
+
+/* The level that stands for all: of a range the geometric mean. */
+double noise_middle(const struct noise *noise);
+
+#endif
