@@ -31,6 +31,7 @@ BRIEFS = {
     "cae_denoise": "run the whole network of a model",
     "cae_encode": "encode images to codes",
     "cae_evaluate": "loss of a model on images, without training",
+    "cae_evaluate_sigma": "the same with noise levels",
     "cae_fit_code": "gather the ranges of a model's code from images",
     "cae_gradient_get": "read the pending gradient of a model",
     "cae_gradient_set": "replace the pending gradient of a model",
@@ -62,7 +63,9 @@ BRIEFS = {
     "cae_tensor_set": "copy a weight tensor into a model",
     "cae_train_apply": "update weights from the pending gradient",
     "cae_train_gradient": "compute and store a gradient",
+    "cae_train_gradient_sigma": "the same with noise levels",
     "cae_train_step": "take a step of training",
+    "cae_train_step_sigma": "the same with noise levels",
     "cae_version": "version of the library as a number",
     "cae_version_string": "version of the library as text",
 }
