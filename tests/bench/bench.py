@@ -40,6 +40,7 @@ class Run:
         self.busy = busy_ticks()
         self.peers = {}
         self.torch = None  # what its worker says of itself
+        self.onednn = ''   # the instruction set that it uses
         self.one = self.start([self.worker], 1)
         self.two = self.start([self.worker], 2) if len(processors()) > 1 else None
         self.machine = self.one.ask('machine')
@@ -191,7 +192,10 @@ def main(arguments):
     began = time.monotonic()
     run = None
     try:
-        run = Run(options_from(arguments))
+        options = options_from(arguments)
+        if options.markdown and not pathlib.Path(options.markdown).is_dir():
+            raise Broken(f'{options.markdown}: this is no folder')
+        run = Run(options)
         write(run, *measure(run))
         print(f'{time.monotonic() - began:.0f} s')
         return 0

@@ -137,7 +137,9 @@ void open(Session &s, const std::string &preset)
                 s, layers[i], dnnl::algorithm::convolution_direct, batch, first, last);
         }
     }
-    std::cout << "{}" << std::endl;
+    const bool wide = dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core &&
+                      dnnl::get_effective_cpu_isa() != dnnl::cpu_isa::avx2_vnni;
+    std::cout << "{\"isa\":\"" << (wide ? "AVX-512" : "at most AVX2") << "\"}" << std::endl;
 }
 
 void run(Session &s, std::vector<Piece> &pieces)

@@ -4,6 +4,7 @@
 
 SPDX-License-Identifier: BSD-2-Clause
 """
+import ctypes
 import json
 import os
 import sys
@@ -21,6 +22,20 @@ def algebra():
         files = {os.path.realpath(line.split()[-1]) for line in maps if '/' in line}
     names = ('blas', 'mkl_core', 'blis', 'atlas')
     return sorted(f for f in files if any(name in os.path.basename(f) for name in names))
+
+
+def instructions():
+    """The instruction sets that PyTorch and its BLAS have chosen on this processor."""
+    lines = [line.split(':')[1].strip() for line in torch.__config__.show().splitlines()
+             if 'CPU capability usage' in line]
+    for path in algebra():
+        try:
+            name = ctypes.CDLL(path).openblas_get_corename
+        except (OSError, AttributeError):
+            continue
+        name.restype = ctypes.c_char_p
+        lines.append('BLAS ' + name().decode())
+    return sorted(set(lines))
 
 
 def simple(hidden):
@@ -54,7 +69,7 @@ class Session:
     def open(self, preset):
         self.model = nn.Sequential(*LAYERS[preset]())
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
-        return {'version': torch.__version__, 'algebra': algebra()}
+        return {'version': torch.__version__, 'algebra': algebra(), 'instructions': instructions()}
 
     def train(self):
         self.optimizer.zero_grad(set_to_none=True)

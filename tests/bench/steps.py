@@ -12,6 +12,9 @@ QUICK = ('cae-compress', 'sae-compress')
 CALLS = ('train', 'infer')
 BATCH, SIDE = 32, 64
 SEVERAL = 3  # windows of ours a turn: they are cheap beside the peers'
+# Calls in a window of two threads, one behind the other as in a training: the first call after a
+# pause waits some milliseconds until the second processor works.
+IN_A_ROW = 4
 UPDATED = 2 ** 27  # bytes, beyond every cache
 
 
@@ -20,6 +23,13 @@ def ours(run, threads, call, windows=1, count=BATCH, side=SIDE, repeat=1, worker
     worker = worker or (run.two if threads > 1 else run.one)
     found = worker.ask('call', call, count, side, side, threads, repeat, windows)['windows']
     return [run.judge.window(min(threads, 2), raw) for raw in found]
+
+
+def in_a_row(run, threads, call, windows):
+    """The same as time for each of several calls."""
+    repeat = IN_A_ROW if threads > 1 else 1
+    return [w._replace(cpu=w.cpu / repeat, wall=w.wall / repeat)
+            for w in ours(run, threads, call, windows, repeat=repeat)]
 
 
 def peer(run, who, call):
@@ -45,6 +55,8 @@ def measure_preset(run, preset, seconds):
         answer = worker.ask('open', preset) if worker else {}
         if 'algebra' in answer:
             run.torch = answer
+        if 'isa' in answer:
+            run.onednn = answer['isa']
     found = {(who, threads, call): [] for who, threads in
              [('libcae', t) for t in all_threads] + others for call in CALLS}
     end = time.monotonic() + seconds
@@ -52,7 +64,7 @@ def measure_preset(run, preset, seconds):
     while turn < 2 or time.monotonic() < end:
         for who, threads, call in found:
             if who == 'libcae':
-                windows = ours(run, threads, call, SEVERAL if turn else 1)
+                windows = in_a_row(run, threads, call, SEVERAL if turn else 1)
             else:
                 windows = [peer(run, (who, threads), call)]
             if turn > 0:  # the first is for the caches
@@ -138,7 +150,8 @@ def slow_algebra(run):
 
 def note_of_torch(run):
     used = ', '.join(run.torch['algebra']) or 'no BLAS that shows'
-    note = f'PyTorch {run.torch["version"]} with {used}.'
+    chosen = ', '.join(run.torch['instructions']) or 'nothing that it tells'
+    note = f'PyTorch {run.torch["version"]} with {used}. Instruction sets in use: {chosen}.'
     if slow_algebra(run):
         note += (' That is the plain BLAS, several times slower than others: bars against PyTorch are '
                  'not judged (Debian: install libopenblas0-pthread).')
@@ -164,7 +177,7 @@ def table_of_steps(results):
              'near to their best the probes were in those.']
     if any(who == 'oneDNN' for who, _ in results.run.peers):
         notes.append('oneDNN stands for its convolutions alone, in the layouts it likes best: no pools, '
-                     'no reorders, no Adam.')
+                     f'no reorders, no Adam. Instruction set in use: {results.run.onednn}.')
     if results.run.torch:
         notes.append(note_of_torch(results.run))
     return Table('steps', f'Batch {BATCH}, {SIDE} x {SIDE}', [

@@ -90,6 +90,18 @@ class Hosts(jobs.Case):
         self.assertIn("cae-train-mpi: rank 1 on cae-b: data/001.png: not a PNG", done.stderr)
 
     def test_a_rank_killed_on_the_other_host(self):
+        """Once in some hundred times the mpirun of Open MPI 4 fails itself while it reports, by a
+        fault in its own daemon: that is not ours, and is tried again."""
+        for _ in range(3):
+            errors = self.errors_after_a_kill()
+            if "Signal: Segmentation fault" not in errors or "libcae" in errors:
+                break
+        self.assertRegex(errors, r"rank 1 .*on node .*signal 9")
+        self.ok("info", "m")
+
+    def errors_after_a_kill(self):
+        if os.path.exists("m"):
+            os.remove("m")
         words = self.arguments("m", "--epochs", 100000, "--save-every", 5)
         job = start(1, "full", jobs.PROGRAM, *words)
         self.assertTrue(jobs.wait_for(lambda: os.path.exists("m")))
@@ -99,9 +111,8 @@ class Hosts(jobs.Case):
         done = self.ended(job)
         self.assertLess(time.monotonic() - since, 15)
         self.assertNotEqual(done.returncode, 0)
-        self.assertRegex(done.stderr, r"rank 1 .*on node .*signal 9")
         self.assertTrue(jobs.wait_for(lambda: jobs.ranks_here() == {}), "ranks are left behind")
-        self.ok("info", "m")
+        return done.stderr
 
 
 if __name__ == "__main__":
