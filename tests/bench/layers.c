@@ -58,7 +58,7 @@ static void run_forward(struct layers *l)
 {
     const cae_planar images = {l->images, l->shapes[0].c, l->shapes[0].h, l->shapes[0].w};
     const cae_source source = cae_source_planar(&images);
-    cae_exec_load(l->plan, l->base, &source, 0);
+    cae_exec_load(&l->engine, l->plan, l->base, &source, 0);
     for (size_t i = 0; i < l->plan->to; i++) {
         const double start = bench_cpu();
         cae_exec_forward_op(&l->engine, l->plan, l->base, i);
@@ -73,7 +73,7 @@ static void run_loss(struct layers *l)
     const cae_view y = cae_plan_view(l->plan, l->plan->to, l->base);
     const cae_view dy = cae_plan_gradient(l->plan, l->plan->to, l->base);
     for (size_t n = 0; n < l->count; n++) {
-        cae_loss_of(&y, n, &target, 0, l->loss_blocks, &dy, 1e-3f);
+        cae_loss_of(&y, n, &target, 0, NULL, l->loss_blocks, &dy, 1e-3f);
     }
 }
 

@@ -322,7 +322,7 @@ static void load(struct train_data *data, const char *folder, double sigma, uint
 {
     static const size_t shape[3] = {1, SIDE, SIDE};
     static const struct preparation none;
-    *data = (struct train_data){.batch = BATCH, .sigma = sigma, .seed = seed};
+    *data = (struct train_data){.batch = BATCH, .noise = {sigma, sigma}, .seed = seed};
     ck_assert_int_eq(image_set_load(&data->set, folder, 0, 1, &none), DONE);
     ck_assert_int_eq(train_data_start(data, shape), DONE);
     ck_assert_uint_eq(train_data_steps(data), 3);

@@ -80,9 +80,9 @@ static void run_plan(struct trial *t, float *to)
     const cae_sink sink = {write_row, &result, t->out.h, t->out.w};
     while (cae_plan_next(t->plan, base)) {
         ck_assert(makes_rows_once(t->plan, base, rows));
-        cae_exec_load(t->plan, base, &source, 0);
+        cae_exec_load(&t->engine, t->plan, base, &source, 0);
         cae_exec_forward(&t->engine, t->plan, base);
-        ck_assert(cae_exec_store(t->plan, base, &sink, 0));
+        ck_assert(cae_exec_store(&t->engine, t->plan, base, &sink, 0));
     }
     ck_assert_mem_eq(base + size, canary, CANARY);
     free(base);
@@ -207,7 +207,7 @@ START_TEST(a_loss_block_is_there_when_it_is_complete)
         const cae_planar images = {t.input, 1, H, W};
         const cae_source source = cae_source_planar(&images);
         while (cae_plan_next(t.plan, base)) {
-            cae_exec_load(t.plan, base, &source, 0);
+            cae_exec_load(&t.engine, t.plan, base, &source, 0);
             cae_exec_forward(&t.engine, t.plan, base);
             const cae_view y = cae_plan_view(t.plan, t.plan->to, base);
             ck_assert_int_eq(y.region.y0 % LOSS_BLOCK, 0);
