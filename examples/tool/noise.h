@@ -1,6 +1,7 @@
 /*
- * Noise levels: one, or a range from which every image draws its own. SPDX-License-Identifier:
- * BSD-2-Clause
+ * Noise levels: one, or a range from which every image draws its own.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef CAE_TOOL_NOISE_H
 #define CAE_TOOL_NOISE_H

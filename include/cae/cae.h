@@ -371,16 +371,19 @@ CAE_API int cae_evaluate(const cae_model *m, const float *input, const float *ta
                          size_t height, size_t width, float *loss);
 
 /* Training, gradient and loss of a network whose input line says `noise`. Such a network is told
- * each image's noise level: it sees (v - 1/2) / sigma in place of a value v, and its output o stands
- * for o * sigma + 1/2, so that one set of weights serves every level (Mohan et al. 2020 and Saied &
- * Fleuret 2026 discuss such networks).
+ * each image's noise level: it sees (v - 1/2) / sigma in place of a value v, and its output o
+ * stands for o * sigma + 1/2, so that one set of weights serves every level.
  *   m                     a model whose network takes a noise level
- *   input, target         as above: images with noise, usually, and the same images without
+ *   input, target         as above: usually images with noise, and the same images without
  *   sigma                 count noise levels, the standard deviation of the noise in each image on
  *                         the scale [0,1], finite and > 0
  *   count, height, width  how many images, and their size
  *   loss                  may be NULL; receives the loss
- * The loss is LOSS
+ * The loss is the mean over images of the mean of (result - target)^2 / sigma, where the result is
+ * what cae_denoise gives for that level. The squared error of a good de-noiser grows about as sigma
+ * does (by a power of 1.04 from 15/255 to 50/255), so every level weighs about alike in decibels if
+ * the logarithms of the levels are drawn evenly. With one level for all images, loss * sigma is the
+ * mean squared error.
  * Each returns as its namesake; CAE_E_ARGUMENT also for a level that is not allowed, and when the
  * network takes none: then the namesake is to be called, which refuses networks that take one.
  * Since 0.1. */

@@ -229,8 +229,7 @@ static void run_group(cae_run *r, size_t images)
 static double loss_of(const cae_run *r, size_t n)
 {
     const double *loss_blocks = loss_blocks_of(r, n);
-    const float *sigma = r->engine.sigma != NULL ? &r->engine.sigma[n] : NULL;
-    const double squares = cae_loss_weight(sigma) * cae_loss_sum(loss_blocks, r->loss_block_len);
+    const double squares = cae_loss_sum(loss_blocks, r->loss_block_len);
     if (r->engine.net->latent == NULL) {
         return squares;
     }

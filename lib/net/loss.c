@@ -14,26 +14,6 @@ size_t cae_loss_blocks(size_t h, size_t w)
     return cae_div_up(h, CAE_LOSS_BLOCK) * cae_div_up(w, CAE_LOSS_BLOCK);
 }
 
-#include <stdlib.h>
-static int exponent(void)
-{
-    static int p = -1;
-    if (p < 0) {
-        p = getenv("W") != NULL ? atoi(getenv("W")) : 0;
-    }
-    return p;
-}
-double cae_loss_weight(const float *sigma)
-{
-    const double s = sigma != NULL ? (double)*sigma : 1;
-    return exponent() == 0 ? 1 : exponent() == 1 ? 1 / s : 1 / (s * s);
-}
-float cae_loss_slope(const float *sigma)
-{
-    const float s = sigma != NULL ? *sigma : 1;
-    return exponent() == 0 ? s : exponent() == 1 ? 1 : 1 / s;
-}
-
 /* Continues a sum over a row of one channel: `len` pixels of y, of the target and, unless it is
  * NULL, of dy. With a noise level the error is that of the image which y stands for. */
 static double add_row(double sum, const float *y, const float *target, float *dy, size_t step,
@@ -78,7 +58,7 @@ void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t f
                 }
             }
             loss_blocks[(size_t)(y0 / CAE_LOSS_BLOCK) * across + (size_t)(x0 / CAE_LOSS_BLOCK)] =
-                sum;
+                level != NULL ? sum / (double)*level : sum;
         }
     }
 }

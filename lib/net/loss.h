@@ -16,13 +16,13 @@ enum { CAE_LOSS_BLOCK = 64 };
 size_t cae_loss_blocks(size_t h, size_t w);
 
 /* Writes the sums of the loss blocks that lie within the region of y (whole loss blocks, or cut by
- * the image's edge) for image n of y against image `first + n` of the target. With dy, also sets dy
- * = (y - target) * scale, and 0 beyond the image. */
+ * the image's edge) for image n of y against image `first + n` of the target. `sigma` has the noise
+ * level of each image, or is NULL. With a level s, y stands for y s + 1/2, and squares count 1 / s:
+ * the loss of a good de-noiser grows about as s does, so all levels weigh alike. With dy, also sets
+ * dy = (y - target) * scale, and 0 beyond the image; with a level, (y s + 1/2 - target) * scale,
+ * where the chain rule's s and the weight's 1 / s cancel. */
 void cae_loss_of(const cae_view *y, size_t n, const cae_planar *target, size_t first,
                  const float *sigma, double *loss_blocks, const cae_view *dy, float scale);
-
-double cae_loss_weight(const float *sigma);
-float cae_loss_slope(const float *sigma);
 
 /* Adds the term of the code, where there is one, of the pixels that the strip which has been run
  * counts, of image n of the run. `across`: loss blocks in a row. */

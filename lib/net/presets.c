@@ -75,12 +75,12 @@
     "mark half\n" DOWN("48") SAME("48") "mark quarter\n" DOWN("64") SAME("64") SAME("64") \
         SAME("64") UP("48", "quarter") SAME("48") UP("24", "half") SAME("24") SAME("24")  \
             FROM_HALF(channels)
-#define DENOISE_BEST(channels)                                                              \
-    IN_HALF(channels, "40")                                                                 \
-    SAME("40")                                                                              \
-    SAME("40") "mark half\n" DOWN("80") SAME("80") "mark quarter\n" DOWN("112") SAME("112") \
-        SAME("112") UP("80", "quarter") SAME("80") UP("40", "half") SAME("40") SAME("40")   \
-            FROM_HALF(channels)
+#define DENOISE_BEST(channels)                                                               \
+    IN_HALF(channels, "40")                                                                  \
+    SAME("40")                                                                               \
+    SAME("40")                                                                               \
+    "mark half\n" DOWN("80") SAME("80") "mark quarter\n" DOWN("112") SAME("112") SAME("112") \
+        UP("80", "quarter") SAME("80") UP("40", "half") SAME("40") SAME("40") FROM_HALF(channels)
 
 static const struct {
     const char *name;

@@ -114,11 +114,8 @@ static void train_images(struct batch *b, struct worker *w, float *sums, size_t 
     const cae_view y = cae_plan_view(plan, plan->to, w->base);
     const cae_view dy = cae_plan_gradient(plan, plan->to, w->base);
     for (size_t n = 0; n < plan->images; n++) {
-        const float *sigma = b->sigma != NULL ? &b->sigma[first + n] : NULL;
-        cae_loss_of(&y, n, &b->target, first, b->sigma, w->loss_blocks, &dy,
-                    b->scale * cae_loss_slope(sigma));
-        losses[n] = cae_loss_weight(sigma) * cae_loss_sum(w->loss_blocks, b->loss_block_len) +
-                    weighted_term(b, w, n);
+        cae_loss_of(&y, n, &b->target, first, b->sigma, w->loss_blocks, &dy, b->scale);
+        losses[n] = cae_loss_sum(w->loss_blocks, b->loss_block_len) + weighted_term(b, w, n);
     }
     cae_exec_backward(&engine, plan, w->base, b->packed_back, sums, b->deferred);
 }

@@ -161,6 +161,16 @@ const struct gradient_net gradient_nets[] = {
     {"many small images",
      "input 1 2 2\nconv 3 kernel 3 pad 1 tanh\nmaxpool 2\ncode\ntconv 1 kernel 2 stride 2\n", 37, 2,
      2},
+    {"noise levels", "input 1 6 7 noise\nconv 3 kernel 3 pad 1 leaky\nconv 1 kernel 3 pad 1\n", 3,
+     6, 7},
+    {"noise levels, a U-net of odd size without code",
+     "input 2 8 8 noise\nmark noisy\nconv 3 kernel 6 stride 2 pad 2 relu\nmark half\n"
+     "conv 5 kernel 2 stride 2 relu\nconv 4 kernel 3 pad 1 relu\ntconv 3 kernel 2 stride 2\n"
+     "add half relu\ntconv 2 kernel 6 stride 2 pad 2\nadd noisy\n",
+     3, 7, 9},
+    {"noise levels, dense", "input 1 4 5 noise\ndense 6 tanh\ncode\ndense 1 4 5\n", 3, 4, 5},
+    {"noise levels, sampled code",
+     "input 1 6 6 noise\nconv 6 kernel 3 pad 1\ncode sampled\nconv 1 kernel 3 pad 1\n", 2, 6, 6},
 };
 
 const size_t gradient_net_len = sizeof(gradient_nets) / sizeof(gradient_nets[0]);

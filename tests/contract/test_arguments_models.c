@@ -52,13 +52,25 @@ static void the_last_error_survives_success(void)
 
 static void presets(void)
 {
-    static const char *const names[] = {"sae-compress", "sae-denoise", "cae-compress",
-                                        "cae-denoise", "vae"};
-    for (size_t i = 0; i < 5; i++) {
+    static const char *const names[] = {"sae-compress",
+                                        "sae-denoise",
+                                        "cae-compress",
+                                        "cae-denoise",
+                                        "vae",
+                                        "unet-denoise-fast",
+                                        "unet-denoise",
+                                        "unet-denoise-best",
+                                        "unet-denoise-rgb",
+                                        "unet-denoise-best-rgb"};
+    enum { NAMES = sizeof(names) / sizeof(names[0]) };
+    for (size_t i = 0; i < NAMES; i++) {
         EXPECT(cae_preset_name(i) != NULL && strcmp(cae_preset_name(i), names[i]) == 0);
         EXPECT(cae_preset_text(names[i]) != NULL);
+        cae_model *m = new_model(names[i], 1);
+        EXPECT(strcmp(cae_model_architecture(m), cae_preset_text(names[i])) == 0);
+        cae_model_free(m);
     }
-    EXPECT(cae_preset_name(5) == NULL && cae_preset_name(SIZE_MAX) == NULL);
+    EXPECT(cae_preset_name(NAMES) == NULL && cae_preset_name(SIZE_MAX) == NULL);
     EXPECT(cae_preset_text("cae") == NULL && cae_preset_text("") == NULL);
     EXPECT(cae_preset_text(NULL) == NULL);
 }
@@ -139,6 +151,12 @@ static void wrong_texts_are_refused_by_line_and_column(void)
         {HEAD "tconv 1 kernel 1 stride 65536\nmaxpool 1\ntconv 1 kernel 1 stride 65536\n" TAIL,
          "line 4", CAE_E_LIMIT},
         {HEAD "conv 1 kernel 1 \x01\n" TAIL, "line 2, column 17", CAE_E_SYNTAX},
+        {"input 1 8 8 noises\nconv 1 kernel 1\n", "line 1, column 13", CAE_E_SYNTAX},
+        {"input 1 8 8 noise noise\nconv 1 kernel 1\n", "line 1, column 19", CAE_E_SYNTAX},
+        {"input 1 8 8 noise\n", "line 1: there is no layer", CAE_E_SYNTAX},
+        {"input 1 8 8 noise\nmark a\n", "line 2: there is no layer", CAE_E_SYNTAX},
+        {"input 1 8 8 noise\nconv 1 kernel 1\ncode\n", "line 3", CAE_E_SYNTAX},
+        {"input 1 8 8 noise\nconv 1 kernel 1 stride 2\n", "line 2", CAE_E_SHAPE},
         {HEAD "a b c d e f g h i j k l m n o p q r s\n" TAIL, "line 2", CAE_E_SYNTAX},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -23,7 +23,7 @@
 
 static const char *const tiers[] = {CAE_TIERS}; /* lib/meson.build */
 
-enum { TIERS = sizeof(tiers) / sizeof(tiers[0]), THREADS = 4, NETS = 7, STEPS = 20 };
+enum { TIERS = sizeof(tiers) / sizeof(tiers[0]), THREADS = 4, NETS = 8, STEPS = 20 };
 
 static const double threads[THREADS] = {1, 2, 3, 7};
 
@@ -51,11 +51,12 @@ static const struct {
     {"cae-compress", "cae-compress", 3, 1, 16, 16},
     {"sampled code", sampled_net, 5, 2, 9, 12},
     {"sampled code, dense", sampled_dense_net, 9, 1, 6, 5},
+    {"noise levels", "unet-denoise-fast", 3, 1, 17, 20},
 };
 
 static const uint64_t expected_weights[NETS] = {
     0x8cb01188633d6084, 0xb1d059f8bd1c8f91, 0x62900ab8a982374d, 0xef58d2c90f00c6d8,
-    0x14ddfd439971baf8, 0x4d71920820930387, 0xd29e1cdde3d1d473};
+    0x14ddfd439971baf8, 0x4d71920820930387, 0xd29e1cdde3d1d473, 0x42904069736ca008};
 static const uint64_t expected_picture = 0xf2f818c174825868;
 
 static bool is_short(void)
@@ -105,11 +106,15 @@ static uint64_t train(size_t n, double reproducible, double thread_count)
     OK(cae_model_set(m, "reproducible", reproducible));
     OK(cae_model_set(m, "threads", thread_count));
     OK(cae_model_set(m, "weight_decay", 0.01));
+    const float sigma[] = {0.02f, 0.1f, 0.29f};
+    const bool levels = n == NETS - 1;
     for (uint64_t step = 0; step < STEPS; step++) {
         float *target = noise(len, 100 + step);
         float *input = noise(len, 100 + step);
         OK(cae_add_noise(input, len, 0.1f, step));
-        OK(cae_train_step(m, input, target, nets[n].count, nets[n].h, nets[n].w, NULL));
+        OK(levels ? cae_train_step_sigma(m, input, target, sigma, nets[n].count, nets[n].h,
+                                         nets[n].w, NULL)
+                  : cae_train_step(m, input, target, nets[n].count, nets[n].h, nets[n].w, NULL));
         free(input);
         free(target);
     }

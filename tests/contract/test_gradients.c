@@ -29,8 +29,27 @@ struct pair {
     float *gradient;
     float *input, *target;
     size_t image_len;
-    double *eps; /* of a sampled code; NULL: none */
+    double *eps;  /* of a sampled code; NULL: none */
+    float *sigma; /* of a network that takes noise levels; NULL: none */
 };
+
+static int gradient_of(struct pair *p, float *loss)
+{
+    const struct gradient_net *row = p->row;
+    return p->sigma != NULL ? cae_train_gradient_sigma(p->model, p->input, p->target, p->sigma,
+                                                       row->count, row->height, row->width, loss)
+                            : cae_train_gradient(p->model, p->input, p->target, row->count,
+                                                 row->height, row->width, loss);
+}
+
+static int evaluate(struct pair *p, float *loss)
+{
+    const struct gradient_net *row = p->row;
+    return p->sigma != NULL ? cae_evaluate_sigma(p->model, p->input, p->target, p->sigma,
+                                                 row->count, row->height, row->width, loss)
+                            : cae_evaluate(p->model, p->input, p->target, row->count, row->height,
+                                           row->width, loss);
+}
 
 static size_t tensor_len(const cae_model *m, size_t index)
 {
@@ -113,11 +132,18 @@ static void open_pair(struct pair *p, const struct gradient_net *row, uint64_t s
     p->image_len = p->twin.input.c * row->height * row->width;
     p->input = noise(row->count * p->image_len, seed + 1000);
     p->target = noise(row->count * p->image_len, seed + 2000);
+    if (p->twin.noise) {
+        p->sigma = need(row->count, sizeof(*p->sigma));
+        for (size_t i = 0; i < row->count; i++) {
+            p->sigma[i] = 0.4f / (float)(i + 1);
+        }
+        p->twin.sigma = p->sigma;
+    }
     if (strstr(row->text, "code sampled") != NULL) {
         p->twin.kl_weight = 0.3;
         OK(cae_model_set(p->model, "kl_weight", 0.3));
-        OK(cae_train_step(p->model, p->input, p->target, row->count, row->height, row->width,
-                          NULL));
+        OK(gradient_of(p, NULL));
+        OK(cae_train_apply(p->model));
         draw_eps(p, seed, 1);
         p->twin.eps = p->eps;
     }
@@ -134,6 +160,7 @@ static void close_pair(struct pair *p)
     free(p->input);
     free(p->target);
     free(p->eps);
+    free(p->sigma);
 }
 
 /* The first seed whose network is so far from every kink that float and double take the same side.
@@ -215,15 +242,17 @@ static void check_forward(struct pair *p, float loss)
     p->twin.eps = NULL;
     const double still = twin_loss(p, &sides);
     float evaluated = 0;
-    OK(cae_evaluate(p->model, p->input, p->target, row->count, row->height, row->width,
-                    &evaluated));
+    OK(evaluate(p, &evaluated));
     EXPECT_SAID(fabs((double)evaluated - still) <= 1e-5 * still, "evaluated %.9g, exactly %.9g",
                 (double)evaluated, still);
     EXPECT_SAID(p->eps == NULL || fabs(still - exact) > 1e-4 * exact, "the code was not drawn");
     float *output = need(row->count * p->image_len, sizeof(*output));
-    OK(cae_denoise(p->model, p->input, row->count, row->height, row->width, 0, output));
     double worst = 0;
     for (size_t k = 0; k < row->count; k++) {
+        const size_t at_image = k * p->image_len;
+        OK(cae_denoise(p->model, p->input + at_image, 1, row->height, row->width,
+                       p->sigma != NULL ? p->sigma[k] : 0, output + at_image));
+        p->twin.level = p->sigma != NULL ? (double)p->sigma[k] : 1;
         net_forward(&p->twin, p->input + k * p->image_len, row->height, row->width, &sides);
         const net_size out = p->twin.sizes[p->twin.layer_len];
         for (size_t i = 0; i < p->image_len; i++) {
@@ -245,7 +274,7 @@ static void check_row(const struct gradient_net *row, double threads)
     expect_context("%s, %g threads", row->name, threads);
     open_away_from_kinks(&p, row);
     OK(cae_model_set(p.model, "threads", threads));
-    OK(cae_train_gradient(p.model, p.input, p.target, row->count, row->height, row->width, &loss));
+    OK(gradient_of(&p, &loss));
     OK(cae_gradient_get(p.model, p.gradient, p.parameters));
     check_forward(&p, loss);
     check_gradients(&p);
@@ -301,8 +330,7 @@ static void a_wrong_weight_is_noticed(void)
     net_sides sides;
     float loss = 0;
     open_away_from_kinks(&p, &gradient_nets[1]);
-    OK(cae_train_gradient(p.model, p.input, p.target, p.row->count, p.row->height, p.row->width,
-                          &loss));
+    OK(gradient_of(&p, &loss));
     OK(cae_gradient_get(p.model, p.gradient, p.parameters));
     (void)twin_loss(&p, &sides);
     const double error = worst_error(&p, 0, p.parameters, sides.hash);

@@ -124,6 +124,8 @@ static void read_line(struct reader *r, char *line)
         r->n->input.c = read_number(&rest);
         r->n->input.h = read_number(&rest);
         r->n->input.w = read_number(&rest);
+        const char *how = strtok_r(NULL, " ", &rest);
+        r->n->noise = how != NULL && strcmp(how, "noise") == 0;
     } else if (strcmp(word, "code") == 0) {
         if (rest != NULL && strcmp(rest, "sampled") == 0) {
             (void)strtok_r(NULL, " ", &rest);
@@ -142,6 +144,19 @@ static void read_line(struct reader *r, char *line)
     }
 }
 
+/* Without a code: by how many pixels of the image those of the coarsest tensor lie apart. */
+static void coarsest(net *n)
+{
+    size_t scale[NET_LAYERS + 1] = {1};
+    n->unit = 1;
+    for (size_t i = 0; i < n->layer_len; i++) {
+        const net_layer *l = &n->layers[i];
+        const size_t from = scale[l->input[0]];
+        scale[i + 1] = l->kind == NET_TCONV ? from / l->stride : from * l->stride;
+        n->unit = scale[i + 1] > n->unit ? scale[i + 1] : n->unit;
+    }
+}
+
 void net_read(net *n, const char *text)
 {
     struct reader r = {.n = n};
@@ -153,6 +168,9 @@ void net_read(net *n, const char *text)
         read_line(&r, line);
     }
     free(copy);
+    if (n->code == 0) {
+        coarsest(n);
+    }
 }
 
 /* ---- Sizes ------------------------------------------------------------------------------------
@@ -391,10 +409,15 @@ void net_forward(net *n, const float *image, size_t height, size_t width, net_si
     for (size_t i = 0; i < len_of(in); i++) {
         const size_t y = i / in.w % in.h < height ? i / in.w % in.h : height - 1;
         const size_t x = i % in.w < width ? i % in.w : width - 1;
-        n->tensors[0][i] = (double)image[(i / (in.h * in.w) * height + y) * width + x];
+        const double v = (double)image[(i / (in.h * in.w) * height + y) * width + x];
+        n->tensors[0][i] = n->noise ? (v - 0.5) / n->level : v;
     }
     for (size_t i = 0; i < n->layer_len; i++) {
         run_layer(n, i, sides);
+    }
+    double *out = n->tensors[n->layer_len];
+    for (size_t i = 0; n->noise && i < len_of(n->sizes[n->layer_len]); i++) {
+        out[i] = out[i] * n->level + 0.5;
     }
 }
 
@@ -408,13 +431,14 @@ double net_loss(net *n, const float *images, const float *targets, size_t count,
     *sides = (net_sides){UINT64_C(0xcbf29ce484222325), INFINITY};
     for (size_t k = 0; k < count; k++) {
         n->image_eps = n->eps != NULL ? n->eps + k * code_len : NULL;
+        n->level = n->noise ? (double)n->sigma[k] : 1;
         net_forward(n, images + k * len, height, width, sides);
         sum += n->kl_weight * divergence(n);
         for (size_t i = 0; i < len; i++) {
             const size_t at =
                 (i / (height * width) * out.h + i / width % height) * out.w + i % width;
             const double d = n->tensors[n->layer_len][at] - (double)targets[k * len + i];
-            sum += d * d;
+            sum += d * d / n->level;
         }
     }
     n->image_eps = NULL;

@@ -47,7 +47,10 @@ typedef struct net {
     net_size input;
     net_size sizes[NET_LAYERS + 1]; /* for the image size in use, padded to the unit */
     double *tensors[NET_LAYERS + 1];
-    size_t code; /* number of the code's tensor */
+    size_t code;        /* number of the code's tensor; 0: there is none */
+    bool noise;         /* the input takes a noise level: */
+    const float *sigma; /* those of a batch, */
+    double level;       /* and that of the image under way */
     size_t unit;
     /* Of a sampled code: the normal numbers of a batch, planar codes one behind the other, and
      * those of the image under way; NULL: codes are their means. */
@@ -72,7 +75,8 @@ void net_clear(net *n);
 /* One image, c x height x width, padded by its edge; the output is in the last tensor. */
 void net_forward(net *n, const float *image, size_t height, size_t width, net_sides *sides);
 
-/* The mean squared error over the images' own pixels; with a sampled code, and kl_weight times the
+/* The mean squared error over the images' own pixels, each image's divided by its noise level where
+ * the network takes one; with a sampled code, and kl_weight times the
  * divergence of an image's code by its own pixels, mean over images. */
 double net_loss(net *n, const float *images, const float *targets, size_t count, size_t height,
                 size_t width, net_sides *sides);
