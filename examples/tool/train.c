@@ -113,6 +113,7 @@ static int prepare_data(struct training *t, const size_t shape[3])
     if (o->noise.low < 0) {
         t->data.noise = model_default_noise(t->model);
     }
+    t->data.places = o->places;
     t->data.symmetries = o->symmetries;
     t->data.takes_noise = model_takes_noise(t->model);
     if (t->data.takes_noise && t->data.noise.low <= 0) {

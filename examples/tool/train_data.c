@@ -123,16 +123,59 @@ static struct walk turned(struct walk w, const struct train_data *data, uint64_t
                                                          : w;
 }
 
-/* Cuts the training size out of image `number`, at a place that belongs to the epoch, as does its
- * symmetry. */
+struct place {
+    size_t top, left;
+};
+
+/* Candidate number k for the place at which image `number` is cut in an epoch. */
+static struct place place_at(const struct train_data *data, const struct image *image,
+                             uint64_t epoch, uint64_t number, uint64_t k)
+{
+    const uint64_t counter = (k << 40) + 2 * number; /* there are fewer images than 2^39 */
+    const uint64_t down = random_bits(data->seed, RANDOM_CROP, epoch, counter);
+    const uint64_t along = random_bits(data->seed, RANDOM_CROP, epoch, counter + 1);
+    return (struct place){(size_t)(down % (image->height - data->height + 1)),
+                          (size_t)(along % (image->width - data->width + 1))};
+}
+
+/* The sum of the differences between neighbours. */
+static uint64_t texture(const struct train_data *data, const struct image *image, struct place p)
+{
+    const size_t row_len = image->width * image->channels;
+    uint64_t sum = 0;
+    for (size_t y = 0; y + 1 < data->height; y++) {
+        const uint8_t *row = image->pixels + (p.top + y) * row_len + p.left * image->channels;
+        for (size_t i = 0; i < (data->width - 1) * image->channels; i++) {
+            sum += (uint64_t)abs(row[i] - row[i + image->channels]);
+            sum += (uint64_t)abs(row[i] - row[i + row_len]);
+        }
+    }
+    return sum;
+}
+
+/* The place that belongs to the epoch: drawn, or the one with the most texture of some. */
+static struct place place_of(const struct train_data *data, const struct image *image,
+                             uint64_t epoch, uint64_t number)
+{
+    struct place best = place_at(data, image, epoch, number, 0);
+    uint64_t most = data->places > 1 ? texture(data, image, best) : 0;
+    for (uint64_t k = 1; k < data->places; k++) {
+        const struct place other = place_at(data, image, epoch, number, k);
+        const uint64_t its = texture(data, image, other);
+        if (its > most) {
+            best = other;
+            most = its;
+        }
+    }
+    return best;
+}
+
+/* Cuts the training size out of image `number`, at its place of the epoch, with its symmetry. */
 static void cut(const struct train_data *data, const struct image *image, uint64_t epoch,
                 uint64_t number, float *values)
 {
-    const uint64_t down = random_bits(data->seed, RANDOM_CROP, epoch, 2 * number);
-    const uint64_t along = random_bits(data->seed, RANDOM_CROP, epoch, 2 * number + 1);
-    const size_t top = (size_t)(down % (image->height - data->height + 1));
-    const size_t left = (size_t)(along % (image->width - data->width + 1));
-    struct walk w = {image->pixels + (top * image->width + left) * image->channels,
+    const struct place place = place_of(data, image, epoch, number);
+    struct walk w = {image->pixels + (place.top * image->width + place.left) * image->channels,
                      (ptrdiff_t)(image->width * image->channels), (ptrdiff_t)image->channels};
     if (data->symmetries) {
         w = turned(w, data, random_bits(data->seed, RANDOM_SYMMETRY, epoch, number));

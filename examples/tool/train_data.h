@@ -20,6 +20,7 @@ struct train_data {
     size_t batch;
     struct noise noise;
     bool takes_noise; /* the network is told each image's level */
+    size_t places;    /* of so many places of an image, the one with the most texture; 0 is 1 */
     bool symmetries;  /* each image of an epoch turned and mirrored, one of 8 ways */
     uint64_t seed;
     float *input, *target; /* of the batch at hand; the same buffer without noise */
@@ -29,7 +30,7 @@ struct train_data {
 };
 
 /* Gets ready for training at the given shape (channels, height, width); the set and the settings
- * batch, noise, takes_noise, symmetries and seed are in *data already. Images smaller than the
+ * batch, noise, takes_noise, places, symmetries and seed are in *data already. Images smaller than the
  * shape are named and left out; it is a failure when none is left. */
 int train_data_start(struct train_data *data, const size_t shape[3]);
 void train_data_free(struct train_data *data);

@@ -66,6 +66,7 @@ int train_facts_of(struct train_facts *facts, const struct train_data *data, boo
                                   .noise = data->noise,
                                   .reproducible = reproducible,
                                   .symmetries = data->symmetries,
+                                  .places = data->places,
                                   .schedule = schedule,
                                   .images = set->len,
                                   .pixels = train_pixels_of_all(each, set->len)};
@@ -75,7 +76,7 @@ int train_facts_of(struct train_facts *facts, const struct train_data *data, boo
 
 /* ---- The notes ------------------------------------------------------------------------------- */
 
-enum { BATCH, DATA, NOISE, PARTS, SCHEDULE, SEED, SYMMETRIES, FACTS };
+enum { BATCH, DATA, NOISE, PARTS, SCHEDULE, SEED, SYMMETRIES, TEXTURE, FACTS };
 
 static const struct {
     const char *key, *what;
@@ -87,6 +88,7 @@ static const struct {
     [SCHEDULE] = {"cae.schedule", "--schedule"},
     [SEED] = {"cae.seed", "--seed"},
     [SYMMETRIES] = {"cae.symmetries", "--symmetries"},
+    [TEXTURE] = {"cae.texture", "--texture"},
 };
 
 struct texts {
@@ -105,6 +107,10 @@ static struct texts write_facts(const struct train_facts *f)
     snprintf(t.of[SEED], sizeof t.of[SEED], "%" PRIu64, f->seed);
     noise_text(&f->noise, t.of[NOISE]);
     snprintf(t.of[SCHEDULE], sizeof t.of[SCHEDULE], "%s", f->schedule);
+    t.of[TEXTURE][0] = '\0';
+    if (f->places > 1) {
+        snprintf(t.of[TEXTURE], sizeof t.of[TEXTURE], "%zu", f->places);
+    }
     snprintf(t.of[SYMMETRIES], sizeof t.of[SYMMETRIES], "%s", f->symmetries ? "8" : "");
     return t;
 }

@@ -20,6 +20,7 @@
 struct train_facts {
     uint64_t seed;
     size_t batch, parts; /* parts: of a batch, of `cae-train-mpi` alone; else 0 */
+    size_t places;       /* 0 or 1: an image's place is drawn */
     struct noise noise;
     bool reproducible, symmetries;
     const char *schedule; /* its text, "" when the rate is constant */

@@ -128,6 +128,8 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
         TEXT_OPTION("schedule", &o->schedule_text, "WHICH",
                     "of the rate: constant, or linear or cosine down to 0 at the end"),
         REAL_OPTION("warmup", &o->warmup, 0, 1, "FRACTION", "of the steps, in which it rises"),
+        COUNT_OPTION("texture", &o->places, 1, 1000, "N",
+                     "of N places of a larger image, the one with the most texture"),
         SWITCH_OPTION("symmetries", &o->symmetries, "turn and mirror images, 8 ways"),
         TRAIN_RANDOM_OPTIONS(o, o),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),

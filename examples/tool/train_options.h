@@ -19,7 +19,7 @@ struct train_options {
     const char *model, *from, *name; /* name: the one of the two that has the architecture */
     const char *data, *validation, *crop, *size, *log, *out;
     struct preparation preparation;
-    size_t limit, epochs, steps, batch, threads, save_every;
+    size_t limit, epochs, steps, batch, places, threads, save_every;
     double learning_rate, kl_weight, validation_fraction, warmup;
     const char *noise_text, *schedule_text;
     struct noise noise; /* low below 0: not given */
