@@ -380,7 +380,7 @@ CAE_API int cae_evaluate(const cae_model *m, const float *input, const float *ta
  *   count, height, width  how many images, and their size
  *   loss                  may be NULL; receives the loss
  * The loss is the mean over images of the mean of (result - target)^2 / sigma, where the result is
- * what cae_denoise gives for that level. The squared error of a good de-noiser grows about as sigma
+ * what cae_denoise gives for that level, but for its mirrored edges. The squared error of a good de-noiser grows about as sigma
  * does (by a power of 1.04 from 15/255 to 50/255), so every level weighs about alike in decibels if
  * the logarithms of the levels are drawn evenly. With one level for all images, loss * sigma is the
  * mean squared error.
@@ -420,6 +420,9 @@ CAE_API int cae_decode(const cae_model *m, const float *codes, size_t count, siz
  *   sigma                  the noise's standard deviation on the scale [0,1], finite and >= 0; 0 =
  *                          not known: estimated for each image, as cae_estimate_noise does.
  *                          Networks whose input line says `noise` use it; others ignore it
+ * For networks with `noise` that take any size, each image is extended by a mirror image of some
+ * pixels (8, rounded up to the unit) at its four sides, and the result is cropped: convolutions
+ * would pad with mid-grey.
  * Since 0.1. */
 CAE_API int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t height,
                         size_t width, float sigma, float *clean);

@@ -27,8 +27,11 @@ struct cae_run {
     cae_tiling tiling;
     cae_shape *shapes;
     cae_shape image, in, out; /* of one image or code, as callers have it */
+    size_t mirrored;          /* pixels by which images are extended on each side */
     cae_source from;          /* images or codes */
     cae_sink to;              /* write NULL: a loss is wanted, against the target */
+    cae_source extended;      /* the two as tiles see them, with mirrored edges */
+    cae_sink cropped;
     cae_planar target;
     size_t group_from;     /* the first image of the group under way, */
     size_t group_len;      /* and how many there are */
@@ -60,7 +63,7 @@ static void hand_out(const cae_run *r, struct worker *w, size_t first, size_t im
 {
     if (r->loss_block_len == 0) {
         w->overflowed =
-            !cae_exec_store(&r->engine, w->plan, w->base, &r->to, first) || w->overflowed;
+            !cae_exec_store(&r->engine, w->plan, w->base, &r->cropped, first) || w->overflowed;
         return;
     }
     if (r->engine.net->latent != NULL) {
@@ -90,7 +93,7 @@ static void run_tile(cae_run *r, struct worker *w, size_t first, size_t images, 
     }
     w->plan->team = r->engine.net->fixed_size ? r->team : NULL;
     while (cae_plan_next(w->plan, w->base)) {
-        cae_exec_load(&r->engine, w->plan, w->base, &r->from, first);
+        cae_exec_load(&r->engine, w->plan, w->base, &r->extended, first);
         cae_exec_forward(&r->engine, w->plan, w->base);
         hand_out(r, w, first, images);
     }
@@ -104,7 +107,60 @@ static void job(void *arg, size_t number, size_t worker)
              number / r->group_len);
 }
 
+/* ---- Mirrored edges -------------------------------------------------------------------------- */
+
+/* By how many pixels images of a network that takes a noise level are extended at each side, as a
+ * mirror shows them: the zeros that convolutions pad with are mid-grey there. The outer 16 pixels
+ * gain 0.07 to 0.1 dB. Whole units, so that pixels keep their phases. */
+static size_t mirrored_by(const cae_net *net)
+{
+    enum { LEAST = 8 };
+    return net->noise && !net->fixed_size ? cae_div_up(LEAST, net->unit) * net->unit : 0;
+}
+
+/* The pixel that stands at place i of a row of `len` pixels that is mirrored at both ends, as often
+ * as it takes. */
+static size_t mirror(ptrdiff_t i, size_t len)
+{
+    const ptrdiff_t period = 2 * (ptrdiff_t)len;
+    const ptrdiff_t at = (i % period + period) % period;
+    return (size_t)(at < (ptrdiff_t)len ? at : period - 1 - at);
+}
+
+static void read_mirrored(const void *from, size_t n, size_t c, size_t y, size_t x0, size_t x1,
+                          float *row)
+{
+    const cae_run *r = from;
+    const cae_source *s = &r->from;
+    const size_t by = r->mirrored;
+    const size_t line = mirror((ptrdiff_t)y - (ptrdiff_t)by, s->h);
+    const size_t own0 = cae_size_max(x0, by), own1 = cae_size_min(x1, by + s->w);
+    for (size_t x = x0; x < x1; x++) {
+        if (x >= own0 && x < own1) {
+            s->read(s->from, n, c, line, own0 - by, own1 - by, row + (own0 - x0));
+            x = own1 - 1;
+        } else {
+            const size_t at = mirror((ptrdiff_t)x - (ptrdiff_t)by, s->w);
+            s->read(s->from, n, c, line, at, at + 1, row + (x - x0));
+        }
+    }
+}
+
+static void write_cropped(void *to, size_t n, size_t c, size_t y, size_t x0, size_t x1,
+                          const float *row)
+{
+    const cae_run *r = to;
+    r->to.write(r->to.to, n, c, y - r->mirrored, x0 - r->mirrored, x1 - r->mirrored, row);
+}
+
 /* ---- Preparation ----------------------------------------------------------------------------- */
+
+static cae_region inner(const cae_shape *image, size_t from)
+{
+    const cae_region r = cae_region_whole(image);
+    const ptrdiff_t at = (ptrdiff_t)from;
+    return (cae_region){r.y0 + at, r.y1 + at, r.x0 + at, r.x1 + at};
+}
 
 int cae_run_new(cae_run **out, const cae_engine *e, cae_part part, bool loss, size_t count,
                 size_t height, size_t width)
@@ -117,8 +173,11 @@ int cae_run_new(cae_run **out, const cae_engine *e, cae_part part, bool loss, si
     }
     r->engine = *e;
     r->shapes = cae_alloc(net->memory, net->op_len + 1, sizeof(r->shapes[0]));
-    const int status =
-        r->shapes != NULL ? cae_net_shapes(net, height, width, r->shapes) : CAE_E_NOMEM;
+    const bool extends = part == CAE_WHOLE && !loss && cae_size_max(height, width) < CAE_MAX_SIDE;
+    r->mirrored = extends ? mirrored_by(net) : 0;
+    const int status = r->shapes != NULL ? cae_net_shapes(net, height + 2 * r->mirrored,
+                                                          width + 2 * r->mirrored, r->shapes)
+                                         : CAE_E_NOMEM;
     if (status != CAE_OK) {
         cae_run_free(r);
         return status;
@@ -130,7 +189,7 @@ int cae_run_new(cae_run **out, const cae_engine *e, cae_part part, bool loss, si
     r->tiling = (cae_tiling){.net = net,
                              .part = part,
                              .shapes = r->shapes,
-                             .whole = cae_region_whole(&r->out), /* the crop is not computed */
+                             .whole = inner(&r->out, r->mirrored), /* no more is computed */
                              .count = count,
                              .loss_block = loss ? CAE_LOSS_BLOCK : 1,
                              .threads = e->threads};
@@ -241,6 +300,10 @@ static double loss_of(const cae_run *r, size_t n)
 static int go(cae_run *r, double *sum)
 {
     const size_t count = r->tiling.count;
+    const size_t more = 2 * r->mirrored;
+    r->extended =
+        more == 0 ? r->from : (cae_source){read_mirrored, r, r->from.h + more, r->from.w + more};
+    r->cropped = more == 0 ? r->to : (cae_sink){write_cropped, r, r->to.h + more, r->to.w + more};
     CAE_ASSERT(r->plan != NULL && r->workers == NULL); /* it fits, and has not gone yet */
     CAE_TRY(start(r));
     for (r->group_from = 0; r->group_from < count; r->group_from += CAE_GROUP) {

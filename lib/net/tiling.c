@@ -26,8 +26,8 @@ static cae_region tile_of(const cae_tiling *t, size_t tile)
 {
     const ptrdiff_t height = (ptrdiff_t)t->height;
     const ptrdiff_t width = (ptrdiff_t)t->width;
-    const ptrdiff_t y = (ptrdiff_t)(tile / t->tiles_x) * height;
-    const ptrdiff_t x = (ptrdiff_t)(tile % t->tiles_x) * width;
+    const ptrdiff_t y = t->whole.y0 + (ptrdiff_t)(tile / t->tiles_x) * height;
+    const ptrdiff_t x = t->whole.x0 + (ptrdiff_t)(tile % t->tiles_x) * width;
     const ptrdiff_t y1 = t->whole.y1 - y < height ? t->whole.y1 : y + height;
     const ptrdiff_t x1 = t->whole.x1 - x < width ? t->whole.x1 : x + width;
     return (cae_region){y, y1, x, x1};
