@@ -380,10 +380,10 @@ CAE_API int cae_evaluate(const cae_model *m, const float *input, const float *ta
  *   count, height, width  how many images, and their size
  *   loss                  may be NULL; receives the loss
  * The loss is the mean over images of the mean of (result - target)^2 / sigma, where the result is
- * what cae_denoise gives for that level, but for its mirrored edges. The squared error of a good de-noiser grows about as sigma
- * does (by a power of 1.04 from 15/255 to 50/255), so every level weighs about alike in decibels if
- * the logarithms of the levels are drawn evenly. With one level for all images, loss * sigma is the
- * mean squared error.
+ * what cae_denoise gives for that level, but for its mirrored edges. The squared error of a good
+ * de-noiser grows about as sigma does (by a power of 1.04 from 15/255 to 50/255), so every level
+ * weighs about alike in decibels if the logarithms of the levels are drawn evenly. With one level
+ * for all images, loss * sigma is the mean squared error.
  * Each returns as its namesake; CAE_E_ARGUMENT also for a level that is not allowed, and when the
  * network takes none: then the namesake is to be called, which refuses networks that take one.
  * Since 0.1. */
