@@ -29,6 +29,7 @@ BRIEFS = {
     "cae_decode": "decode codes to images",
     "cae_decompress": "restore a compressed image",
     "cae_denoise": "run the whole network of a model",
+    "cae_denoise_pixels": "de-noise interleaved pixels",
     "cae_encode": "encode images to codes",
     "cae_evaluate": "loss of a model on images, without training",
     "cae_evaluate_sigma": "the same with noise levels",
@@ -293,8 +294,8 @@ def prototype(code):
     head, arguments = re.fullmatch(r"(.*?\()(.*)\);", code).groups()
     if arguments == "void":
         return [f'.B "{code}"']
-    pieces = [re.fullmatch(r"(.*?)(\w+)(\[\d+\])?", part).groups()
-              for part in arguments.split(", ")]
+    pieces = [re.fullmatch(r"(.*? \(\*|.*?)(\w+)(\[\d+\]|\)\(.*\))?", part).groups()
+              for part in re.split(r", (?![^()]*\))", arguments)]  # not inside of a callback's
     rows, row, column = [], [head], len(head)
     for i, (kind, name, size) in enumerate(pieces):
         rest = (size or "") + (");" if i == len(pieces) - 1 else ",")

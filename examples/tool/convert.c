@@ -1,5 +1,5 @@
 /*
- * `cae compress`, `decompress`, `denoise` and `noise`: one file in, one file out.
+ * `cae compress`, `decompress` and `noise`: one file in, one file out.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -163,84 +163,6 @@ int decompress_main(int argc, char **argv)
 done:
     image_free(&image);
     free(data);
-    cae_model_free(model);
-    return result;
-}
-
-/* ---- denoise --------------------------------------------------------------------------------- */
-
-/* Runs an image through the network. One that takes one channel sees the channels of a colour image
- * one after the other, as if they were `channels` images. */
-static int denoise_image(const cae_model *model, size_t model_channels, struct image *image,
-                         const char *in)
-{
-    const size_t len = image_len(image), count = image->channels / model_channels;
-    float *noisy = calloc(len, sizeof *noisy), *clean = calloc(len, sizeof *clean);
-    int result = FAILED;
-    if (noisy == NULL || clean == NULL) {
-        fail("%s: out of memory", in);
-        goto done;
-    }
-    image_to_floats(image, noisy);
-    if (cae_denoise(model, noisy, count, image->height, image->width, 0, clean) != CAE_OK) {
-        fail("%s: %s", in, cae_last_error());
-        goto done;
-    }
-    image_from_floats(image, clean);
-    result = DONE;
-done:
-    free(noisy);
-    free(clean);
-    return result;
-}
-
-int denoise_main(int argc, char **argv)
-{
-    const char *model_path = NULL, *in = NULL, *out = NULL, *format = NULL;
-    const struct operand operands[] = {
-        {"MODEL", &model_path}, {"IN.png", &in}, {"OUT.png", &out}, {NULL, NULL}};
-    const struct option options[] = {
-        TEXT_OPTION("format", &format, "FORMAT", FORMAT_HELP),
-        OPTIONS_END,
-    };
-    const struct command_line line = {
-        .command = "denoise",
-        .summary = "Runs an image (PNG, JPEG, PGM, PPM) through a model, code and all.",
-        .operands = operands,
-        .options = options,
-        .details =
-            "A model with one channel treats each channel of a colour image alone; a model with\n"
-            "three gets grey images as three equal channels. OUT ends in .png, .pgm, .ppm or\n"
-            ".pnm; without an ending it is a PNG.\n",
-    };
-    int result = DONE;
-    if (!options_parse(&line, argc, argv, &result) ||
-        (result = image_check_format(line.command, format)) != DONE) {
-        return result;
-    }
-    if (image_check_name(out, format) != DONE) {
-        return FAILED;
-    }
-
-    cae_model *model = NULL;
-    struct image image = {0};
-    size_t shape[3];
-    unsigned said = 0;
-    result = FAILED;
-    if (model_load(&model, model_path) != DONE || model_shape(model, model_path, shape) != DONE ||
-        image_load_input(&image, in) != DONE) {
-        goto done;
-    }
-    image_note_changes(&image, file_input_name(in), &said);
-    if (image.channels < shape[0] &&
-        image_set_channels(&image, shape[0], file_input_name(in)) != DONE) {
-        goto done;
-    }
-    if (denoise_image(model, shape[0], &image, file_input_name(in)) == DONE) {
-        result = image_save_as(&image, out, format);
-    }
-done:
-    image_free(&image);
     cae_model_free(model);
     return result;
 }

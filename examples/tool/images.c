@@ -36,7 +36,7 @@ static int say_not_an_image(const char *path, const char *kind, bool named)
                 options_order());
 }
 
-static int load(struct image *image, const char *path, bool streams)
+static int load(struct image *image, const char *path, bool streams, bool whole)
 {
     const struct file_reading how = {
         .limit = max_file_size, .streams = streams, .wanted = recognise};
@@ -49,11 +49,11 @@ static int load(struct image *image, const char *path, bool streams)
     }
     path = streams ? file_input_name(path) : path;
     if (pngio_recognise(data, size)) {
-        result = pngio_read(image, data, size, path);
+        result = pngio_read(image, data, size, path, whole);
     } else if (jpegio_recognise(data, size)) {
         result = jpegio_read(image, data, size, path);
     } else if (pnmio_recognise(data, size)) {
-        result = pnmio_read(image, data, size, path);
+        result = pnmio_read(image, data, size, path, whole);
     } else {
         result = say_not_an_image(path, kind_of_bytes(data, size), streams);
     }
@@ -69,12 +69,17 @@ static int load(struct image *image, const char *path, bool streams)
 
 int image_load(struct image *image, const char *path)
 {
-    return load(image, path, false);
+    return load(image, path, false, false);
 }
 
 int image_load_input(struct image *image, const char *path)
 {
-    return load(image, path, true);
+    return load(image, path, true, false);
+}
+
+int image_load_whole(struct image *image, const char *path)
+{
+    return load(image, path, true, true);
 }
 
 bool image_name_ends(const char *name, const char *ending)
@@ -114,14 +119,15 @@ static bool is_format(const char *path, const char *format, const char *ending)
 static int write_image(const struct image *image, FILE *file, const char *path, const char *format)
 {
     const bool pgm = is_format(path, format, ".pgm"), ppm = is_format(path, format, ".ppm");
-    if (format != NULL && ((pgm && image->channels != 1) || (ppm && image->channels != 3))) {
+    const size_t colours = image->channels - image->alpha;
+    if (format != NULL && ((pgm && colours != 1) || (ppm && colours != 3))) {
         return fail("%s: --format %s is for %s, and this picture is %s; pnm and png take both",
                     path, format, pgm ? "grey" : "colour", pgm ? "colour" : "grey");
     }
-    if (pgm && image->channels != 1) {
+    if (pgm && colours != 1) {
         return fail("%s: a PGM has no colour; name it .ppm or .png", path);
     }
-    if (ppm && image->channels != 3) {
+    if (ppm && colours != 3) {
         return fail("%s: a PPM has three channels; name it .pgm or .png", path);
     }
     if (pgm || ppm || is_format(path, format, ".pnm")) {

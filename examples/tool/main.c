@@ -28,7 +28,7 @@ static const struct command commands[] = {
     {"eval", eval_main, "measure a model on a folder of images"},
     {"compress", compress_main, "compress an image with a model"},
     {"decompress", decompress_main, "restore a compressed image"},
-    {"denoise", denoise_main, "run an image through a model"},
+    {"denoise", denoise_main, "remove noise from an image"},
     {"noise", noise_main, "add Gaussian noise to an image"},
     {"info", info_main, "describe a model or a compressed image"},
     {"synth", synth_main, "draw parametric faces to train on"},

@@ -132,7 +132,9 @@ static void print_usage(const struct command_line *line)
     }
     print_wrapped(&column, indent, "[--quiet]");
     for (const struct operand *o = line->operands; o->name != NULL; o++) {
-        print_wrapped(&column, indent, o->name);
+        const bool optional = line->first_optional && o == line->operands;
+        snprintf(word, sizeof word, optional ? "[%s]" : "%s", o->name);
+        print_wrapped(&column, indent, word);
     }
     printf("\n");
 }
@@ -459,6 +461,21 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
+/* One word is missing, and the first may be: the words that were given are the others'. */
+static const struct operand *shift_operands(const struct command_line *line,
+                                            const struct operand *missing)
+{
+    if (!line->first_optional || missing == line->operands || missing->name == NULL ||
+        missing[1].name != NULL) {
+        return missing;
+    }
+    for (const struct operand *o = missing; o != line->operands; o--) {
+        *o->value = *o[-1].value;
+    }
+    *line->operands->value = NULL;
+    return missing + 1;
+}
+
 static int parse_all(const struct command_line *line, int argc, char **argv)
 {
     const struct operand *operand = line->operands;
@@ -477,7 +494,7 @@ static int parse_all(const struct command_line *line, int argc, char **argv)
             operand++;
         }
     }
-    return check_complete(line, operand);
+    return check_complete(line, shift_operands(line, operand));
 }
 
 static void note_order(const struct command_line *line)

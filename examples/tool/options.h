@@ -73,7 +73,7 @@ struct option {
         NULL, OPTION_SWITCH, NULL, NULL, NULL, 0, 0, false \
     }
 
-/* A word without dashes, in its place: all are required. */
+/* A word without dashes, in its place: all are required, but perhaps the first. */
 struct operand {
     const char *name; /* NULL ends the table */
     const char **value;
@@ -83,6 +83,7 @@ struct command_line {
     const char *command; /* the subcommand; NULL for a program that has none */
     const char *summary; /* one sentence */
     const struct operand *operands;
+    bool first_optional;          /* one word less stands for the others; the first stays NULL */
     const struct option *options; /* without --quiet and --help, which every command has */
     const char *details;          /* paragraphs below the options in --help; may be NULL */
 };

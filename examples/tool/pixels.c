@@ -16,9 +16,11 @@ static const size_t max_pixels = (size_t)1 << 28; /* 16384 x 16384 */
 
 /* ---- Room ------------------------------------------------------------------------------------ */
 
-int image_new(struct image *image, size_t channels, size_t height, size_t width, const char *path)
+int image_new_whole(struct image *image, size_t channels, bool alpha, bool deep, size_t height,
+                    size_t width, const char *path)
 {
-    *image = (struct image){.channels = channels, .height = height, .width = width};
+    *image = (struct image){
+        .channels = channels, .height = height, .width = width, .alpha = alpha, .deep = deep};
     if (height == 0 || width == 0) {
         return fail("%s: the image is empty (%zu x %zu)", path, width, height);
     }
@@ -26,8 +28,13 @@ int image_new(struct image *image, size_t channels, size_t height, size_t width,
         return fail("%s: %zu x %zu is too large: the limit is %zu pixels", path, width, height,
                     max_pixels);
     }
-    image->pixels = malloc(image_len(image));
+    image->pixels = malloc(image->height * image_row_size(image));
     return image->pixels != NULL ? DONE : fail("%s: out of memory", path);
+}
+
+int image_new(struct image *image, size_t channels, size_t height, size_t width, const char *path)
+{
+    return image_new_whole(image, channels, false, false, height, width, path);
 }
 
 void image_free(struct image *image)
@@ -39,6 +46,16 @@ void image_free(struct image *image)
 size_t image_len(const struct image *image)
 {
     return image->channels * image->height * image->width;
+}
+
+static size_t value_size(const struct image *image)
+{
+    return image->deep ? sizeof(uint16_t) : 1;
+}
+
+size_t image_row_size(const struct image *image)
+{
+    return image->width * image->channels * value_size(image);
 }
 
 void image_replace(struct image *image, struct image *other)
@@ -70,10 +87,11 @@ int image_turn_upright(struct image *image, const char *path)
         return DONE;
     }
     const bool sideways = orientation >= 5;
-    const size_t channels = image->channels;
+    const size_t pixel_size = image->channels * value_size(image);
     struct image turned;
-    if (image_new(&turned, channels, sideways ? image->width : image->height,
-                  sideways ? image->height : image->width, path) != DONE) {
+    if (image_new_whole(&turned, image->channels, image->alpha, image->deep,
+                        sideways ? image->width : image->height,
+                        sideways ? image->height : image->width, path) != DONE) {
         return FAILED;
     }
     uint8_t *pixel = turned.pixels;
@@ -82,8 +100,8 @@ int image_turn_upright(struct image *image, const char *path)
             size_t row = sideways ? x : y, column = sideways ? y : x;
             row = is_upside_down(orientation) ? image->height - 1 - row : row;
             column = is_back_to_front(orientation) ? image->width - 1 - column : column;
-            memcpy(pixel, image->pixels + (row * image->width + column) * channels, channels);
-            pixel += channels;
+            memcpy(pixel, image->pixels + (row * image->width + column) * pixel_size, pixel_size);
+            pixel += pixel_size;
         }
     }
     turned.changes = IMAGE_TURNED_UPRIGHT;
@@ -109,6 +127,25 @@ static void repeat_grey(const struct image *from, struct image *to)
     for (size_t i = 0; i < len; i++) {
         memset(to->pixels + 3 * i, from->pixels[i], 3);
     }
+}
+
+int image_repeat_grey(struct image *image, const char *path)
+{
+    struct image other;
+    const size_t size = value_size(image), pixels = image->height * image->width;
+    if (image_new_whole(&other, image->channels + 2, image->alpha, image->deep, image->height,
+                        image->width, path) != DONE) {
+        return FAILED;
+    }
+    const uint8_t *from = image->pixels;
+    uint8_t *to = other.pixels;
+    for (size_t i = 0; i < pixels; i++, from += image->channels * size) {
+        for (size_t c = 0; c < other.channels; c++, to += size) {
+            memcpy(to, from + (c < 3 ? 0 : size), size);
+        }
+    }
+    image_replace(image, &other);
+    return DONE;
 }
 
 int image_set_channels(struct image *image, size_t channels, const char *path)

@@ -27,6 +27,7 @@ struct job {
     png_bytepp rows;
 
     struct image *image; /* reading: to be filled */
+    bool whole;          /* with 16 bits and alpha */
     const uint8_t *data;
     size_t size, position;
 
@@ -69,7 +70,7 @@ static bool guarded(struct job *job, void (*step)(struct job *))
 /* The row pointers that libpng wants, into an image's pixels. */
 static void point_to_rows(struct job *job, const struct image *image)
 {
-    const size_t row_size = image->width * image->channels;
+    const size_t row_size = image_row_size(image);
     job->rows = malloc(image->height * sizeof *job->rows);
     if (job->rows == NULL) {
         png_error(job->png, "out of memory");
@@ -121,18 +122,38 @@ static unsigned find_orientation(const struct job *job)
     return 0;
 }
 
-/* Asks libpng for 8-bit grey or RGB, and notes what is lost on the way. */
+static bool has_alpha(const struct job *job)
+{
+    return (png_get_color_type(job->png, job->info) & PNG_COLOR_MASK_ALPHA) != 0 ||
+           png_get_valid(job->png, job->info, PNG_INFO_tRNS) != 0;
+}
+
+static bool is_deep(const struct job *job)
+{
+    return png_get_bit_depth(job->png, job->info) == 16;
+}
+
+/* libpng has 16-bit values with the higher byte first. */
+static void order_bytes(png_structp png)
+{
+    const uint16_t one = 1;
+    if (*(const uint8_t *)&one == 1) {
+        png_set_swap(png);
+    }
+}
+
+/* Asks libpng for grey or RGB, of 8 bits unless the image is whole, and notes what is lost on the
+ * way. */
 static void set_transformations(struct job *job)
 {
-    const png_byte color = png_get_color_type(job->png, job->info);
     png_set_expand(job->png);
-    png_set_scale_16(job->png);
-    png_set_strip_alpha(job->png);
-    if ((color & PNG_COLOR_MASK_ALPHA) || png_get_valid(job->png, job->info, PNG_INFO_tRNS)) {
-        job->image->changes |= IMAGE_LOST_ALPHA;
-    }
-    if (png_get_bit_depth(job->png, job->info) == 16) {
-        job->image->changes |= IMAGE_WAS_16_BIT;
+    if (!job->whole) {
+        job->image->changes |= has_alpha(job) ? IMAGE_LOST_ALPHA : 0;
+        job->image->changes |= is_deep(job) ? IMAGE_WAS_16_BIT : 0;
+        png_set_scale_16(job->png);
+        png_set_strip_alpha(job->png);
+    } else if (is_deep(job)) {
+        order_bytes(job->png);
     }
     png_set_interlace_handling(job->png);
     png_read_update_info(job->png, job->info);
@@ -151,12 +172,14 @@ static void read_png(struct job *job)
     png_read_info(png, job->info);
 
     const bool colour = (png_get_color_type(png, job->info) & PNG_COLOR_MASK_COLOR) != 0;
-    if (image_new(image, colour ? 3 : 1, png_get_image_height(png, job->info),
-                  png_get_image_width(png, job->info), job->path) != DONE) {
+    const bool alpha = job->whole && has_alpha(job);
+    if (image_new_whole(image, (colour ? 3 : 1) + (size_t)alpha, alpha, job->whole && is_deep(job),
+                        png_get_image_height(png, job->info), png_get_image_width(png, job->info),
+                        job->path) != DONE) {
         png_error(png, ""); /* already said */
     }
     set_transformations(job);
-    if (png_get_rowbytes(png, job->info) != image->width * image->channels) {
+    if (png_get_rowbytes(png, job->info) != image_row_size(image)) {
         png_error(png, "rows of an unexpected size");
     }
     point_to_rows(job, image);
@@ -168,9 +191,9 @@ static void read_rest(struct job *job)
     png_read_end(job->png, job->info);
 }
 
-int pngio_read(struct image *image, const uint8_t *data, size_t size, const char *path)
+int pngio_read(struct image *image, const uint8_t *data, size_t size, const char *path, bool whole)
 {
-    struct job job = {.image = image, .data = data, .size = size, .path = path};
+    struct job job = {.image = image, .data = data, .size = size, .path = path, .whole = whole};
     job.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
     if (job.png == NULL) {
         return fail("%s: out of memory", path);
@@ -201,8 +224,10 @@ static void set_header(struct job *job)
         png_error(job->png, "out of memory");
     }
     png_init_io(job->png, job->file);
-    png_set_IHDR(job->png, job->info, (png_uint_32)image->width, (png_uint_32)image->height, 8,
-                 image->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
+    png_set_IHDR(job->png, job->info, (png_uint_32)image->width, (png_uint_32)image->height,
+                 image->deep ? 16 : 8,
+                 (image->channels - image->alpha == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB) |
+                     (image->alpha ? PNG_COLOR_MASK_ALPHA : 0),
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
 }
 
@@ -210,6 +235,9 @@ static void write_png(struct job *job)
 {
     set_header(job);
     png_write_info(job->png, job->info);
+    if (job->source->deep) {
+        order_bytes(job->png);
+    }
     point_to_rows(job, job->source);
     png_write_image(job->png, job->rows);
     png_write_end(job->png, NULL);

@@ -17,10 +17,11 @@
 bool pngio_recognise(const uint8_t *data, size_t size);
 
 /* Reads a PNG from memory as 8-bit grey or RGB: palettes and low depths are expanded, 16 bits are
- * rounded, alpha is dropped (image->changes says so); gamma and colour profiles are ignored. The
+ * rounded, alpha is dropped (image->changes says so); gamma and colour profiles are ignored. A
+ * `whole` image keeps 16 bits and alpha. The
  * pixels are as they are stored, with the orientation of a chunk eXIf beside them. Damage is a
  * failure, printed with `path` in front, unless libpng finds all pixels: that is a flaw. */
-int pngio_read(struct image *image, const uint8_t *data, size_t size, const char *path);
+int pngio_read(struct image *image, const uint8_t *data, size_t size, const char *path, bool whole);
 
 /* Stored: without compression, so that the file's bytes depend on the pixels alone and on no
  * version of zlib. */

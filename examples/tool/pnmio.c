@@ -104,12 +104,17 @@ static int read_pixels(struct image *image, struct cursor *c, bool plain, size_t
             return fail("%s: pixel value %zu of %zu is missing or above %zu", path, i + 1, len,
                         max);
         }
-        image->pixels[i] = (uint8_t)((value * 255 + max / 2) / max);
+        if (image->deep) {
+            const uint16_t deep = (uint16_t)(((uint64_t)value * 65535 + max / 2) / max);
+            memcpy(image->pixels + 2 * i, &deep, sizeof deep);
+        } else {
+            image->pixels[i] = (uint8_t)((value * 255 + max / 2) / max);
+        }
     }
     return DONE;
 }
 
-int pnmio_read(struct image *image, const uint8_t *data, size_t size, const char *path)
+int pnmio_read(struct image *image, const uint8_t *data, size_t size, const char *path, bool whole)
 {
     struct cursor c = {data + 2, data + size};
     const size_t max_number = 1 << 30; /* image_new and the next line limit further */
@@ -119,22 +124,48 @@ int pnmio_read(struct image *image, const uint8_t *data, size_t size, const char
         return fail("%s: damaged PGM or PPM header", path);
     }
     const bool plain = data[1] == '2' || data[1] == '3';
-    if (image_new(image, data[1] == '2' || data[1] == '5' ? 1 : 3, height, width, path) != DONE) {
+    if (image_new_whole(image, data[1] == '2' || data[1] == '5' ? 1 : 3, false, whole && max > 255,
+                        height, width, path) != DONE) {
         return FAILED;
     }
-    if (max > 255) {
+    if (max > 255 && !whole) {
         image->changes |= IMAGE_WAS_16_BIT;
     }
     return read_pixels(image, &c, plain, max, path);
 }
 
+/* Value by value: those of 16 bits with the higher byte first, alpha not at all. */
+static bool write_values(const struct image *image, size_t colours, FILE *file)
+{
+    const size_t pixels = image->height * image->width;
+    for (size_t i = 0; i < pixels; i++) {
+        for (size_t c = 0; c < colours; c++) {
+            const size_t at = i * image->channels + c;
+            uint16_t value = image->pixels[image->deep ? 2 * at : at];
+            if (image->deep) {
+                memcpy(&value, image->pixels + 2 * at, sizeof value);
+            }
+            if ((image->deep && putc(value >> 8, file) == EOF) || putc(value & 255, file) == EOF) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 int pnmio_write(const struct image *image, FILE *file, const char *path)
 {
-    const size_t len = image_len(image);
-    if (fprintf(file, "P%c\n%zu %zu\n255\n", image->channels == 1 ? '5' : '6', image->width,
-                image->height) < 0 ||
-        fwrite(image->pixels, 1, len, file) != len) {
-        return fail("%s: cannot write", path);
+    const size_t colours = image->channels - image->alpha;
+    if (image->alpha) {
+        note("%s: a PGM or PPM has no transparency: it is dropped", path);
     }
-    return DONE;
+    bool ok = fprintf(file, "P%c\n%zu %zu\n%u\n", colours == 1 ? '5' : '6', image->width,
+                      image->height, image->deep ? 65535u : 255u) >= 0;
+    if (!image->deep && !image->alpha) {
+        const size_t len = image_len(image);
+        ok = ok && fwrite(image->pixels, 1, len, file) == len;
+    } else {
+        ok = ok && write_values(image, colours, file);
+    }
+    return ok ? DONE : fail("%s: cannot write", path);
 }

@@ -15,10 +15,11 @@
 
 bool pnmio_recognise(const uint8_t *data, size_t size);
 
-/* Reads the first image of the file; values are rounded from their own maximum to 255. */
-int pnmio_read(struct image *image, const uint8_t *data, size_t size, const char *path);
+/* Reads the first image of the file; values are rounded from their own maximum to 255, or, where
+ * that is above 255 and the image shall be `whole`, to 65535. */
+int pnmio_read(struct image *image, const uint8_t *data, size_t size, const char *path, bool whole);
 
-/* Writes P5 for one channel, P6 for three. */
+/* Writes P5 for one channel, P6 for three, of 8 bits or 16; alpha is dropped, with a note. */
 int pnmio_write(const struct image *image, FILE *file, const char *path);
 
 #endif

@@ -23,7 +23,8 @@
  *            `count` images of one size.
  *   code     the network's values at the line `code` of its architecture; float, planar: count x
  *            the shape that cae_code_shape gives.
- *   pixels   8 bit, channels interleaved, rows `stride` bytes apart.
+ *   pixels   8 bit, channels interleaved, rows `stride` bytes apart; cae_denoise_pixels takes other
+ *            formats, too.
  *   unit     the product of the strides before `code` (8 for the convolutional presets). An image
  *            whose height or width is not a multiple of it is extended at the bottom and at the
  *            right by repeating its last row and column; the result is cropped to the image's size.
@@ -99,7 +100,7 @@ extern "C" {
 #define CAE_E_LIMIT       (-9)  /* over a limit, the setting memory_limit or a cap of the format */
 #define CAE_E_BUFFER      (-10) /* the output buffer is too small */
 #define CAE_E_UNSUPPORTED (-11) /* not possible for this model or on this machine */
-#define CAE_E_CANCELLED   (-12) /* reserved: the caller asked to stop */
+#define CAE_E_CANCELLED   (-12) /* the caller's progress function asked to stop */
 #define CAE_E_SYNTAX      (-13) /* an architecture text is wrong; the message says where */
 
 /* The version of the library in use, "0.1.0". Any thread. Since 0.1. */
@@ -431,6 +432,52 @@ CAE_API int cae_denoise(const cae_model *m, const float *noisy, size_t count, si
  * numbers on every machine. The sums are not clipped. sigma must be finite and >= 0; it is on the
  * scale of the values (25/255 for the usual 25). Needs no model; any thread. Since 0.1. */
 CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed);
+
+/* ---- Pixels ---------------------------------------------------------------------------------- */
+
+/* Formats of pixel values. */
+#define CAE_U8  1u /* 0 .. 255, for v/255 */
+#define CAE_U16 2u /* 0 .. 65535 in the machine's byte order, for v/65535 */
+#define CAE_F32 4u /* float, as it is: nominally in [0,1] and not clipped */
+
+/* De-noises pixels as applications have them: interleaved, at any alignment, in place or not.
+ *   m               any model. A network whose input line says `noise` is told the noise; others do
+ *                   what they were trained for, and sigma and gain are ignored
+ *   in, out         height rows of width pixels. Bytes between rows are not read or written. Both
+ *                   may be the same rows: in == out with the same stride. They must not overlap
+ *                   otherwise
+ *   in_stride, out_stride   bytes from one row to the next, at least those of a row
+ *   format          CAE_U8, CAE_U16 or CAE_F32, of both
+ *   height, width   the image's size
+ *   channels        values of a pixel: the model's channels; or one more, alpha, which comes last
+ *                   and is copied bit for bit. A model of one channel takes any number and runs
+ *                   each as an image of its own; 2 and 4 mean that the last one is alpha
+ *   sigma, gain     noise at value x of [0,1] has the variance sigma^2 + gain * x. gain 0: the same
+ *                   noise everywhere, with that standard deviation. gain > 0: the noise of a sensor
+ *                   whose values are linear in the light. It is made equal everywhere by the
+ *                   generalised Anscombe transform before the network, and the closed form of the
+ *                   exact unbiased inverse follows. Both 0: estimated. Finite and >= 0
+ *   strength        0 to 10. 1: as much noise is removed as there is. Below 1: so much of the way
+ *                   from the image to that result, value by value; 0 gives the image back bit for
+ *                   bit. Above 1: the network is told so many times the noise, and removes more,
+ *                   detail too; for networks without `noise` this is the same as 1
+ *   progress        NULL; or called by the calling thread alone with what is done: 0 before
+ *                   anything is written, then now and then, at last 1. Another answer than 0 stops
+ *                   the call. It must return, and may use this model as `const cae_model *` allows
+ *   user            what progress is called with
+ * Results are rounded to the nearest integer and clipped; floats are neither. They are the same in
+ * place and not; those of CAE_F32, gain 0 and strength 1 are those of cae_denoise. The call takes
+ * memory as cae_denoise does; in place, with several threads or a very wide image, also for copies
+ * of some rows and columns. The setting memory_limit bounds all of it.
+ * Returns CAE_OK; CAE_E_ARGUMENT, _LIMIT, _NOMEM; CAE_E_SHAPE for channels or a size that the model
+ * does not take; CAE_E_NONFINITE for a float, naming it (alpha may be anything), and for a result
+ * that overflowed; CAE_E_CANCELLED; CAE_E_UNSUPPORTED when the noise cannot be estimated. After
+ * CAE_E_CANCELLED and an overflow, pixels of `out` may be written, also in place; after other
+ * failures none is. Since 0.1. */
+CAE_API int cae_denoise_pixels(const cae_model *m, const void *in, size_t in_stride, void *out,
+                               size_t out_stride, uint32_t format, size_t height, size_t width,
+                               size_t channels, float sigma, float gain, float strength,
+                               int (*progress)(void *user, double done), void *user);
 
 /* ---- Compressed images ----------------------------------------------------------------------- */
 /*

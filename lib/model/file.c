@@ -40,7 +40,7 @@ static void add_weight(cae_model_list *l, const char *prefix, const cae_weight *
 {
     char *name = l->names[l->name_len++];
     cae_format(name, CAE_LIST_NAME, "%s%s", prefix, w->name);
-    cae_file_tensor *t = add(l, name, CAE_F32, data + w->offset);
+    cae_file_tensor *t = add(l, name, CAE_DTYPE_F32, data + w->offset);
     t->rank = w->parameter.rank;
     memcpy(t->shape, w->parameter.shape, sizeof(t->shape));
 }
@@ -58,7 +58,7 @@ static void add_settings(cae_model_list *l, const cae_model *m)
             l->values[l->value_len] = value;
             l->file.version = s->version > l->file.version ? s->version : l->file.version;
             cae_format(name, CAE_LIST_NAME, "train.%s", s->key);
-            add(l, name, CAE_F64, &l->values[l->value_len++]);
+            add(l, name, CAE_DTYPE_F64, &l->values[l->value_len++]);
         }
     }
 }
@@ -68,12 +68,12 @@ static void add_training(cae_model_list *l, const cae_model *m, const cae_adam_s
     const uint64_t counters[CAE_COUNTERS] = {state->step, m->seed, (uint64_t)m->settings.epoch};
     for (size_t i = 0; i < CAE_COUNTERS; i++) {
         memcpy(&l->counters[i], &counters[i], sizeof(counters[i]));
-        add(l, names[i], CAE_I64, &l->counters[i]);
+        add(l, names[i], CAE_DTYPE_I64, &l->counters[i]);
     }
     add_settings(l, m);
     if (!cae_ranges_empty(&m->recent)) {
-        add(l, names[RECENT_MAX], CAE_F32, m->recent.hi)->shape[0] = m->recent.channels;
-        add(l, names[RECENT_MIN], CAE_F32, m->recent.lo)->shape[0] = m->recent.channels;
+        add(l, names[RECENT_MAX], CAE_DTYPE_F32, m->recent.hi)->shape[0] = m->recent.channels;
+        add(l, names[RECENT_MIN], CAE_DTYPE_F32, m->recent.lo)->shape[0] = m->recent.channels;
     }
     for (size_t i = 0; i < m->net->weight_len; i++) {
         add_weight(l, "train.m.", &m->net->weights[i], state->m);
@@ -87,8 +87,8 @@ static void add_all(cae_model_list *l, const cae_model *m, const cae_adam_state 
     for (size_t i = 0; i < m->net->weight_len; i++) {
         add_weight(l, "", &m->net->weights[i], m->weights);
     }
-    add(l, names[MAX], CAE_F32, m->ranges.hi)->shape[0] = m->ranges.channels;
-    add(l, names[MIN], CAE_F32, m->ranges.lo)->shape[0] = m->ranges.channels;
+    add(l, names[MAX], CAE_DTYPE_F32, m->ranges.hi)->shape[0] = m->ranges.channels;
+    add(l, names[MIN], CAE_DTYPE_F32, m->ranges.lo)->shape[0] = m->ranges.channels;
     if (training != NULL) {
         add_training(l, m, training);
     }
@@ -194,7 +194,7 @@ static int read_weights(const cae_net *net, const cae_model_file *f, const char 
         const cae_file_entry *e = NULL;
         char name[CAE_LIST_NAME];
         cae_format(name, sizeof(name), "%s%s", prefix, w->name);
-        CAE_TRY(find(f, name, CAE_F32, w->parameter.rank, w->parameter.shape, &e));
+        CAE_TRY(find(f, name, CAE_DTYPE_F32, w->parameter.rank, w->parameter.shape, &e));
         if (values != NULL) {
             CAE_TRY(cae_model_file_read(f, e, values + w->offset));
         }
@@ -267,19 +267,19 @@ static int check_tensors(const cae_net *net, const cae_model_file *f)
     const size_t channels[4] = {net->shapes[net->code].c, 1, 1, 1};
     const size_t one[4] = {1, 1, 1, 1};
     const cae_file_entry *e = NULL;
-    CAE_TRY(find(f, names[MAX], CAE_F32, 1, channels, &e));
-    CAE_TRY(find(f, names[MIN], CAE_F32, 1, channels, &e));
+    CAE_TRY(find(f, names[MAX], CAE_DTYPE_F32, 1, channels, &e));
+    CAE_TRY(find(f, names[MIN], CAE_DTYPE_F32, 1, channels, &e));
     CAE_TRY(read_weights(net, f, "", NULL));
     if (has_training(f)) {
         for (size_t i = 0; i < CAE_COUNTERS; i++) {
-            CAE_TRY(find(f, names[i], CAE_I64, 1, one, &e));
+            CAE_TRY(find(f, names[i], CAE_DTYPE_I64, 1, one, &e));
         }
         CAE_TRY(read_weights(net, f, "train.m.", NULL));
         CAE_TRY(read_weights(net, f, "train.v.", NULL));
         known += CAE_COUNTERS + 2 * net->weight_len;
         if (has_recent(f)) {
-            CAE_TRY(find(f, names[RECENT_MAX], CAE_F32, 1, channels, &e));
-            CAE_TRY(find(f, names[RECENT_MIN], CAE_F32, 1, channels, &e));
+            CAE_TRY(find(f, names[RECENT_MAX], CAE_DTYPE_F32, 1, channels, &e));
+            CAE_TRY(find(f, names[RECENT_MIN], CAE_DTYPE_F32, 1, channels, &e));
             known += 2;
         }
         for (size_t i = 0; cae_setting_at(i) != NULL; i++) {
@@ -294,7 +294,7 @@ static int read_counters(cae_model *m, const cae_model_file *f)
     uint64_t counters[CAE_COUNTERS];
     for (size_t i = 0; i < CAE_COUNTERS; i++) {
         int64_t value = 0;
-        CAE_TRY(read_values(f, names[i], CAE_I64, 1, &value));
+        CAE_TRY(read_values(f, names[i], CAE_DTYPE_I64, 1, &value));
         memcpy(&counters[i], &value, sizeof(value));
         if (i != SEED && counters[i] > largest_counter) {
             return cae_fail(CAE_E_FORMAT, "tensor '%s': %lld is not between 0 and 2^53", names[i],
@@ -317,7 +317,7 @@ static int read_settings(cae_model *m, const cae_model_file *f)
             continue; /* it has its initial value */
         }
         cae_format(name, sizeof(name), "train.%s", s->key);
-        CAE_TRY(read_values(f, name, CAE_F64, 1, &value));
+        CAE_TRY(read_values(f, name, CAE_DTYPE_F64, 1, &value));
         const int status = cae_setting_check(s, value);
         if (status != CAE_OK) {
             return cae_fail(status == CAE_E_UNSUPPORTED ? status : CAE_E_FORMAT, "tensor '%s': %s",
@@ -336,8 +336,8 @@ static int read_training(cae_model *m, const cae_model_file *f)
     CAE_TRY(read_counters(m, f));
     CAE_TRY(read_settings(m, f));
     if (has_recent(f)) {
-        CAE_TRY(read_values(f, names[RECENT_MIN], CAE_F32, m->recent.channels, m->recent.lo));
-        CAE_TRY(read_values(f, names[RECENT_MAX], CAE_F32, m->recent.channels, m->recent.hi));
+        CAE_TRY(read_values(f, names[RECENT_MIN], CAE_DTYPE_F32, m->recent.channels, m->recent.lo));
+        CAE_TRY(read_values(f, names[RECENT_MAX], CAE_DTYPE_F32, m->recent.channels, m->recent.hi));
     }
     CAE_TRY(cae_model_need_moments(m));
     CAE_TRY(read_weights(m->net, f, "train.m.", m->optimizer.m));
@@ -346,8 +346,8 @@ static int read_training(cae_model *m, const cae_model_file *f)
 
 static int read_all(cae_model *m, const cae_model_file *f)
 {
-    CAE_TRY(read_values(f, names[MIN], CAE_F32, m->ranges.channels, m->ranges.lo));
-    CAE_TRY(read_values(f, names[MAX], CAE_F32, m->ranges.channels, m->ranges.hi));
+    CAE_TRY(read_values(f, names[MIN], CAE_DTYPE_F32, m->ranges.channels, m->ranges.lo));
+    CAE_TRY(read_values(f, names[MAX], CAE_DTYPE_F32, m->ranges.channels, m->ranges.hi));
     CAE_TRY(read_weights(m->net, f, "", m->weights));
     if (has_training(f)) {
         CAE_TRY(read_training(m, f));

@@ -244,8 +244,8 @@ static int read_ranges(const struct import *in, const cae_ranges *ranges, bool *
     const cae_file_entry *high = cae_model_file_find(in->file, "codec.max");
     const char *text = cae_model_file_architecture(in->file);
     *known = text != NULL && strcmp(text, in->net->text) == 0 && low != NULL && high != NULL &&
-             low->dtype == CAE_F32 && high->dtype == CAE_F32 && low->len == ranges->channels &&
-             high->len == ranges->channels;
+             low->dtype == CAE_DTYPE_F32 && high->dtype == CAE_DTYPE_F32 &&
+             low->len == ranges->channels && high->len == ranges->channels;
     if (*known) {
         CAE_TRY(cae_model_file_read(in->file, low, ranges->lo));
         CAE_TRY(cae_model_file_read(in->file, high, ranges->hi));

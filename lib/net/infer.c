@@ -7,6 +7,7 @@
  */
 #include "net/infer.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -41,6 +42,9 @@ struct cae_run {
     cae_team *team;
     struct worker *workers;
     size_t worker_len;
+    cae_watch watch;
+    _Atomic uint64_t made; /* values of one channel of the result, of all images */
+    atomic_bool stopped;   /* by the watch */
 };
 
 /* ---- One job --------------------------------------------------------------------------------- */
@@ -82,6 +86,25 @@ static void hand_out(const cae_run *r, struct worker *w, size_t first, size_t im
     }
 }
 
+/* Counts what a strip made. The calling thread is worker 0 of every team. */
+static void count_strip(cae_run *r, const struct worker *w, size_t images)
+{
+    if (r->watch.progress == NULL) {
+        return;
+    }
+    const cae_region made = cae_plan_view(w->plan, w->plan->to, w->base).region;
+    const uint64_t len = (uint64_t)images * cae_region_height(&made) * cae_region_width(&made);
+    const uint64_t before = atomic_fetch_add(&r->made, len);
+    if (w == r->workers && !atomic_load(&r->stopped)) {
+        const double all = (double)r->tiling.count * (double)r->out.h * (double)r->out.w;
+        const double done = (double)(before + len) / all;
+        /* The end is for the caller to tell of: it may have more to do. */
+        if (done < 1 && r->watch.progress(r->watch.user, done) != 0) {
+            atomic_store(&r->stopped, true);
+        }
+    }
+}
+
 static void run_tile(cae_run *r, struct worker *w, size_t first, size_t images, size_t tile)
 {
     if (w->tile == tile && w->images == images) {
@@ -92,10 +115,11 @@ static void run_tile(cae_run *r, struct worker *w, size_t first, size_t images, 
         w->images = images;
     }
     w->plan->team = r->engine.net->fixed_size ? r->team : NULL;
-    while (cae_plan_next(w->plan, w->base)) {
+    while (!atomic_load(&r->stopped) && cae_plan_next(w->plan, w->base)) {
         cae_exec_load(&r->engine, w->plan, w->base, &r->extended, first);
         cae_exec_forward(&r->engine, w->plan, w->base);
         hand_out(r, w, first, images);
+        count_strip(r, w, images);
     }
 }
 
@@ -236,6 +260,39 @@ const cae_shape *cae_run_code(const cae_run *r)
     return &r->shapes[r->engine.net->code];
 }
 
+/* Marks what of [from, to) is not in [own, end), or is read as a mirror image, which may be after
+ * it was made. Pixels beyond the last are that one. */
+static void mark(const cae_run *r, uint32_t *marks, size_t len, ptrdiff_t from, ptrdiff_t to,
+                 ptrdiff_t own, ptrdiff_t end)
+{
+    const ptrdiff_t by = (ptrdiff_t)r->mirrored;
+    const ptrdiff_t last = (ptrdiff_t)len + 2 * by - 1;
+    for (ptrdiff_t i = from; i < to; i++) {
+        const ptrdiff_t at = i < last ? i : last;
+        if (at < own || at >= end || at < by || at > last - by) {
+            marks[mirror(at - by, len)] = 1;
+        }
+    }
+}
+
+void cae_run_mark_halos(cae_run *r, uint32_t *rows, uint32_t *columns)
+{
+    const cae_tiling *t = &r->tiling;
+    const size_t tiles = t->tiles_y * t->tiles_x;
+    for (size_t tile = 0; tile < tiles; tile++) {
+        cae_region made;
+        const cae_region read = cae_tiling_reads(t, r->plan, tile, &made);
+        mark(r, rows, r->image.h, read.y0, read.y1, made.y0, made.y1);
+        mark(r, columns, r->image.w, read.x0, read.x1, made.x0, made.x1);
+    }
+    cae_tiling_plan(t, r->plan, tiles - 1, t->slice); /* as cae_tiling_choose left it */
+}
+
+void cae_run_watch(cae_run *r, cae_watch watch)
+{
+    r->watch = watch;
+}
+
 /* ---- The run --------------------------------------------------------------------------------- */
 
 /* The memory, and then the team. */
@@ -312,6 +369,9 @@ static int go(cae_run *r, double *sum)
             memset(r->loss_blocks, 0, images * loss_blocks_each(r) * sizeof(double));
         }
         run_group(r, images);
+        if (atomic_load(&r->stopped)) {
+            return cae_fail(CAE_E_CANCELLED, "progress asked to stop");
+        }
         if (sum == NULL) {
             continue;
         }

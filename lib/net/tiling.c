@@ -43,6 +43,13 @@ void cae_tiling_plan(const cae_tiling *t, cae_plan *plan, size_t tile, size_t im
     }
 }
 
+cae_region cae_tiling_reads(const cae_tiling *t, cae_plan *plan, size_t tile, cae_region *made)
+{
+    *made = tile_of(t, tile);
+    cae_plan_make(plan, t->part, t->shapes, *made, 1, false, 1);
+    return plan->tensors[plan->from].region;
+}
+
 static void set_tiles(cae_tiling *t, size_t height, size_t width, size_t strip)
 {
     t->height = height;

@@ -42,4 +42,8 @@ bool cae_tiling_choose(cae_tiling *t, cae_plan *plan);
 /* Plans tile number `tile` of `images` images. */
 void cae_tiling_plan(const cae_tiling *t, cae_plan *plan, size_t tile, size_t images);
 
+/* What tile number `tile` reads of an image, in all of its strips; `made` receives what it makes.
+ * Nothing of the plan is for use afterwards. */
+cae_region cae_tiling_reads(const cae_tiling *t, cae_plan *plan, size_t tile, cae_region *made);
+
 #endif

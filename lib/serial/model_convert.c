@@ -48,19 +48,19 @@ static uint64_t bits_at(const void *values, size_t size, size_t i)
 
 void cae_model_to_floats(float *to, const void *values, cae_dtype dtype, size_t len)
 {
-    if (dtype == CAE_F32) {
+    if (dtype == CAE_DTYPE_F32) {
         memcpy(to, values, len * sizeof(*to));
         return;
     }
     for (size_t i = 0; i < len; i++) {
         const uint64_t bits = bits_at(values, cae_dtype_size(dtype), i);
-        if (dtype == CAE_F64) {
+        if (dtype == CAE_DTYPE_F64) {
             double value;
             memcpy(&value, &bits, sizeof(value));
             to[i] = (float)value;
         } else {
             const uint16_t half = (uint16_t)bits;
-            const uint32_t wide = dtype == CAE_F16 ? widen_half(half) : (uint32_t)half << 16;
+            const uint32_t wide = dtype == CAE_DTYPE_F16 ? widen_half(half) : (uint32_t)half << 16;
             memcpy(&to[i], &wide, sizeof(wide));
         }
     }
@@ -69,13 +69,13 @@ void cae_model_to_floats(float *to, const void *values, cae_dtype dtype, size_t 
 size_t cae_model_first_nonfinite(const void *values, cae_dtype dtype, size_t len)
 {
     size_t bad = len;
-    if (dtype == CAE_F32) {
+    if (dtype == CAE_DTYPE_F32) {
         return cae_all_finite(values, len, &bad) ? len : bad;
     }
-    const uint64_t exponent = dtype == CAE_F16    ? 0x7c00
-                              : dtype == CAE_BF16 ? 0x7f80
-                              : dtype == CAE_F64  ? 0x7ff0000000000000u
-                                                  : 0;
+    const uint64_t exponent = dtype == CAE_DTYPE_F16    ? 0x7c00
+                              : dtype == CAE_DTYPE_BF16 ? 0x7f80
+                              : dtype == CAE_DTYPE_F64  ? 0x7ff0000000000000u
+                                                        : 0;
     if (exponent == 0) {
         return len;
     }

@@ -31,22 +31,22 @@ enum {
 /* First those of model files, then others of plain files: F16 and BF16, and those that no weight
  * can have. */
 typedef enum cae_dtype {
-    CAE_F32,
-    CAE_F64,
-    CAE_I64,
-    CAE_F16,
-    CAE_BF16,
-    CAE_I32,
-    CAE_I16,
-    CAE_I8,
-    CAE_U64,
-    CAE_U32,
-    CAE_U16,
-    CAE_U8,
-    CAE_BOOL
+    CAE_DTYPE_F32,
+    CAE_DTYPE_F64,
+    CAE_DTYPE_I64,
+    CAE_DTYPE_F16,
+    CAE_DTYPE_BF16,
+    CAE_DTYPE_I32,
+    CAE_DTYPE_I16,
+    CAE_DTYPE_I8,
+    CAE_DTYPE_U64,
+    CAE_DTYPE_U32,
+    CAE_DTYPE_U16,
+    CAE_DTYPE_U8,
+    CAE_DTYPE_BOOL
 } cae_dtype;
 
-enum { CAE_MODEL_DTYPES = CAE_I64 + 1 };
+enum { CAE_MODEL_DTYPES = CAE_DTYPE_I64 + 1 };
 
 size_t cae_dtype_size(cae_dtype dtype);
 const char *cae_dtype_name(cae_dtype dtype);

@@ -16,11 +16,11 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[] = {
-    [CAE_F32] = {"F32", 4},   [CAE_F64] = {"F64", 8},   [CAE_I64] = {"I64", 8},
-    [CAE_F16] = {"F16", 2},   [CAE_BF16] = {"BF16", 2}, [CAE_I32] = {"I32", 4},
-    [CAE_I16] = {"I16", 2},   [CAE_I8] = {"I8", 1},     [CAE_U64] = {"U64", 8},
-    [CAE_U32] = {"U32", 4},   [CAE_U16] = {"U16", 2},   [CAE_U8] = {"U8", 1},
-    [CAE_BOOL] = {"BOOL", 1},
+    [CAE_DTYPE_F32] = {"F32", 4},   [CAE_DTYPE_F64] = {"F64", 8},   [CAE_DTYPE_I64] = {"I64", 8},
+    [CAE_DTYPE_F16] = {"F16", 2},   [CAE_DTYPE_BF16] = {"BF16", 2}, [CAE_DTYPE_I32] = {"I32", 4},
+    [CAE_DTYPE_I16] = {"I16", 2},   [CAE_DTYPE_I8] = {"I8", 1},     [CAE_DTYPE_U64] = {"U64", 8},
+    [CAE_DTYPE_U32] = {"U32", 4},   [CAE_DTYPE_U16] = {"U16", 2},   [CAE_DTYPE_U8] = {"U8", 1},
+    [CAE_DTYPE_BOOL] = {"BOOL", 1},
 };
 
 enum { DTYPES = sizeof(dtypes) / sizeof(dtypes[0]) };

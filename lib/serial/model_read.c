@@ -329,10 +329,11 @@ int cae_model_file_read_floats(cae_model_file *f, const cae_file_entry *entry, f
     const size_t step = CHUNK / cae_dtype_size(entry->dtype);
     uint32_t crc = entry->crc_before;
     size_t bad = 0;
-    if (entry->dtype == CAE_F32) {
+    if (entry->dtype == CAE_DTYPE_F32) {
         return cae_model_file_read(f, entry, values);
     }
-    if (entry->dtype != CAE_F16 && entry->dtype != CAE_BF16 && entry->dtype != CAE_F64) {
+    if (entry->dtype != CAE_DTYPE_F16 && entry->dtype != CAE_DTYPE_BF16 &&
+        entry->dtype != CAE_DTYPE_F64) {
         return cae_fail(CAE_E_UNSUPPORTED,
                         "tensor '%s' is %s; weights can be F32, F16, BF16 or F64", entry->name,
                         cae_dtype_name(entry->dtype));

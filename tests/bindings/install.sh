@@ -24,7 +24,7 @@ install_build "$work/dest"
 
 # The example must be a copy: in its place it could find what a user does not have.
 mkdir "$work/src"
-cp "$root/examples/embed/embed.c" "$root/examples/embed/embed.cpp" "$root/tests/bindings/raii.cpp" \
+cp "$root/examples/embed/embed.c" "$root/examples/embed/clean.c" "$root/examples/embed/embed.cpp" "$root/tests/bindings/raii.cpp" \
     "$work/src"
 
 warnings="-Wall -Wextra -Wconversion -Wshadow -Werror -pedantic-errors"
@@ -108,6 +108,10 @@ if ls "$libdir"/libcae.so.0 >/dev/null 2>&1; then
     build_c shared-c $($PKG_CONFIG --cflags --libs libcae)
     needs_library "$work/shared-c" yes
     use "$work/shared-c" shared-c embed.safetensors
+    # shellcheck disable=SC2046,SC2086
+    $CC -std=c99 $warnings -o "$work/clean" "$work/src/clean.c" \
+        $($PKG_CONFIG --cflags --libs libcae)
+    cleans "$work/clean" clean "$work/run-shared-c/embed.safetensors"
     if [ $have_cxx = yes ]; then
         # shellcheck disable=SC2046
         build_cxx shared-cxx embed.cpp $($PKG_CONFIG --cflags --libs libcae)

@@ -58,6 +58,34 @@ use()
     echo "ok: $2"
 }
 
+# cleans PROGRAM LABEL MODEL: runs the example that cleans a picture on a ramp with a pattern of
+# noise, in grey and in colour; a smaller file and one that is none are refused.
+cleans()
+{
+    for kind in 5 6; do
+        pixels=$((kind == 5 ? 32 * 24 : 3 * 32 * 24))
+        {
+            printf 'P%d\n32 24\n255\n' "$kind"
+            LC_ALL=C awk -v n="$pixels" 'BEGIN { for (i = 0; i < n; i++)
+                printf "%c", 70 + i * 31 % 17 + i * i % 13 }'
+        } >"$work/noisy.pnm"
+        LD_LIBRARY_PATH=$libdir "$1" "$3" 25 <"$work/noisy.pnm" >"$work/clean.pnm" ||
+            fail "$2 does not run"
+        [ "$(wc -c <"$work/clean.pnm")" = "$(wc -c <"$work/noisy.pnm")" ] || fail "$2: the size"
+        [ "$(head -c 13 "$work/clean.pnm")" = "$(head -c 13 "$work/noisy.pnm")" ] ||
+            fail "$2: the header"
+        ! cmp -s "$work/noisy.pnm" "$work/clean.pnm" || fail "$2 changes nothing"
+    done
+    head -c 100 "$work/noisy.pnm" >"$work/cut.pnm"
+    for bad in "$work/cut.pnm" /dev/null "$3"; do
+        if LD_LIBRARY_PATH=$libdir "$1" "$3" 25 <"$bad" >"$work/out" 2>"$work/said"; then
+            fail "$2 takes $bad"
+        fi
+        [ -s "$work/said" ] && [ ! -s "$work/out" ] || fail "$2 says nothing of $bad"
+    done
+    echo "ok: $2"
+}
+
 # needs_library PROGRAM yes|no: that the program is linked as was meant.
 needs_library()
 {

@@ -67,6 +67,8 @@ whole() # TARGET
     run_cargo "$1" build --quiet --example denoise || fail "cargo build"
     needs_library "$work/$1/debug/examples/denoise" yes
     use "$work/$1/debug/examples/denoise" "$1" denoise.safetensors
+    run_cargo "$1" build --quiet --example clean || fail "cargo build of clean"
+    cleans "$work/$1/debug/examples/clean" "clean-$1" "$work/run-$1/denoise.safetensors"
     readme "$1"
     run_cargo "$1" doc --quiet --no-deps || fail "cargo doc"
     [ -e "$root/.git" ] || return 0

@@ -22,8 +22,16 @@ def rust_type(text):
     return result
 
 
+OUTSIDE = r',(?![^()]*\))'  # a comma that is not inside of a callback's parameters
+
+
 def parameter(text):
-    """'m: *const cae_model' from 'const cae_model *m'."""
+    """'m: *const cae_model' from 'const cae_model *m'; a callback may be left out."""
+    callback = re.fullmatch(r'(.*?)\(\*(\w+)\)\((.*)\)', text.strip())
+    if callback:
+        result, name, inside = callback.groups()
+        inside = ', '.join(map(parameter, inside.split(',')))
+        return f'{name}: Option<unsafe extern "C" fn({inside}) -> {rust_type(result)}>'
     kind, name, array = re.fullmatch(r'(.*?)(\w+)(\[\d+\])?', text.strip()).groups()
     return f'{name}: {rust_type(kind + ("*" if array else ""))}'
 
@@ -34,22 +42,25 @@ def c_functions(header):
     for declaration in declarations(header):
         result, name, inside = re.fullmatch(r'(.*?)(\w+)\((.*)\);', declaration).groups()
         result = '' if result.strip() == 'void' else f' -> {rust_type(result)}'
-        inside = '' if inside == 'void' else ', '.join(map(parameter, inside.split(',')))
+        inside = '' if inside == 'void' else ', '.join(map(parameter, re.split(OUTSIDE, inside)))
         found[name] = f'({inside}){result}'
     return found
 
 
 def rust_functions(text):
     found = {}
-    for name, inside, result in re.findall(r'pub fn (\w+)\(([^)]*)\)\s*([^;]*);', text):
-        inside = ', '.join(' '.join(part.split()) for part in inside.split(',') if part.strip())
-        found[name] = f'({inside}) {result}'.strip()
+    for name, inside, result in re.findall(
+            r'pub fn (\w+)\(((?:[^()]|\([^()]*\))*)\)\s*([^;]*);', text):
+        inside = ', '.join(' '.join(part.split()) for part in re.split(OUTSIDE, inside)
+                           if part.strip())
+        # `in` is a word of Rust's.
+        found[name] = f'({inside}) {result}'.strip().replace('r#', '')
     return found
 
 
 def c_numbers(header):
     return {name: int(value.strip('()u')) for name, value in
-            re.findall(r'^#define (CAE_[A-Z_]+) +(\S+)', header, re.M) if name != 'CAE_API'}
+            re.findall(r'^#define (CAE_[A-Z0-9_]+) +(\S+)', header, re.M) if name != 'CAE_API'}
 
 
 def rust_numbers(text):
@@ -76,17 +87,19 @@ def check_wrapped(texts):
 
 def read_crate(arguments):
     header, model, *parts = read(arguments, 'include/cae/cae.h', *(
-        f'examples/rust/src/{name}.rs' for name in ('model', 'images', 'train', 'lib', 'error')))
+        f'examples/rust/src/{name}.rs' for name in ('model', 'images', 'pixels', 'train', 'lib', 'error')))
     return [header, '\n'.join([model, *parts])]
 
 
-C = ('#define CAE_E_IO (-3)\nCAE_API int cae_one(const cae_model *m, size_t shape[3],\n'
-     '                    const char **name);\n')
-RS = ('pub const CAE_E_IO: c_int = -3;\npub fn cae_one(\n    m: *const cae_model,\n'
-      '    shape: *mut usize,\n    name: *mut *const c_char,\n) -> c_int;\n')
+C = ('#define CAE_E_IO (-3)\n#define CAE_U8 1u /* one */\nCAE_API int cae_one(const cae_model *m, size_t shape[3],\n'
+     '                    const char **name, int (*tell)(void *user, double done));\n')
+RS = ('pub const CAE_E_IO: c_int = -3;\npub const CAE_U8: u32 = 1;\npub fn cae_one(\n    m: *const cae_model,\n'
+      '    shape: *mut usize,\n    name: *mut *const c_char,\n'
+      '    tell: Option<unsafe extern "C" fn(user: *mut c_void, done: f64) -> c_int>,\n'
+      ') -> c_int;\n')
 BAD_DECLARATIONS = [[C, ''], ['', RS]] + [[C, RS.replace(old, new)] for old, new in [
-    ('-3', '-4'), ('*const cae', '*mut cae'), ('usize', 'u32'), ('*mut *const', '*const *mut'),
-    ('-> c_int', '-> u32'), ('    shape: *mut usize,\n', ''), ('m:', 'n:'), ('cae_one', 'cae_two')]]
+    ('-3', '-4'), ('= 1', '= 2'), ('*const cae', '*mut cae'), ('usize', 'u32'), ('*mut *const', '*const *mut'),
+    ('-> c_int', '-> u32'), ('    shape: *mut usize,\n', ''), ('m:', 'n:'), ('done: f64', 'done: f32'), ('Option<', '<'), ('cae_one', 'cae_two')]]
 assert not check_declarations([C, RS])
 
 RULES = {

@@ -28,6 +28,8 @@ static struct {
     float *in;
     float out[LEN + CODES];
     uint8_t pixels[C * H * W];
+    cae_model *levels;    /* a network that takes a noise level, */
+    uint8_t tall[300][W]; /* and pixels that two threads de-noise in place */
     size_t size;
     char path[40];
 } bench;
@@ -83,6 +85,12 @@ static int do_decode(void)
 static int do_denoise(void)
 {
     return cae_denoise(bench.m, bench.in, COUNT, H, W, 0, bench.out);
+}
+
+static int do_denoise_pixels(void)
+{
+    return cae_denoise_pixels(bench.levels, bench.tall, W, bench.tall, W, CAE_U8, 300, W, 1, 0.1f,
+                              0.01f, 1, NULL, NULL);
 }
 
 static int do_evaluate(void)
@@ -155,6 +163,7 @@ static const struct call {
     {"cae_encode", do_encode, false, false},
     {"cae_decode", do_decode, false, false},
     {"cae_denoise", do_denoise, false, false},
+    {"cae_denoise_pixels", do_denoise_pixels, false, false},
     {"cae_evaluate", do_evaluate, false, false},
     {"cae_fit_code", do_fit_code, false, false},
     {"cae_compress", do_compress, false, false},
@@ -182,6 +191,10 @@ static void set_up(const struct call *c)
     for (size_t i = 0; i < sizeof(bench.pixels); i++) {
         bench.pixels[i] = (uint8_t)(i * 3);
     }
+    memset(bench.tall, 77, sizeof(bench.tall));
+    memcpy(bench.tall[100], bench.pixels, sizeof(bench.pixels));
+    bench.levels = new_model("input 1 8 8 noise\nconv 1 kernel 5 pad 2\n", 2);
+    OK(cae_model_set(bench.levels, "threads", 2));
     memset(bench.image, 0, sizeof(bench.image));
     OK(cae_compress(bench.m, bench.pixels, H, W, W * C, 0, bench.image, sizeof(bench.image),
                     &bench.image_size));
@@ -198,6 +211,7 @@ static void tear_down(void)
 {
     cae_model_free(bench.m);
     cae_model_free(bench.made);
+    cae_model_free(bench.levels);
     free(bench.in);
     free_bytes(&bench.file);
 }
@@ -217,6 +231,7 @@ static uint64_t outcome(void)
     uint8_t *file = file_read(bench.path, &file_size);
     uint64_t hash = hash_bytes(bench.out, sizeof(bench.out));
     hash = hash * 31 + hash_bytes(bench.pixels, sizeof(bench.pixels));
+    hash = hash * 31 + hash_bytes(bench.tall, sizeof(bench.tall));
     hash = hash * 31 + hash_bytes(bench.image, sizeof(bench.image));
     hash = hash * 31 + hash_bytes(bench.file.data, bench.file.size) + bench.size;
     hash = hash * 31 + hash_model(bench.m);

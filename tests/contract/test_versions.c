@@ -59,7 +59,7 @@ static void write_changed(struct change *c, const cae_file_model *file)
     }
     EXPECT((changed.len < file->len) == (c->without != NULL) && changed.len < TENSORS);
     if (c->with != NULL) {
-        tensors[changed.len++] = (cae_file_tensor){c->with, CAE_F64, 1, {1}, &one};
+        tensors[changed.len++] = (cae_file_tensor){c->with, CAE_DTYPE_F64, 1, {1}, &one};
     }
     changed.architecture = c->text != NULL ? c->text : file->architecture;
     changed.version = c->version > 0 ? c->version : file->version;

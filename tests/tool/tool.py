@@ -124,8 +124,15 @@ def unfilter(kind, row, above, step):
 
 def read_png(data):
     """(width, height, channels, pixels) of an 8-bit grey or RGB PNG without interlacing."""
+    width, height, depth, colour, pixels = read_whole_png(data)
+    assert depth == 8 and colour in (0, 2)
+    return width, height, 1 if colour == 0 else 3, pixels
+
+
+def read_whole_png(data):
+    """(width, height, depth, colour, pixels) of a PNG of 8 or 16 bits, perhaps with alpha."""
     assert data[:8] == b"\x89PNG\r\n\x1a\n", "signature"
-    at, pixels, width, height, channels = 8, b"", 0, 0, 0
+    at, pixels, width, height, depth, colour = 8, b"", 0, 0, 0, 0
     while at < len(data):
         size, = struct.unpack_from(">I", data, at)
         name, body = data[at + 4:at + 8], data[at + 8:at + 8 + size]
@@ -133,18 +140,18 @@ def read_png(data):
         at += size + 12
         if name == b"IHDR":
             width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", body)
-            assert depth == 8 and colour in (0, 2) and interlace == 0
-            channels = 1 if colour == 0 else 3
+            assert depth in (8, 16) and colour in (0, 2, 4, 6) and interlace == 0
         elif name == b"IDAT":
             pixels += body
-    raw, size = zlib.decompress(pixels), width * channels
+    step = {0: 1, 2: 3, 4: 2, 6: 4}[colour] * depth // 8
+    raw, size = zlib.decompress(pixels), width * step
     assert len(raw) == height * (size + 1), "size of the pixels"
     rows, above = [], bytes(size)
     for y in range(height):
         start = y * (size + 1)
-        above = unfilter(raw[start], raw[start + 1:start + 1 + size], above, channels)
+        above = unfilter(raw[start], raw[start + 1:start + 1 + size], above, step)
         rows.append(above)
-    return width, height, channels, b"".join(rows)
+    return width, height, depth, colour, b"".join(rows)
 
 
 def read_pnm(data):

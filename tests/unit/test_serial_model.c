@@ -135,7 +135,7 @@ START_TEST(an_architecture_of_every_ascii_character_comes_back)
 {
     char text[128];
     const float value = 1.0f;
-    const cae_file_tensor tensor = {"a", CAE_F32, 1, {1}, &value};
+    const cae_file_tensor tensor = {"a", CAE_DTYPE_F32, 1, {1}, &value};
     const cae_file_model model = {text, &tensor, 1, NULL, 1};
     uint8_t data[2048];
     size_t size;
@@ -162,8 +162,8 @@ START_TEST(large_tensors_go_through_in_pieces)
         values[i] = (float)i;
         whole[i] = INT64_MIN + i;
     }
-    const cae_file_tensor tensors[] = {{"b", CAE_F32, 1, {LEN}, values},
-                                       {"a", CAE_I64, 2, {1, LEN}, whole}};
+    const cae_file_tensor tensors[] = {{"b", CAE_DTYPE_F32, 1, {LEN}, values},
+                                       {"a", CAE_DTYPE_I64, 2, {1, LEN}, whole}};
     const cae_file_model model = {"x", tensors, 2, NULL, 1};
     size_t size;
     cae_model_file *f;
@@ -199,25 +199,25 @@ START_TEST(what_cannot_be_read_is_not_written)
         const char *architecture;
         int status;
     } cases[] = {
-        {{"a", CAE_F32, 1, {1}, &value}, "x", CAE_OK},
-        {{"a", CAE_F32, 1, {1}, &value}, "", CAE_E_LIMIT},
-        {{"a", CAE_F32, 1, {1}, &value}, long_text, CAE_E_LIMIT},
-        {{"a", CAE_F32, 1, {1}, &value}, long_text + 1, CAE_OK},
-        {{"a", CAE_F32, 1, {1}, &value}, "\xc3\xa9", CAE_E_ARGUMENT},
-        {{"", CAE_F32, 1, {1}, &value}, "x", CAE_E_ARGUMENT},
-        {{"a b", CAE_F32, 1, {1}, &value}, "x", CAE_E_ARGUMENT},
-        {{"a\"", CAE_F32, 1, {1}, &value}, "x", CAE_E_ARGUMENT},
-        {{long_name, CAE_F32, 1, {1}, &value}, "x", CAE_E_ARGUMENT},
-        {{long_name + 1, CAE_F32, 1, {1}, &value}, "x", CAE_OK},
-        {{NULL, CAE_F32, 1, {1}, &value}, "x", CAE_E_ARGUMENT},
-        {{"a", CAE_F32, 1, {1}, NULL}, "x", CAE_E_ARGUMENT},
-        {{"a", CAE_F32, 0, {1}, &value}, "x", CAE_E_ARGUMENT},
-        {{"a", CAE_F32, 5, {1}, &value}, "x", CAE_E_ARGUMENT},
-        {{"a", CAE_F32, 2, {1, 0}, &value}, "x", CAE_E_ARGUMENT},
-        {{"a", CAE_F32, 2, {SIZE_MAX, 2}, &value}, "x", CAE_E_ARGUMENT},
-        {{"a", CAE_F32, 1, {SIZE_MAX / 2}, &value}, "x", CAE_E_ARGUMENT},
-        {{"a", CAE_F32, 1, {1}, &nan}, "x", CAE_E_NONFINITE},
-        {{"a", CAE_F64, 1, {1}, &infinity}, "x", CAE_E_NONFINITE},
+        {{"a", CAE_DTYPE_F32, 1, {1}, &value}, "x", CAE_OK},
+        {{"a", CAE_DTYPE_F32, 1, {1}, &value}, "", CAE_E_LIMIT},
+        {{"a", CAE_DTYPE_F32, 1, {1}, &value}, long_text, CAE_E_LIMIT},
+        {{"a", CAE_DTYPE_F32, 1, {1}, &value}, long_text + 1, CAE_OK},
+        {{"a", CAE_DTYPE_F32, 1, {1}, &value}, "\xc3\xa9", CAE_E_ARGUMENT},
+        {{"", CAE_DTYPE_F32, 1, {1}, &value}, "x", CAE_E_ARGUMENT},
+        {{"a b", CAE_DTYPE_F32, 1, {1}, &value}, "x", CAE_E_ARGUMENT},
+        {{"a\"", CAE_DTYPE_F32, 1, {1}, &value}, "x", CAE_E_ARGUMENT},
+        {{long_name, CAE_DTYPE_F32, 1, {1}, &value}, "x", CAE_E_ARGUMENT},
+        {{long_name + 1, CAE_DTYPE_F32, 1, {1}, &value}, "x", CAE_OK},
+        {{NULL, CAE_DTYPE_F32, 1, {1}, &value}, "x", CAE_E_ARGUMENT},
+        {{"a", CAE_DTYPE_F32, 1, {1}, NULL}, "x", CAE_E_ARGUMENT},
+        {{"a", CAE_DTYPE_F32, 0, {1}, &value}, "x", CAE_E_ARGUMENT},
+        {{"a", CAE_DTYPE_F32, 5, {1}, &value}, "x", CAE_E_ARGUMENT},
+        {{"a", CAE_DTYPE_F32, 2, {1, 0}, &value}, "x", CAE_E_ARGUMENT},
+        {{"a", CAE_DTYPE_F32, 2, {SIZE_MAX, 2}, &value}, "x", CAE_E_ARGUMENT},
+        {{"a", CAE_DTYPE_F32, 1, {SIZE_MAX / 2}, &value}, "x", CAE_E_ARGUMENT},
+        {{"a", CAE_DTYPE_F32, 1, {1}, &nan}, "x", CAE_E_NONFINITE},
+        {{"a", CAE_DTYPE_F64, 1, {1}, &infinity}, "x", CAE_E_NONFINITE},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const cae_file_model model = {cases[i].architecture, &cases[i].tensor, 1, NULL, 1};
@@ -226,8 +226,8 @@ START_TEST(what_cannot_be_read_is_not_written)
             cae_model_file_write_memory(cae_memory_default(), &model, NULL, 0, &size);
         ck_assert_msg(status == cases[i].status, "case %zu: %d: %s", i, status, cae_message());
     }
-    const cae_file_tensor twice[] = {{"a", CAE_F32, 1, {1}, &value},
-                                     {"a", CAE_F32, 1, {1}, &value}};
+    const cae_file_tensor twice[] = {{"a", CAE_DTYPE_F32, 1, {1}, &value},
+                                     {"a", CAE_DTYPE_F32, 1, {1}, &value}};
     const cae_file_model model = {"x", twice, 2, NULL, 1};
     size_t size;
     ck_assert_int_eq(cae_model_file_write_memory(cae_memory_default(), &model, NULL, 0, &size),
@@ -245,7 +245,7 @@ START_TEST(a_header_above_its_limit_is_not_written)
     for (size_t width = 1; width < 128; width += 126) {
         for (size_t i = 0; i <= CAE_FILE_TENSORS; i++) {
             snprintf(names[i], sizeof(names[i]), "%0*zu", (int)width, i);
-            tensors[i] = (cae_file_tensor){names[i], CAE_F32, 1, {1}, &value};
+            tensors[i] = (cae_file_tensor){names[i], CAE_DTYPE_F32, 1, {1}, &value};
         }
         cae_file_model model = {"x", tensors, CAE_FILE_TENSORS, NULL, 1};
         ck_assert_int_eq(cae_model_file_write_memory(cae_memory_default(), &model, NULL, 0, &size),
@@ -408,11 +408,11 @@ START_TEST(every_16_bit_float_is_widened_exactly)
     for (unsigned bits = 0; bits < 65536; bits++) {
         const uint16_t half = (uint16_t)bits;
         float got[2] = {0, 0};
-        cae_model_to_floats(&got[0], &half, CAE_F16, 1);
-        cae_model_to_floats(&got[1], &half, CAE_BF16, 1);
+        cae_model_to_floats(&got[0], &half, CAE_DTYPE_F16, 1);
+        cae_model_to_floats(&got[1], &half, CAE_DTYPE_BF16, 1);
         const bool finite[2] = {(bits & 0x7c00) != 0x7c00, (bits & 0x7f80) != 0x7f80};
-        ck_assert(finite[0] == (cae_model_first_nonfinite(&half, CAE_F16, 1) == 1));
-        ck_assert(finite[1] == (cae_model_first_nonfinite(&half, CAE_BF16, 1) == 1));
+        ck_assert(finite[0] == (cae_model_first_nonfinite(&half, CAE_DTYPE_F16, 1) == 1));
+        ck_assert(finite[1] == (cae_model_first_nonfinite(&half, CAE_DTYPE_BF16, 1) == 1));
         ck_assert(finite[0] == cae_all_finite(&got[0], 1, NULL));
         ck_assert(finite[1] == cae_all_finite(&got[1], 1, NULL));
         if (finite[0]) {
@@ -445,7 +445,7 @@ START_TEST(doubles_are_rounded_to_nearest)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         float got = 7;
-        cae_model_to_floats(&got, &cases[i].from, CAE_F64, 1);
+        cae_model_to_floats(&got, &cases[i].from, CAE_DTYPE_F64, 1);
         ck_assert_msg(bits_of(got) == bits_of(cases[i].to), "%a gives %a, not %a", cases[i].from,
                       (double)got, (double)cases[i].to);
     }

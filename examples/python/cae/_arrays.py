@@ -196,18 +196,22 @@ def _as_rows(name: str, pixels: Pixels, channels: int) -> Pixels:
     return pixels
 
 
-def _stride(rows: Pixels) -> int:
+def _row_size(rows: Array) -> int:
+    return rows.shape[1] * rows.shape[2] * rows.itemsize
+
+
+def _stride(rows: Array) -> int:
     """Bytes from row to row; of a single row, its size."""
-    return rows.strides[0] if rows.shape[0] > 1 else rows.shape[1] * rows.shape[2]
+    return rows.strides[0] if rows.shape[0] > 1 else _row_size(rows)
 
 
-def _rows_fault(rows: Pixels) -> str:
+def _rows_fault(rows: Array) -> str:
     """Why C cannot go from row to row; nothing if it can."""
     if not rows[:1].flags.c_contiguous:
         return "rows that are not contiguous"
     if _stride(rows) < 0:
         return "its rows in reverse order"
-    return "rows that overlap" if _stride(rows) < rows.shape[1] * rows.shape[2] else ""
+    return "rows that overlap" if _stride(rows) < _row_size(rows) else ""
 
 
 def input_rows(pixels: Pixels, channels: int) -> tuple[Pixels, int]:
@@ -235,6 +239,48 @@ def output_rows(out: Pixels | None, shape: tuple[int, int, int], *inputs: Array
     if fault:
         raise ArgumentError(f"out has {fault}; pass a whole array, a crop of one, or leave it out")
     return out, rows, _stride(rows)
+
+
+# The formats of cae_denoise_pixels: CAE_U8, CAE_U16, CAE_F32.
+_FORMATS = {np.dtype(np.uint8): 1, np.dtype(np.uint16): 2, np.dtype(np.float32): 4}
+
+
+def _any_rows(array: Array) -> Array:
+    return array[:, :, np.newaxis] if array.ndim == 2 else array
+
+
+def picture_rows(array: Array) -> tuple[Array, int, int]:
+    """(height x width x channels of one of three dtypes, bytes from row to row, the format); a copy
+    only where that must be."""
+    advice = "pass uint8 (0..255), uint16 (0..65535) or float32 (0..1)"
+    dtype = np.ndarray.dtype.__get__(array) if isinstance(array, np.ndarray) else None
+    if dtype is not None and dtype not in _FORMATS:
+        raise TypeError(f"array has dtype {dtype}; {advice}")
+    array = typed("array", array, np.uint8 if dtype is None else dtype.type, advice)
+    if array.ndim not in (2, 3):
+        raise ShapeError(f"array has shape {array.shape}; it needs (height, width) or (height, "
+                         "width, channels)")
+    rows = _any_rows(array)
+    if _rows_fault(rows):
+        rows = in_place(rows)
+    return rows, _stride(rows), _FORMATS[rows.dtype]
+
+
+def picture_output(out: Array | None, array: Array, rows: Array) -> tuple[Array, Array, int]:
+    """(out or a new array like `array`, the same as rows, bytes from row to row); `rows` is what
+    is read, `array` what was given, which `out` may be."""
+    in_place_of = out is array
+    if out is None:
+        out = empty(array.shape, rows.dtype.type)
+    view = _check_output(out, array.shape, rows.dtype.type)
+    if view.shape != array.shape:
+        raise ShapeError(f"out has shape {view.shape}; it needs {array.shape}")
+    _check_writable(view, *([] if in_place_of else [rows]))
+    filled = _any_rows(view)
+    fault = _rows_fault(filled)
+    if fault:
+        raise ArgumentError(f"out has {fault}; pass a whole array, a crop of one, or leave it out")
+    return out, filled, _stride(filled)
 
 
 def bytes_of(data: Bytes) -> Pixels:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_size_t, c_uint32, c_uint64
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_float, c_int, c_size_t, c_uint32, c_uint64
 from ctypes import c_void_p
 from typing import Any
 
@@ -21,8 +21,9 @@ IMPORT_STRIP, IMPORT_SKIP = 1, 2  # CAE_IMPORT_STRIP, CAE_IMPORT_SKIP
 model_p = c_void_p
 size3 = c_size_t * 3
 size4 = c_size_t * 4
+progress_p = CFUNCTYPE(c_int, c_void_p, c_double)  # the address of a function, or nothing
 _pointer = c_void_p  # to floats or bytes, given as an address: array.ctypes.data
-_images = 3 * [c_size_t]  # count, height, width; of pixels height, width, stride
+_images = 3 * [c_size_t]  # count, height, width; of pixels height, width, stride or channels
 _loss = [model_p, _pointer, _pointer, *_images, POINTER(c_float)]
 
 # name: (result, arguments), as in cae/cae.h
@@ -65,6 +66,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "cae_encode": (c_int, [model_p, _pointer, *_images, _pointer]),
     "cae_decode": (c_int, [model_p, _pointer, *_images, _pointer]),
     "cae_denoise": (c_int, [model_p, _pointer, *_images, c_float, _pointer]),
+    "cae_denoise_pixels": (c_int, [model_p, *2 * [_pointer, c_size_t], c_uint32, *_images,
+                                   *3 * [c_float], progress_p, c_void_p]),
     "cae_add_noise": (c_int, [_pointer, c_size_t, c_float, c_uint64]),
     "cae_fit_code": (c_int, [model_p, _pointer, *_images]),
     "cae_compress_bound": (c_size_t, [model_p, c_size_t, c_size_t]),

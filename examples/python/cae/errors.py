@@ -83,7 +83,7 @@ class UnsupportedError(CaeError):
 
 
 class CancelledError(CaeError):
-    """Reserved by the library, which has no calls yet that can be cancelled."""
+    """The caller's own progress function asked to stop."""
 
     status = -12
 

@@ -17,6 +17,7 @@ from ._arrays import (Bytes, FilePath, Floats, Pixels, bytes_of, empty, file_pat
 from ._calls import code_shape, images_for, loss
 from ._handle import CLOSED, Handle
 from ._library import IMPORT_SKIP, IMPORT_STRIP, SAVE_TRAINING, check, lib, model_p
+from ._pictures import Pictures
 from ._weights import set_weights, weights
 from .errors import ArgumentError, ShapeError, WrongModelError
 from .images import compressed_info
@@ -26,7 +27,7 @@ from .settings import Settings, setting_ranges, unknown
 AnyModel = TypeVar("AnyModel", bound="Model")
 
 
-class Model:
+class Model(Pictures):
     """A network, its weights, its settings and the state of its training.
 
     Close it, or use it in a `with` statement, to free its memory at a known time; otherwise that

@@ -36,7 +36,7 @@ pub enum Kind {
     Buffer,
     /// Not possible for this model or on this machine.
     Unsupported,
-    /// Reserved: the caller asked to stop.
+    /// The caller's own function asked to stop.
     Cancelled,
     /// An architecture text is wrong; the message says where.
     Syntax,

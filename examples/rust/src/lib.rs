@@ -62,11 +62,13 @@ mod error;
 mod images;
 mod model;
 mod oldest;
+mod pixels;
 pub mod sys;
 mod train;
 
 pub use error::{Error, Kind, Result};
 pub use model::{Import, Keep, Model, TensorInfo};
+pub use pixels::{Denoising, PixelValue};
 pub use train::Gradient;
 
 use error::{check, library, text};

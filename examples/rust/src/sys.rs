@@ -38,6 +38,9 @@ pub const CAE_E_UNSUPPORTED: c_int = -11;
 pub const CAE_E_CANCELLED: c_int = -12;
 pub const CAE_E_SYNTAX: c_int = -13;
 
+pub const CAE_U8: u32 = 1;
+pub const CAE_U16: u32 = 2;
+pub const CAE_F32: u32 = 4;
 pub const CAE_IMPORT_STRIP: u32 = 1;
 pub const CAE_IMPORT_SKIP: u32 = 2;
 pub const CAE_SAVE_TRAINING: u32 = 1;
@@ -169,6 +172,22 @@ extern "C" {
         width: usize,
         sigma: f32,
         clean: *mut f32,
+    ) -> c_int;
+    pub fn cae_denoise_pixels(
+        m: *const cae_model,
+        r#in: *const c_void,
+        in_stride: usize,
+        out: *mut c_void,
+        out_stride: usize,
+        format: u32,
+        height: usize,
+        width: usize,
+        channels: usize,
+        sigma: f32,
+        gain: f32,
+        strength: f32,
+        progress: Option<unsafe extern "C" fn(user: *mut c_void, done: f64) -> c_int>,
+        user: *mut c_void,
     ) -> c_int;
     pub fn cae_add_noise(images: *mut f32, len: usize, sigma: f32, seed: u64) -> c_int;
 

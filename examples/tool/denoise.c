@@ -1,0 +1,144 @@
+/*
+ * `cae denoise`: noise out of one image, which keeps its 16 bits and its alpha.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "file.h"
+#include "images.h"
+#include "message.h"
+#include "model.h"
+#include "noise.h"
+#include "options.h"
+
+struct settings {
+    const char *model, *in, *out;
+    const char *sigma; /* a number or "auto"; NULL: not given */
+    double level;      /* that number, of 255; 0: estimated, or none beside the gain */
+    double gain, strength;
+    const char *format;
+};
+
+static int set_level(struct settings *s)
+{
+    const char *text = s->sigma;
+    const bool estimated = text == NULL || strcmp(text, "auto") == 0;
+    if (estimated) {
+        return text == NULL || s->gain == 0
+                   ? DONE
+                   : usage_error("denoise", "--gain needs a --sigma that is a number");
+    }
+    struct noise noise;
+    if (!noise_parse(&noise, text) || noise.low < noise.high) {
+        return usage_error("denoise", "--sigma: \"%s\" is no number from 0 to 255, and not auto",
+                           text);
+    }
+    s->level = noise.low;
+    return s->level > 0 || s->gain > 0
+               ? DONE
+               : usage_error("denoise",
+                             "--sigma is 0: nothing is to be removed; auto estimates it");
+}
+
+/* The model that came with the library for images of so many channels. */
+static int load_shipped(cae_model **model, size_t channels)
+{
+    *model = NULL;
+    return fail("no model came with this installation for images of %zu channel%s: name one, MODEL "
+                "IN.png OUT.png",
+                channels, channels == 1 ? "" : "s");
+}
+
+static int load_model(cae_model **model, const struct settings *s, size_t channels, size_t shape[3])
+{
+    const int result =
+        s->model != NULL ? model_load(model, s->model) : load_shipped(model, channels);
+    if (result != DONE) {
+        return result;
+    }
+    const char *name = s->model != NULL ? s->model : "the model of the library";
+    if (!model_takes_noise(*model) && (s->sigma != NULL || s->gain > 0 || s->strength > 1)) {
+        note(
+            "%s: the network takes no noise level: --sigma, --gain and a --strength above 1 change "
+            "nothing",
+            name);
+    }
+    return model_shape(*model, name, shape);
+}
+
+static int denoise(const cae_model *model, struct image *image, const struct settings *s)
+{
+    const size_t row = image_row_size(image);
+    if (cae_denoise_pixels(model, image->pixels, row, image->pixels, row,
+                           image->deep ? CAE_U16 : CAE_U8, image->height, image->width,
+                           image->channels, (float)(s->level / 255), (float)s->gain,
+                           (float)s->strength, NULL, NULL) != CAE_OK) {
+        return fail("%s: %s", file_input_name(s->in), cae_last_error());
+    }
+    return image_save_as(image, s->out, s->format);
+}
+
+static int run(const struct settings *s)
+{
+    cae_model *model = NULL;
+    struct image image = {0};
+    size_t shape[3];
+    unsigned said = 0;
+    int result = FAILED;
+    /* A model that cannot be read is told of before an image that cannot. */
+    if ((s->model != NULL && load_model(&model, s, 0, shape) != DONE) ||
+        image_load_whole(&image, s->in) != DONE) {
+        goto done;
+    }
+    const size_t colours = image.channels - image.alpha;
+    image_note_changes(&image, file_input_name(s->in), &said);
+    if ((s->model == NULL && load_model(&model, s, colours, shape) != DONE) ||
+        (colours < shape[0] && image_repeat_grey(&image, file_input_name(s->in)) != DONE)) {
+        goto done;
+    }
+    result = denoise(model, &image, s);
+done:
+    image_free(&image);
+    cae_model_free(model);
+    return result;
+}
+
+int denoise_main(int argc, char **argv)
+{
+    struct settings s = {.strength = 1};
+    const struct operand operands[] = {
+        {"MODEL", &s.model}, {"IN.png", &s.in}, {"OUT.png", &s.out}, {NULL, NULL}};
+    const struct option options[] = {
+        TEXT_OPTION("sigma", &s.sigma, "SIGMA", "the noise, of 255; auto, the default, estimates"),
+        REAL_OPTION("gain", &s.gain, 0, 1, "G",
+                    "of a sensor: the variance is (SIGMA/255)^2 + G x at value x of 0 to 1"),
+        REAL_OPTION("strength", &s.strength, 0, 10, "F",
+                    "how much is removed: 0 nothing, 1 all of the noise, more removes detail too"),
+        TEXT_OPTION("format", &s.format, "FORMAT", FORMAT_HELP),
+        OPTIONS_END,
+    };
+    const struct command_line line = {
+        .command = "denoise",
+        .summary = "Removes noise from an image (PNG, JPEG, PGM, PPM) with a model.",
+        .operands = operands,
+        .first_optional = true,
+        .options = options,
+        .details =
+            "Without MODEL it is the one that came with the library for the image's channels. 16\n"
+            "bits stay 16 bits, and transparency stays. Networks that take no noise level remove\n"
+            "what they were trained for.\n\n"
+            "A model with one channel treats each channel of a colour image alone; a model with\n"
+            "three gets grey images as three equal channels. OUT ends in .png, .pgm, .ppm or\n"
+            ".pnm; without an ending it is a PNG.\n",
+    };
+    int result = DONE;
+    if (!options_parse(&line, argc, argv, &result) ||
+        (result = image_check_format(line.command, s.format)) != DONE ||
+        (result = set_level(&s)) != DONE) {
+        return result;
+    }
+    return image_check_name(s.out, s.format) == DONE ? run(&s) : FAILED;
+}
