@@ -98,7 +98,8 @@ static int say_not_a_model(const char *path, const char *kind, const char *error
 bool model_is_shipped(const char *path)
 {
     struct stat status;
-    const size_t len = strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+    const size_t len =
+        strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
     return strcmp(path, "-") != 0 && len > 0 && path[len] == '\0' && lstat(path, &status) != 0 &&
            errno == ENOENT;
 }

@@ -53,8 +53,8 @@ static uint16_t narrow_float(uint32_t bits)
      * fraction with its leading bit is one of 2^(exponent - 150). */
     const bool normal = exponent >= NORMAL;
     const uint32_t shift = normal ? SHIFT : UNIT - exponent;
-    const uint32_t exact = normal ? magnitude - ((uint32_t)112 << 23)
-                                  : (magnitude & 0x7fffff) | 0x800000;
+    const uint32_t exact =
+        normal ? magnitude - ((uint32_t)112 << 23) : (magnitude & 0x7fffff) | 0x800000;
     const uint32_t kept = exact >> shift;
     const uint32_t rest = exact & (((uint32_t)1 << shift) - 1);
     const uint32_t half = (uint32_t)1 << (shift - 1);

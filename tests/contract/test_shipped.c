@@ -65,8 +65,20 @@ static void make_folders(void)
 static void names_are_no_paths(void)
 {
     static const char *const names[] = {
-        "",     ".",      "..",       "a/b",  "../b/test",   "/etc/passwd", "test.safetensors",
-        "te_t", "te st",  "t\xc3\xa4", "t\n", "test ",       "%s",          "test:",
+        "",
+        ".",
+        "..",
+        "a/b",
+        "../b/test",
+        "/etc/passwd",
+        "test.safetensors",
+        "te_t",
+        "te st",
+        "t\xc3\xa4",
+        "t\n",
+        "test ",
+        "%s",
+        "test:",
         "0123456789012345678901234567890123456789012345678901234567890123-"};
     search_in(in("b"), in("a"));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -274,8 +286,9 @@ static void rounding_is_to_the_nearest(void)
             len = 0;
         }
     }
-    static const float others[] = {0.0f, -0.0f, 0x1p-149f, -0x1p-149f, 0x1p-126f, 0x1.fffffep-26f,
-                                   0x1p-25f, 0x1.000002p-25f, 0x1.8p-24f, 1e-10f, 65519.996f};
+    static const float others[] = {0.0f,       -0.0f,           0x1p-149f, -0x1p-149f,
+                                   0x1p-126f,  0x1.fffffep-26f, 0x1p-25f,  0x1.000002p-25f,
+                                   0x1.8p-24f, 1e-10f,          65519.996f};
     set_and_check(others, sizeof(others) / sizeof(others[0]));
     free(values);
 }
