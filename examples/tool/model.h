@@ -19,9 +19,9 @@
 int model_make(cae_model **model, const char *name, uint64_t seed);
 
 /* The same with the weights of another file, a plain safetensors file of another program or a model
- * of libcae, whose names may have the prefixes of wrappers; it may come through a pipe. `name` may
- * be NULL for the architecture of the model `from`, which may be a shipped model's name, and its notes except those that identify a
- * run. */
+ * of libcae, whose names may have the prefixes of wrappers; it may come through a pipe, or be the
+ * name of a shipped model. `name` may be NULL for the architecture of the model `from`, and its
+ * notes except those that identify a run. */
 int model_make_from(cae_model **model, const char *name, const char *from, uint64_t seed);
 
 /* Whether `path` stands for a model that came with the library: there is no such file, and it is a

@@ -20,7 +20,7 @@ struct train_options {
     const char *data, *validation, *crop, *size, *log, *out;
     struct preparation preparation;
     size_t limit, epochs, steps, batch, threads, save_every;
-    size_t stop_after; /* SIZE_MAX: not given */
+    size_t stop_after;        /* SIZE_MAX: not given */
     struct option_list notes; /* KEY=VALUE */
     double learning_rate, kl_weight, validation_fraction, warmup;
     const char *noise_text, *schedule_text;

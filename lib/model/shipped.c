@@ -110,8 +110,8 @@ static int read_path(cae_model **out, const cae_memory *memory, const char *path
         status = cae_model_read(out, memory, file);
         cae_model_file_close(file);
     }
-    if (status == CAE_OK || status == CAE_E_NOMEM || strstr(cae_message(), path) != NULL) {
-        return status;
+    if (status == CAE_OK || status == CAE_E_NOMEM || status == CAE_E_IO) {
+        return status; /* messages about the system have the path */
     }
     /* The caller gave no path, so the message has to; behind, because a long one is cut. */
     cae_format(message, sizeof(message), "%s", cae_message());

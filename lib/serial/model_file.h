@@ -78,8 +78,8 @@ int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
                               const char *path, bool only_try);
 
-/* The id in compressed images, a CRC32: over the architecture and all tensors except `train.*`, none
- * of which is F16. */
+/* The id in compressed images, a CRC32: over the architecture and all tensors except `train.*`, of
+ * which none may be F16. */
 int cae_model_file_id(const cae_memory *memory, const cae_file_model *model, uint32_t *id);
 
 /* ---- Reading ---- */

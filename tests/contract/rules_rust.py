@@ -49,7 +49,7 @@ def rust_functions(text):
 
 def c_numbers(header):
     return {name: int(value.strip('()u')) for name, value in
-            re.findall(r'^#define (CAE_[A-Z_]+) +(\S+)', header, re.M) if name != 'CAE_API'}
+            re.findall(r'^#define (CAE_[A-Z0-9_]+) +(\S+)', header, re.M) if name != 'CAE_API'}
 
 
 def rust_numbers(text):
