@@ -45,6 +45,7 @@ BRIEFS = {
     "cae_model_kernels": "instruction set that a model uses",
     "cae_model_load": "load a model from a file",
     "cae_model_load_memory": "load a model from memory",
+    "cae_model_load_shipped": "load a model that came with the library",
     "cae_model_load_weights": "take the weights of a plain safetensors file",
     "cae_model_new": "make a model with initial weights",
     "cae_model_note": "read a note of a model",

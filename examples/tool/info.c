@@ -191,23 +191,36 @@ static void print_model_text(const char *path, const cae_model *model, const siz
     print_tensors(model, false);
 }
 
+/* Prints a model and frees it. */
+static int print_and_free(const char *name, cae_model *model, bool json)
+{
+    size_t shape[3];
+    int result = DONE;
+    if (cae_model_shape(model, shape) != CAE_OK) {
+        result = fail("%s: %s", name, cae_last_error());
+    } else if (json) {
+        print_model_json(model, shape);
+    } else {
+        print_model_text(name, model, shape);
+    }
+    cae_model_free(model);
+    return result;
+}
+
 /* `data` is the whole file, or NULL where it is still to be read. */
 static int print_model(const char *path, const uint8_t *data, size_t size, bool json)
 {
     cae_model *model = NULL;
-    size_t shape[3];
-    int result = DONE;
     const int status =
         data != NULL ? cae_model_load_memory(&model, data, size) : cae_model_load(&model, path);
-    if (status != CAE_OK || cae_model_shape(model, shape) != CAE_OK) {
-        result = fail("%s: %s", path, cae_last_error());
-    } else if (json) {
-        print_model_json(model, shape);
-    } else {
-        print_model_text(path, model, shape);
-    }
-    cae_model_free(model);
-    return result;
+    return status == CAE_OK ? print_and_free(path, model, json)
+                            : fail("%s: %s", path, cae_last_error());
+}
+
+static int print_shipped(const char *name, bool json)
+{
+    cae_model *model = NULL;
+    return model_load_shipped(&model, name) == DONE ? print_and_free(name, model, json) : FAILED;
 }
 
 /* ---- The command ----------------------------------------------------------------------------- */
@@ -263,7 +276,8 @@ int info_main(int argc, char **argv)
     };
     const struct command_line line = {
         .command = "info",
-        .summary = "Describes a model or a compressed image, recognised by content.",
+        .summary = "Describes a model or a compressed image, recognised by content, or a shipped "
+                   "model.",
         .operands = operands,
         .options = options,
     };
@@ -271,5 +285,5 @@ int info_main(int argc, char **argv)
     if (!options_parse(&line, argc, argv, &exit_code)) {
         return exit_code;
     }
-    return describe(path, json);
+    return model_is_shipped(path) ? print_shipped(path, json) : describe(path, json);
 }

@@ -95,9 +95,32 @@ static int say_not_a_model(const char *path, const char *kind, const char *error
                : fail("%s: this is %s, not a model; the order is %s", path, kind, options_order());
 }
 
+bool model_is_shipped(const char *path)
+{
+    struct stat status;
+    const size_t len =
+        strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+    return strcmp(path, "-") != 0 && len > 0 && path[len] == '\0' && lstat(path, &status) != 0 &&
+           errno == ENOENT;
+}
+
+int model_load_shipped(cae_model **model, const char *name)
+{
+    if (cae_model_load_shipped(model, name) == CAE_OK) {
+        return DONE;
+    }
+    return cae_preset_text(name) != NULL
+               ? fail("%s: this is a preset, for `cae train --model`; no such file, and %s", name,
+                      cae_last_error())
+               : fail("%s: no such file, and %s", name, cae_last_error());
+}
+
 /* A regular file is the library's to read; what comes through a pipe is read first. */
 static int load_from(cae_model **model, const char *path)
 {
+    if (model_is_shipped(path)) {
+        return model_load_shipped(model, path);
+    }
     if (!file_is_stream(path)) {
         return cae_model_load(model, path) == CAE_OK
                    ? DONE
@@ -162,6 +185,16 @@ static bool kept_make(struct kept *kept, const void *data, size_t size)
     return output_write(kept->descriptor, data, size);
 }
 
+static int keep_data(struct kept *kept, const char *name, const void *data, size_t size)
+{
+    if (kept_make(kept, data, size)) {
+        return DONE;
+    }
+    fail("%s: cannot be kept in a temporary file: %s", name, strerror(errno));
+    kept_remove(kept);
+    return FAILED;
+}
+
 /* Reads a pipe into such a file. */
 static int keep_stream(struct kept *kept, const char *path)
 {
@@ -172,13 +205,33 @@ static int keep_stream(struct kept *kept, const char *path)
     if (file_read_as(&how, path, &data, &size) != DONE) {
         return FAILED;
     }
-    int result = DONE;
-    if (!kept_make(kept, data, size)) {
-        result = fail("%s: cannot be kept in a temporary file: %s", file_input_name(path),
-                      strerror(errno));
-        kept_remove(kept);
+    const int result = keep_data(kept, file_input_name(path), data, size);
+    free(data);
+    return result;
+}
+
+/* The file of a shipped model, whose path only the library knows. */
+static int keep_shipped(struct kept *kept, const char *name)
+{
+    cae_model *model = NULL;
+    void *data = NULL;
+    size_t size = 0;
+    int result = FAILED;
+    *kept = (struct kept){.descriptor = -1};
+    if (model_load_shipped(&model, name) != DONE) {
+        return FAILED;
+    }
+    if (cae_model_save_memory(model, NULL, 0, &size, 0) != CAE_OK) {
+        fail("%s: %s", name, cae_last_error());
+    } else if ((data = malloc(size)) == NULL) {
+        fail("%s: out of memory", name);
+    } else if (cae_model_save_memory(model, data, size, &size, 0) != CAE_OK) {
+        fail("%s: %s", name, cae_last_error());
+    } else {
+        result = keep_data(kept, name, data, size);
     }
     free(data);
+    cae_model_free(model);
     return result;
 }
 
@@ -232,10 +285,11 @@ static int make_from_path(cae_model **model, const char *name, const char *path,
 int model_make_from(cae_model **model, const char *name, const char *from, uint64_t seed)
 {
     struct kept kept;
-    if (!file_is_stream(from)) {
+    const bool shipped = model_is_shipped(from);
+    if (!shipped && !file_is_stream(from)) {
         return make_from_path(model, name, from, from, seed);
     }
-    if (keep_stream(&kept, from) != DONE) {
+    if ((shipped ? keep_shipped(&kept, from) : keep_stream(&kept, from)) != DONE) {
         return FAILED;
     }
     const int result = make_from_path(model, name, kept.path, file_input_name(from), seed);

@@ -19,13 +19,20 @@
 int model_make(cae_model **model, const char *name, uint64_t seed);
 
 /* The same with the weights of another file, a plain safetensors file of another program or a model
- * of libcae, whose names may have the prefixes of wrappers; it may come through a pipe. `name` may
- * be NULL for the architecture of the model `from`, and its notes except those that identify a
- * run. */
+ * of libcae, whose names may have the prefixes of wrappers; it may come through a pipe, or be the
+ * name of a shipped model. `name` may be NULL for the architecture of the model `from`, and its
+ * notes except those that identify a run. */
 int model_make_from(cae_model **model, const char *name, const char *from, uint64_t seed);
 
-/* Loads a model from a file, a pipe or, as "-", standard input, and lets it use all processors;
- * results do not depend on how many. */
+/* Whether `path` stands for a model that came with the library: there is no such file, and it is a
+ * name as such models have. */
+bool model_is_shipped(const char *path);
+
+/* Loads the model of that name; its settings are as they are in the file. */
+int model_load_shipped(cae_model **model, const char *name);
+
+/* Loads a model from a file, a pipe or, as "-", standard input, or one that came with the library,
+ * by its name, and lets it use all processors; results do not depend on how many. */
 int model_load(cae_model **model, const char *path);
 
 /* Fails when a save to `path` would fail, by doing all of it but replacing the old file. NULL

@@ -236,6 +236,17 @@ static bool set_real(const struct option *o, const char *text)
     return true;
 }
 
+static int add_to_list(const char *command, const struct option *o, const char *text)
+{
+    struct option_list *list = o->value;
+    if (list->len == OPTION_LIST_MOST) {
+        return usage_error(command, "%s%s: given more than %d times", dashes(o), o->name,
+                           (int)OPTION_LIST_MOST);
+    }
+    list->items[list->len++] = text;
+    return DONE;
+}
+
 /* Sets an option from its argument; DONE or USAGE. */
 static int set_value(const char *command, const struct option *o, const char *text)
 {
@@ -249,6 +260,8 @@ static int set_value(const char *command, const struct option *o, const char *te
         }
         *(const char **)o->value = text;
         return DONE;
+    case OPTION_LIST:
+        return add_to_list(command, o, text);
     case OPTION_COUNT:
         return set_count(o, text)
                    ? DONE

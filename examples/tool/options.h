@@ -17,9 +17,16 @@
 enum option_type {
     OPTION_SWITCH, /* bool: takes no argument, becomes true */
     OPTION_TEXT,   /* const char *: NULL until given */
+    OPTION_LIST,   /* struct option_list: may be given again */
     OPTION_COUNT,  /* size_t from min to max, no default when it starts below min */
     OPTION_REAL,   /* double, likewise */
     OPTION_SEED,   /* uint64_t, any value */
+};
+
+enum { OPTION_LIST_MOST = 32 };
+struct option_list {
+    const char *items[OPTION_LIST_MOST];
+    size_t len;
 };
 
 struct option {
@@ -43,6 +50,10 @@ struct option {
 #define TEXT_OPTION(name, value, argument, help)              \
     {                                                         \
         name, OPTION_TEXT, value, argument, help, 0, 0, false \
+    }
+#define LIST_OPTION(name, value, argument, help)              \
+    {                                                         \
+        name, OPTION_LIST, value, argument, help, 0, 0, false \
     }
 #define SEED_OPTION(name, value, argument, help)              \
     {                                                         \

@@ -35,6 +35,7 @@ struct training {
     struct image_set validation; /* empty if there is nothing to measure on */
     struct train_log log;
     uint64_t step, first_step, last_step; /* done so far, before this run, in the end */
+    uint64_t stop_step;                   /* where this run stops, at most last_step */
     uint64_t epoch_steps;                 /* steps per epoch */
     uint64_t validation_epochs;           /* epochs from one validation to the next */
     size_t images;                        /* seen by this run */
@@ -61,10 +62,31 @@ static int get_model(struct training *t)
     return o->resume ? model_resume(&t->model, o->out, o->name) : DONE;
 }
 
+/* The notes KEY=VALUE of the command line. */
+static int set_notes(struct training *t)
+{
+    const struct option_list *notes = &t->options->notes;
+    for (size_t i = 0; i < notes->len; i++) {
+        char *key = strdup(notes->items[i]);
+        if (key == NULL) {
+            return fail("--note: out of memory");
+        }
+        char *value = strchr(key, '=');
+        *value++ = '\0';
+        const int status = cae_model_note_set(t->model, key, value);
+        free(key);
+        if (status != CAE_OK) {
+            return fail("--note: %s", cae_last_error());
+        }
+    }
+    return DONE;
+}
+
 static int prepare_model(struct training *t, size_t shape[3])
 {
     const struct train_options *o = t->options;
-    if (get_model(t) != DONE || model_shape(t->model, o->name, shape) != DONE) {
+    if (get_model(t) != DONE || set_notes(t) != DONE ||
+        model_shape(t->model, o->name, shape) != DONE) {
         return FAILED;
     }
     t->step = (uint64_t)model_get(t->model, "step");
@@ -160,6 +182,7 @@ static void plan(struct training *t)
     t->epoch_steps = train_data_steps(&t->data);
     t->first_step = t->step;
     t->last_step = o->epochs == 0 ? o->steps : o->epochs * t->epoch_steps;
+    t->stop_step = o->stop_after < t->last_step ? o->stop_after : t->last_step;
 }
 
 /* Whether the earlier run had as many steps per epoch. */
@@ -213,17 +236,23 @@ static int prepare(struct training *t)
 
 /* ---- Training -------------------------------------------------------------------------------- */
 
+/* What is saved: all that going on needs, unless that is not wanted. */
+static uint32_t save_flags(const struct training *t)
+{
+    return t->options->half ? CAE_SAVE_F16 : CAE_SAVE_TRAINING;
+}
+
 static int save_stream(const struct training *t)
 {
     size_t size = 0;
     int result = FAILED;
-    if (cae_model_save_memory(t->model, NULL, 0, &size, CAE_SAVE_TRAINING) != CAE_OK) {
+    if (cae_model_save_memory(t->model, NULL, 0, &size, save_flags(t)) != CAE_OK) {
         return fail("%s: %s", output_name(t->options->out), cae_last_error());
     }
     void *data = malloc(size);
     if (data == NULL) {
         fail("%s: out of memory", output_name(t->options->out));
-    } else if (cae_model_save_memory(t->model, data, size, &size, CAE_SAVE_TRAINING) != CAE_OK) {
+    } else if (cae_model_save_memory(t->model, data, size, &size, save_flags(t)) != CAE_OK) {
         fail("%s: %s", output_name(t->options->out), cae_last_error());
     } else if (!output_write(t->stream, data, size)) {
         fail("%s: cannot write: %s", output_name(t->options->out), strerror(errno));
@@ -242,7 +271,7 @@ static int save(struct training *t)
     if (t->stream >= 0) {
         return save_stream(t);
     }
-    if (cae_model_save(t->model, t->options->out, CAE_SAVE_TRAINING) != CAE_OK) {
+    if (cae_model_save(t->model, t->options->out, save_flags(t)) != CAE_OK) {
         return fail("%s: %s", output_name(t->options->out), cae_last_error());
     }
     return DONE;
@@ -254,7 +283,9 @@ static int save_last(struct training *t)
     if (save(t) == DONE) {
         return DONE;
     }
-    model_keep(t->model, t->options->out);
+    if (!t->options->half) { /* else what it was made from is still there */
+        model_keep(t->model, t->options->out);
+    }
     return FAILED;
 }
 
@@ -320,7 +351,7 @@ static void show_progress(const struct training *t)
         return;
     }
     const double elapsed = seconds_now() - t->start;
-    const double done = (double)(t->step - t->first_step), left = (double)(t->last_step - t->step);
+    const double done = (double)(t->step - t->first_step), left = (double)(t->stop_step - t->step);
     const double seconds_left = ceil(elapsed / done * left);
     progress("epoch %llu, step %llu of %llu, loss %.6f, %.0f images/s, %.0f:%02.0f left",
              (unsigned long long)((t->step - 1) / t->epoch_steps + 1), (unsigned long long)t->step,
@@ -362,6 +393,15 @@ static void say_summary(const struct training *t)
                    validation, seconds, (double)t->images / seconds);
 }
 
+/* On purpose, after --stop-after steps. */
+static int say_where_it_stopped(const struct training *t)
+{
+    message_result("%s: stopped after step %llu of %llu, last loss %.6f; --resume goes on",
+                   output_name(t->options->out), (unsigned long long)t->step,
+                   (unsigned long long)t->last_step, (double)t->loss);
+    return DONE;
+}
+
 static int say_how_to_resume(const struct training *t, int argc, char **argv)
 {
     fail("interrupted: saved %s after step %llu of %llu; to go on:", t->options->out,
@@ -398,14 +438,14 @@ static int convert(struct training *t)
 
 static int train(struct training *t, int argc, char **argv)
 {
-    if (t->step >= t->last_step) {
+    if (t->step >= t->stop_step) {
         message_result("%s: trained for %llu steps already; nothing to do", t->options->out,
                        (unsigned long long)t->step);
         return DONE;
     }
     interrupt_catch();
     t->start = seconds_now();
-    while (t->step < t->last_step && !interrupt_came()) {
+    while (t->step < t->stop_step && !interrupt_came()) {
         if (advance(t) != DONE) {
             return end_early(t);
         }
@@ -413,6 +453,9 @@ static int train(struct training *t, int argc, char **argv)
     progress_end();
     if (save_last(t) != DONE) {
         return FAILED;
+    }
+    if (t->step == t->stop_step && t->step < t->last_step) {
+        return say_where_it_stopped(t);
     }
     if (t->step < t->last_step && t->stream < 0) {
         return say_how_to_resume(t, argc, argv);

@@ -27,13 +27,17 @@ static const char details[] =
     "crops, symmetries and noise depend on the seed alone. --noise 5-75 draws a level for each image,\n"
     "the logarithm uniform. Ctrl-C finishes the step, saves and says how to\n"
     "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
-    "arguments but --from, and --model need not be repeated. --lr, --steps, --epochs, --threads,\n"
+    "arguments but --from, and --model need not be repeated. --stop-after ends a run early as\n"
+    "Ctrl-C does, at a known step: what depends on the number of steps (--schedule) is as in the\n"
+    "whole run. --lr, --steps, --epochs, --stop-after, --note, --threads,\n"
     "--log and --val may change; another seed, batch, noise, --reproducible or other images are\n"
     "refused unless --force is given.\n"
     "--from begins with the weights of a model, whose architecture --model need not repeat, or of\n"
     "a plain safetensors file such as PyTorch's: F32, F16, BF16 or F64; module. and _orig_mod.\n"
     "before its names are taken off, and tensors without a dimension are left out. With --steps 0\n"
-    "that is all, and --data, if given, is what the ranges of the code are fitted to.\n"
+    "that is all, and --data, if given, is what the ranges of the code are fitted to; --half then\n"
+    "rounds the weights to 16 bits and leaves out what training needs. FILE may be the name of a\n"
+    "shipped model. --note license=CC-BY-SA-4.0 and the like are shown by `cae info`.\n"
     "--val measures as `cae eval` does, at the end and at the ends of epochs, as often as costs at\n"
     "most one image measured for four trained on. The log has one row per step:\n"
     "epoch,step,loss,val_mse,seconds. MODEL may be - or a pipe, which gets the file at the end;\n"
@@ -42,6 +46,34 @@ static const char details[] =
 bool train_options_only_convert(const struct train_options *o)
 {
     return o->from != NULL && o->steps == 0;
+}
+
+/* What is wrong with a KEY=VALUE that the library cannot know. */
+static int check_note(const char *note)
+{
+    if (strchr(note, '=') == NULL) {
+        return usage_error("train", "--note: '%s' is not KEY=VALUE", note);
+    }
+    return strncmp(note, "cae.", 4) != 0
+               ? DONE
+               : usage_error("train", "--note: keys that begin with cae. are the command's own: %s",
+                             note);
+}
+
+static int check_saving(const struct train_options *o)
+{
+    for (size_t i = 0; i < o->notes.len; i++) {
+        if (check_note(o->notes.items[i]) != DONE) {
+            return USAGE;
+        }
+    }
+    if (o->half && !train_options_only_convert(o)) {
+        return usage_error("train", "--half goes with --from and --steps 0: a run goes on from "
+                                    "weights as they are");
+    }
+    return o->stop_after == not_given || !train_options_only_convert(o)
+               ? DONE
+               : usage_error("train", "--stop-after does not go with --steps 0");
 }
 
 static int check(struct train_options *o)
@@ -63,6 +95,9 @@ static int check(struct train_options *o)
     if (o->from != NULL && o->resume) {
         return usage_error("train", "--from and --resume: give one of the two; --resume goes on "
                                     "with the weights of --out");
+    }
+    if (check_saving(o) != DONE) {
+        return USAGE;
     }
     if (o->split_by_person && o->validation != NULL) {
         return usage_error("train", "--split-by-person and --val: give one of the two");
@@ -105,11 +140,12 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
                                 .learning_rate = -1,
                                 .kl_weight = -1,
                                 .validation_fraction = -1,
+                                .stop_after = not_given,
                                 .seed = 1};
     const struct operand operands[] = {{NULL, NULL}};
     const struct option options[] = {
         TEXT_OPTION("model", &o->model, "PRESET|FILE", "a preset or an architecture text"),
-        TEXT_OPTION("from", &o->from, "FILE",
+        TEXT_OPTION("from", &o->from, "FILE|NAME",
                     "begin with the weights of a model or another program"),
         TEXT_OPTION("data", &o->data, "DIR", "images to train on (PNG, JPEG, PGM, PPM)"),
         TEXT_OPTION("val", &o->validation, "DIR", "images to measure on"),
@@ -120,6 +156,8 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
         TRAIN_IMAGES_OPTIONS(o, o),
         COUNT_OPTION("steps", &o->steps, 0, 1e15, "N",
                      "train until N steps in all; one of the two"),
+        COUNT_OPTION("stop-after", &o->stop_after, 1, 1e15, "N",
+                     "save and stop after step N, to be resumed"),
         COUNT_OPTION("batch", &o->batch, 1, 1e6, "N", "images per step"),
         REAL_OPTION("lr", &o->learning_rate, 0, 1e6, "RATE",
                     "Adam's learning rate; else 0.001 or, to resume, as before"),
@@ -134,6 +172,8 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
         TRAIN_RANDOM_OPTIONS(o, o),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),
         TRAIN_SAVING_OPTIONS(o),
+        LIST_OPTION("note", &o->notes, "KEY=VALUE", "text that the file keeps; may be repeated"),
+        SWITCH_OPTION("half", &o->half, "weights as F16, in half the bytes; with --steps 0"),
         SWITCH_OPTION("resume", &o->resume, "go on from the file --out; not with --from"),
         TRAIN_OUTPUT_OPTIONS(o, o),
         OPTIONS_END,

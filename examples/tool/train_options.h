@@ -20,12 +20,14 @@ struct train_options {
     const char *data, *validation, *crop, *size, *log, *out;
     struct preparation preparation;
     size_t limit, epochs, steps, batch, places, threads, save_every;
+    size_t stop_after;        /* SIZE_MAX: not given */
+    struct option_list notes; /* KEY=VALUE */
     double learning_rate, kl_weight, validation_fraction, warmup;
     const char *noise_text, *schedule_text;
     struct noise noise; /* low below 0: not given */
     struct schedule schedule;
     uint64_t seed;
-    bool split_by_person, symmetries, reproducible, resume, force;
+    bool split_by_person, symmetries, reproducible, resume, force, half;
 };
 
 /* Rows of the table of options that every program has that trains on a folder: `o` points to what

@@ -149,13 +149,26 @@ CAE_API int cae_model_new(cae_model **out, const char *architecture, uint64_t se
 /* Loads a model that cae_model_save wrote, with its training state if the file has one. For weights
  * that another program wrote use cae_model_load_weights; the message says so too. `path` is a
  * regular file's name. The file is untrusted input: everything is checked before it is used, and at
- * most twice the file's size plus 1 MiB is allocated.
+ * most twice the file's size plus 1 MiB is allocated; of a file with weights as F16 four times.
  * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _FORMAT, _VERSION (made by a newer libcae), _SHAPE,
  * _NONFINITE, _LIMIT, _UNSUPPORTED, _NOMEM. Since 0.1. */
 CAE_API int cae_model_load(cae_model **out, const char *path);
 
 /* The same from `size` bytes at `data`, which may be freed afterwards. Since 0.1. */
 CAE_API int cae_model_load_memory(cae_model **out, const void *data, size_t size);
+
+/* Loads a model that came with the library: NAME.safetensors from the first folder that has it, of
+ * the folders in the environment variable CAE_MODEL_PATH, separated by colons, and then the one
+ * where such models were installed (`pkg-config --variable=modelsdir libcae`). A program that
+ * brings its own copies can set the variable, or load them by cae_model_load. The variable is read
+ * by each call, as getenv does, and ignored in processes with raised rights (set-uid).
+ *   out   receives the model; free it with cae_model_free
+ *   name  "denoise", "denoise-rgb", ...: 1 to 64 letters, digits and '-', no path
+ * A file that is there but cannot be loaded is an error, and no other is tried. The licence of the
+ * weights is in the note "license" (cae_model_note).
+ * Returns as cae_model_load; CAE_E_ARGUMENT for what cannot be a name; CAE_E_IO when no folder has
+ * the file: the message names the folders. Since 0.1. */
+CAE_API int cae_model_load_shipped(cae_model **out, const char *name);
 
 /* Replaces the weights of `m` by those of a plain safetensors file, such as PyTorch's
  * safetensors.torch.save_file(net.state_dict(), path) writes for the nn.Sequential of the same
@@ -193,6 +206,11 @@ CAE_API int cae_model_import_weights(cae_model *m, const char *path, uint32_t fl
  * and replace nothing. */
 #define CAE_SAVE_TRY 2u
 
+/* Flag, not with CAE_SAVE_TRAINING: store the weights as F16, in half the bytes, each rounded to the
+ * nearest (ties to even), for a model that is only to be used: loading gives floats of exactly
+ * these values, so results change a little; the ranges of the code stay as they are. */
+#define CAE_SAVE_F16 4u
+
 /* Saves a model as a safetensors file (docs/file-formats.md), atomically: the file is written
  * beside `path`, flushed to the disk and renamed, and the folder is flushed. If anything fails, an
  * old file at `path` stays as it was. The only exception is a failed flush of the folder
@@ -201,8 +219,10 @@ CAE_API int cae_model_import_weights(cae_model *m, const char *path, uint32_t fl
  * permissions of an old file are kept.
  *   m       the model
  *   path    the file's name
- *   flags   0, CAE_SAVE_TRAINING, CAE_SAVE_TRY or both
- * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _LIMIT (names and notes over 1 MiB), _NOMEM. Since 0.1. */
+ *   flags   0, or CAE_SAVE_TRAINING, CAE_SAVE_TRY, CAE_SAVE_F16 combined; the first and the last
+ *           exclude each other
+ * Returns CAE_OK; CAE_E_ARGUMENT, _IO, _LIMIT (names and notes over 1 MiB), _NONFINITE (a weight
+ * too large for F16, from 65520 on), _NOMEM. Since 0.1. */
 CAE_API int cae_model_save(const cae_model *m, const char *path, uint32_t flags);
 
 /* The same into memory. With `data` NULL and `capacity` 0 it only sets `*size` and returns CAE_OK.

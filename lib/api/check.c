@@ -34,6 +34,30 @@ int cae_check_flags(uint32_t flags, uint32_t known)
                : cae_fail(CAE_E_ARGUMENT, "flags has unknown bits: %u", (unsigned)flags);
 }
 
+int cae_check_half(uint32_t flags)
+{
+    return (flags & CAE_SAVE_TRAINING) == 0 || (flags & CAE_SAVE_F16) == 0
+               ? CAE_OK
+               : cae_fail(CAE_E_ARGUMENT, "flags: CAE_SAVE_F16 and CAE_SAVE_TRAINING exclude each "
+                                          "other; training goes on from weights as they are");
+}
+
+int cae_check_shipped(const char *name)
+{
+    enum { MOST = 64 };
+    size_t size = 0;
+    while ((name[size] >= 'a' && name[size] <= 'z') || (name[size] >= 'A' && name[size] <= 'Z') ||
+           (name[size] >= '0' && name[size] <= '9') || name[size] == '-') {
+        size++;
+    }
+    return size >= 1 && size <= MOST && name[size] == '\0'
+               ? CAE_OK
+               : cae_fail(CAE_E_ARGUMENT,
+                          "name '%s' is none of a shipped model: 1 to %d letters, digits and '-'; "
+                          "a file's path is for cae_model_load",
+                          name, (int)MOST);
+}
+
 int cae_check_output(const void *data, size_t capacity, const size_t *size)
 {
     CAE_TRY(cae_check_pointer(size, "size"));

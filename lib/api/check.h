@@ -21,6 +21,12 @@ int cae_check_pointer(const void *p, const char *name);
 /* CAE_E_ARGUMENT for a bit that is not in `known`. */
 int cae_check_flags(uint32_t flags, uint32_t known);
 
+/* CAE_E_ARGUMENT for weights as F16 beside training state, which needs all their bits. */
+int cae_check_half(uint32_t flags);
+
+/* CAE_E_ARGUMENT for what cannot be the name of a model that came with the library. */
+int cae_check_shipped(const char *name);
+
 /* `data` of `capacity` bytes, or NULL with 0 to ask for the size. */
 int cae_check_output(const void *data, size_t capacity, const size_t *size);
 

@@ -66,6 +66,19 @@ int cae_model_load_memory(cae_model **out, const void *data, size_t size)
     return read_and_close(out, file);
 }
 
+int cae_model_load_shipped(cae_model **out, const char *name)
+{
+    CAE_TRY(cae_check_pointer(out, "out"));
+    *out = NULL;
+    CAE_TRY(cae_check_processor());
+    CAE_TRY(cae_check_pointer(name, "name"));
+    CAE_TRY(cae_check_shipped(name));
+    const cae_fpenv saved = cae_fpenv_enter();
+    const int status = cae_model_read_shipped(out, cae_memory_default(), name);
+    cae_fpenv_leave(saved);
+    return status;
+}
+
 int cae_model_import_weights(cae_model *m, const char *path, uint32_t flags)
 {
     cae_model_file *file = NULL;
@@ -89,7 +102,8 @@ int cae_model_save(const cae_model *m, const char *path, uint32_t flags)
 {
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_pointer(path, "path"));
-    CAE_TRY(cae_check_flags(flags, CAE_SAVE_TRAINING | CAE_SAVE_TRY));
+    CAE_TRY(cae_check_flags(flags, CAE_SAVE_TRAINING | CAE_SAVE_TRY | CAE_SAVE_F16));
+    CAE_TRY(cae_check_half(flags));
     cae_model_list list;
     int status = cae_model_list_make(&list, m, flags);
     if (status == CAE_OK) {
@@ -105,7 +119,8 @@ int cae_model_save_memory(const cae_model *m, void *data, size_t capacity, size_
 {
     CAE_TRY(cae_check_pointer(m, "m"));
     CAE_TRY(cae_check_output(data, capacity, size));
-    CAE_TRY(cae_check_flags(flags, CAE_SAVE_TRAINING));
+    CAE_TRY(cae_check_flags(flags, CAE_SAVE_TRAINING | CAE_SAVE_F16));
+    CAE_TRY(cae_check_half(flags));
     cae_model_list list;
     int status = cae_model_list_make(&list, m, flags);
     if (status == CAE_OK) {

@@ -35,12 +35,12 @@ static cae_file_tensor *add(cae_model_list *l, const char *name, cae_dtype dtype
 }
 
 /* A tensor of the shape of weight w. */
-static void add_weight(cae_model_list *l, const char *prefix, const cae_weight *w,
+static void add_weight(cae_model_list *l, const char *prefix, const cae_weight *w, cae_dtype dtype,
                        const float *data)
 {
     char *name = l->names[l->name_len++];
     cae_format(name, CAE_LIST_NAME, "%s%s", prefix, w->name);
-    cae_file_tensor *t = add(l, name, CAE_DTYPE_F32, data + w->offset);
+    cae_file_tensor *t = add(l, name, dtype, data + w->offset);
     t->rank = w->parameter.rank;
     memcpy(t->shape, w->parameter.shape, sizeof(t->shape));
 }
@@ -76,16 +76,17 @@ static void add_training(cae_model_list *l, const cae_model *m, const cae_adam_s
         add(l, names[RECENT_MIN], CAE_DTYPE_F32, m->recent.lo)->shape[0] = m->recent.channels;
     }
     for (size_t i = 0; i < m->net->weight_len; i++) {
-        add_weight(l, "train.m.", &m->net->weights[i], state->m);
-        add_weight(l, "train.v.", &m->net->weights[i], state->v);
+        add_weight(l, "train.m.", &m->net->weights[i], CAE_DTYPE_F32, state->m);
+        add_weight(l, "train.v.", &m->net->weights[i], CAE_DTYPE_F32, state->v);
     }
 }
 
-/* `training`: the optimizer's state, or NULL to leave it out. */
-static void add_all(cae_model_list *l, const cae_model *m, const cae_adam_state *training)
+/* `dtype`: of the weights. `training`: the optimizer's state, or NULL to leave it out. */
+static void add_all(cae_model_list *l, const cae_model *m, cae_dtype dtype,
+                    const cae_adam_state *training)
 {
     for (size_t i = 0; i < m->net->weight_len; i++) {
-        add_weight(l, "", &m->net->weights[i], m->weights);
+        add_weight(l, "", &m->net->weights[i], dtype, m->weights);
     }
     add(l, names[MAX], CAE_DTYPE_F32, m->ranges.hi)->shape[0] = m->ranges.channels;
     add(l, names[MIN], CAE_DTYPE_F32, m->ranges.lo)->shape[0] = m->ranges.channels;
@@ -115,7 +116,8 @@ int cae_model_list_make(cae_model_list *l, const cae_model *m, uint32_t flags)
         state.v = l->zeros;
     }
     l->file = (cae_file_model){m->net->text, l->tensors, 0, &m->notes, 1};
-    add_all(l, m, training ? &state : NULL);
+    add_all(l, m, (flags & CAE_SAVE_F16) != 0 ? CAE_DTYPE_F16 : CAE_DTYPE_F32,
+            training ? &state : NULL);
     return CAE_OK;
 }
 
@@ -185,27 +187,35 @@ static int read_values(const cae_model_file *f, const char *name, cae_dtype dtyp
     return cae_model_file_read(f, e, values);
 }
 
+/* A file has training state when it has the first counter; then it must have all of it. */
+static bool has_training(const cae_model_file *f)
+{
+    return cae_model_file_find(f, names[STEP]) != NULL;
+}
+
+/* Which dtype such a tensor must have. Where no training can go on, weights may be F16. */
+static cae_dtype weight_dtype(const cae_model_file *f, const char *name, bool moment)
+{
+    const cae_file_entry *e = cae_model_file_find(f, name);
+    return !moment && e != NULL && e->dtype == CAE_DTYPE_F16 && !has_training(f) ? CAE_DTYPE_F16
+                                                                                 : CAE_DTYPE_F32;
+}
+
 /* All weights, or moments of them, by the names prefix + name; `values` NULL only looks. */
-static int read_weights(const cae_net *net, const cae_model_file *f, const char *prefix,
-                        float *values)
+static int read_weights(const cae_net *net, cae_model_file *f, const char *prefix, float *values)
 {
     for (size_t i = 0; i < net->weight_len; i++) {
         const cae_weight *w = &net->weights[i];
         const cae_file_entry *e = NULL;
         char name[CAE_LIST_NAME];
         cae_format(name, sizeof(name), "%s%s", prefix, w->name);
-        CAE_TRY(find(f, name, CAE_DTYPE_F32, w->parameter.rank, w->parameter.shape, &e));
+        const cae_dtype dtype = weight_dtype(f, name, *prefix != '\0');
+        CAE_TRY(find(f, name, dtype, w->parameter.rank, w->parameter.shape, &e));
         if (values != NULL) {
-            CAE_TRY(cae_model_file_read(f, e, values + w->offset));
+            CAE_TRY(cae_model_file_read_floats(f, e, values + w->offset));
         }
     }
     return CAE_OK;
-}
-
-/* A file has training state when it has the first counter; then it must have all of it. */
-static bool has_training(const cae_model_file *f)
-{
-    return cae_model_file_find(f, names[STEP]) != NULL;
 }
 
 static bool has_recent(const cae_model_file *f)
@@ -258,7 +268,7 @@ static int fail_unknown(const cae_net *net, const cae_model_file *f)
 }
 
 /* Whether the file has just the tensors of this network, in shape. */
-static int check_tensors(const cae_net *net, const cae_model_file *f)
+static int check_tensors(const cae_net *net, cae_model_file *f)
 {
     size_t known = net->weight_len + 2;
     if (strcmp(net->text, cae_model_file_architecture(f)) != 0) {
@@ -331,7 +341,7 @@ static int read_settings(cae_model *m, const cae_model_file *f)
     return CAE_OK;
 }
 
-static int read_training(cae_model *m, const cae_model_file *f)
+static int read_training(cae_model *m, cae_model_file *f)
 {
     CAE_TRY(read_counters(m, f));
     CAE_TRY(read_settings(m, f));
@@ -344,7 +354,7 @@ static int read_training(cae_model *m, const cae_model_file *f)
     return read_weights(m->net, f, "train.v.", m->optimizer.v);
 }
 
-static int read_all(cae_model *m, const cae_model_file *f)
+static int read_all(cae_model *m, cae_model_file *f)
 {
     CAE_TRY(read_values(f, names[MIN], CAE_DTYPE_F32, m->ranges.channels, m->ranges.lo));
     CAE_TRY(read_values(f, names[MAX], CAE_DTYPE_F32, m->ranges.channels, m->ranges.hi));
@@ -358,7 +368,7 @@ static int read_all(cae_model *m, const cae_model_file *f)
 }
 
 /* The network of the file's architecture, whose tensors the file has. */
-static int make_net(cae_net **out, const cae_memory *memory, const cae_model_file *f)
+static int make_net(cae_net **out, const cae_memory *memory, cae_model_file *f)
 {
     cae_net *net = NULL;
     int status = cae_net_new(&net, memory, cae_model_file_architecture(f));
@@ -378,7 +388,7 @@ static int make_net(cae_net **out, const cae_memory *memory, const cae_model_fil
     return CAE_OK;
 }
 
-int cae_model_read(cae_model **out, const cae_memory *memory, const cae_model_file *f)
+int cae_model_read(cae_model **out, const cae_memory *memory, cae_model_file *f)
 {
     cae_model *m = NULL;
     cae_net *net = NULL;

@@ -17,7 +17,10 @@ enum {
 
 /* What the file holds is compared with what its architecture asks for before anything of the
  * weights' size is allocated. */
-int cae_model_read(cae_model **out, const cae_memory *memory, const cae_model_file *file);
+int cae_model_read(cae_model **out, const cae_memory *memory, cae_model_file *file);
+
+/* The model `name`, which is checked, of those that came with the library (shipped.c). */
+int cae_model_read_shipped(cae_model **out, const cae_memory *memory, const char *name);
 
 /* A model as `file`, a list of named tensors, and what that points to but the model does not hold
  * in this form. */
@@ -32,7 +35,8 @@ typedef struct cae_model_list {
     float *zeros; /* the moments of a model that was never trained */
 } cae_model_list;
 
-/* The training state if the flags have CAE_SAVE_TRAINING. The list stays where it is made; it is to
+/* The training state if the flags have CAE_SAVE_TRAINING, weights to be stored as F16 if they have
+ * CAE_SAVE_F16. The list stays where it is made; it is to
  * be freed in every case. */
 int cae_model_list_make(cae_model_list *l, const cae_model *m, uint32_t flags);
 void cae_model_list_free(cae_model_list *l);

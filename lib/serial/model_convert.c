@@ -5,6 +5,7 @@
  */
 #include "serial/model_convert.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/floats.h"
@@ -30,6 +31,35 @@ static uint32_t widen_half(uint16_t half)
         shift++;
     }
     return sign | (127 - 14 - shift) << 23 | (fraction & 0x3ff) << 13;
+}
+
+/* The nearest binary16 of a binary32, ties to even, infinite where that is beyond the range. */
+static uint16_t narrow_float(uint32_t bits)
+{
+    enum { UNIT = 126, SMALLEST = 102, NORMAL = 113, SHIFT = 13 };
+    const uint32_t sign = bits >> 16 & 0x8000;
+    const uint32_t magnitude = bits & 0x7fffffff;
+    const uint32_t exponent = magnitude >> 23;
+    if (magnitude > 0x7f800000) {
+        return (uint16_t)(sign | 0x7e00); /* NaN */
+    }
+    if (magnitude >= 0x477ff000) {
+        return (uint16_t)(sign | 0x7c00); /* from 65520 on, halfway to what would be 2^16 */
+    }
+    if (exponent < SMALLEST) {
+        return (uint16_t)sign; /* below 2^-25, half of the smallest */
+    }
+    /* Normal numbers: the exponent's bias is 112 less. Others are multiples of 2^-24, and the
+     * fraction with its leading bit is one of 2^(exponent - 150). */
+    const bool normal = exponent >= NORMAL;
+    const uint32_t shift = normal ? SHIFT : UNIT - exponent;
+    const uint32_t exact =
+        normal ? magnitude - ((uint32_t)112 << 23) : (magnitude & 0x7fffff) | 0x800000;
+    const uint32_t kept = exact >> shift;
+    const uint32_t rest = exact & (((uint32_t)1 << shift) - 1);
+    const uint32_t half = (uint32_t)1 << (shift - 1);
+    /* A carry out of the fraction raises the exponent, as it should. */
+    return (uint16_t)(sign | (kept + (rest > half || (rest == half && (kept & 1) != 0))));
 }
 
 /* The bits of value i of an array, each value of 2 or 8 bytes. */
@@ -63,6 +93,15 @@ void cae_model_to_floats(float *to, const void *values, cae_dtype dtype, size_t 
             const uint32_t wide = dtype == CAE_DTYPE_F16 ? widen_half(half) : (uint32_t)half << 16;
             memcpy(&to[i], &wide, sizeof(wide));
         }
+    }
+}
+
+void cae_model_to_halves(uint16_t *to, const float *values, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof(bits));
+        to[i] = narrow_float(bits);
     }
 }
 

@@ -28,8 +28,8 @@ enum {
     CAE_FILE_VERSION = 1 /* the newest version of the format that is read here */
 };
 
-/* First those of model files, then others of plain files: F16 and BF16, and those that no weight
- * can have. */
+/* First those of model files, then others of plain files: BF16, and those that no weight can
+ * have. */
 typedef enum cae_dtype {
     CAE_DTYPE_F32,
     CAE_DTYPE_F64,
@@ -46,7 +46,7 @@ typedef enum cae_dtype {
     CAE_DTYPE_BOOL
 } cae_dtype;
 
-enum { CAE_MODEL_DTYPES = CAE_DTYPE_I64 + 1 };
+enum { CAE_MODEL_DTYPES = CAE_DTYPE_F16 + 1 };
 
 size_t cae_dtype_size(cae_dtype dtype);
 const char *cae_dtype_name(cae_dtype dtype);
@@ -58,7 +58,7 @@ typedef struct cae_file_tensor {
     cae_dtype dtype;
     size_t rank;
     size_t shape[CAE_FILE_RANK]; /* the first `rank` count */
-    const void *data;            /* in the machine's order */
+    const void *data;            /* in the machine's order; of F16 floats, rounded on the way */
 } cae_file_tensor;
 
 typedef struct cae_file_model {
@@ -78,7 +78,8 @@ int cae_model_file_write_memory(const cae_memory *memory, const cae_file_model *
 int cae_model_file_write_path(const cae_memory *memory, const cae_file_model *model,
                               const char *path, bool only_try);
 
-/* The id in compressed images, a CRC32: over the architecture and all tensors except `train.*`. */
+/* The id in compressed images, a CRC32: over the architecture and all tensors except `train.*`, of
+ * which none may be F16. */
 int cae_model_file_id(const cae_memory *memory, const cae_file_model *model, uint32_t *id);
 
 /* ---- Reading ---- */

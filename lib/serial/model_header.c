@@ -220,7 +220,7 @@ static int read_dtype(const cae_model_header *h, cae_json *j, cae_file_entry *e)
     }
     return fail_tensor(CAE_E_UNSUPPORTED, e,
                        h->profile == CAE_FILE_MODEL
-                           ? "its dtype is none of F32, F64, I64"
+                           ? "its dtype is none of F32, F64, I64, F16"
                            : "its dtype is not known; weights are F32, F16, BF16 or F64");
 }
 

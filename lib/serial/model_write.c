@@ -29,6 +29,7 @@ struct job {
     size_t crc_at; /* within head */
     size_t data_size;
     uint8_t chunk[CHUNK];
+    uint16_t halves[CHUNK / sizeof(uint16_t)];
 };
 
 typedef int sink_fn(void *user, const void *data, size_t size);
@@ -49,6 +50,22 @@ static size_t tensor_len(const cae_file_tensor *t)
     return len;
 }
 
+/* Finite floats must be finite in F16 too. */
+static int check_halves(const cae_file_tensor *t, size_t len)
+{
+    const float *values = t->data;
+    for (size_t i = 0; i < len; i++) {
+        uint16_t half;
+        cae_model_to_halves(&half, values + i, 1);
+        if (cae_model_first_nonfinite(&half, CAE_DTYPE_F16, 1) == 0) {
+            return cae_fail(CAE_E_NONFINITE,
+                            "tensor '%s': element %zu is too large for F16: %g is beyond 65504",
+                            t->name, i, (double)values[i]);
+        }
+    }
+    return CAE_OK;
+}
+
 static int check_tensor(const cae_file_tensor *t, size_t *size)
 {
     const bool good = t->name != NULL && cae_name_valid(t->name, strlen(t->name), CAE_FILE_NAME) &&
@@ -59,10 +76,13 @@ static int check_tensor(const cae_file_tensor *t, size_t *size)
         return cae_fail(CAE_E_ARGUMENT, "tensor '%s' cannot be written: name, shape or data",
                         t->name);
     }
-    const size_t bad = cae_model_first_nonfinite(t->data, t->dtype, len);
-    return bad == len ? CAE_OK
-                      : cae_fail(CAE_E_NONFINITE, "tensor '%s': element %zu is NaN or infinite",
-                                 t->name, bad);
+    const cae_dtype in_memory = t->dtype == CAE_DTYPE_F16 ? CAE_DTYPE_F32 : t->dtype;
+    const size_t bad = cae_model_first_nonfinite(t->data, in_memory, len);
+    if (bad < len) {
+        return cae_fail(CAE_E_NONFINITE, "tensor '%s': element %zu is NaN or infinite", t->name,
+                        bad);
+    }
+    return t->dtype == CAE_DTYPE_F16 ? check_halves(t, len) : CAE_OK;
 }
 
 static int check_architecture(const char *text)
@@ -214,7 +234,12 @@ static int send_tensor(struct job *job, const cae_file_tensor *t, sink_fn *sink,
     const size_t len = tensor_len(t);
     for (size_t at = 0; at < len; at += step) {
         const size_t part = cae_size_min(step, len - at);
-        cae_reorder(job->chunk, (const uint8_t *)t->data + at * element, element, part);
+        const void *values = (const uint8_t *)t->data + at * element;
+        if (t->dtype == CAE_DTYPE_F16) {
+            cae_model_to_halves(job->halves, (const float *)t->data + at, part);
+            values = job->halves;
+        }
+        cae_reorder(job->chunk, values, element, part);
         CAE_TRY(sink(user, job->chunk, part * element));
     }
     return CAE_OK;

@@ -64,6 +64,12 @@ int cae_system_open(int folder, const char *path, int flags, mode_t mode)
     return file;
 }
 
+bool cae_system_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 cae_file_source cae_file_source_make(const void *data, size_t size)
 {
     return (cae_file_source){data, -1, size};

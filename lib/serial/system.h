@@ -7,6 +7,7 @@
 #ifndef CAE_SERIAL_SYSTEM_H
 #define CAE_SERIAL_SYSTEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -18,6 +19,10 @@ int cae_fail_system(const char *verb, int error, const char *path);
 /* As openat, for this process alone; signals do not disturb it, and it never waits for the other
  * end of a pipe. */
 int cae_system_open(int folder, const char *path, int flags, mode_t mode);
+
+/* Whether there is something of that name, readable or not; errors other than that there is nothing
+ * are met again by opening it. */
+bool cae_system_exists(const char *path);
 
 /* Memory or a regular file. A read has a position and is complete or an error. A file that shrinks
  * while it is read is an error too, so files are not mapped. */

@@ -52,8 +52,8 @@ static void check_image(const cae_model *m, const char *name)
 
 static void images_give_the_same_pixels_for_ever(void)
 {
-    const char *models[] = {"weights.safetensors", "training.safetensors"};
-    for (size_t i = 0; i < 2; i++) {
+    const char *models[] = {"weights.safetensors", "training.safetensors", "halves.safetensors"};
+    for (size_t i = 0; i < 3; i++) {
         cae_model *m = NULL;
         OK(cae_model_load(&m, golden(models[i])));
         check_image(m, "image.cae");
@@ -64,18 +64,28 @@ static void images_give_the_same_pixels_for_ever(void)
 
 static void a_model_is_saved_as_it_was_loaded(void)
 {
-    uint8_t *data = need(FILE_MOST, 1);
-    const size_t size = read_golden("training.safetensors", data);
-    cae_model *m = NULL;
-    double step = 0;
-    OK(cae_model_load_memory(&m, data, size));
-    OK(cae_model_get(m, "step", &step));
-    EXPECT(step == 7);
-    struct bytes saved = save_bytes(m, CAE_SAVE_TRAINING);
-    EXPECT(saved.size == size && memcmp(saved.data, data, size) == 0);
-    free_bytes(&saved);
-    cae_model_free(m);
-    free(data);
+    static const struct {
+        const char *name;
+        uint32_t flags;
+        double step;
+    } rows[] = {{"training.safetensors", CAE_SAVE_TRAINING, 7},
+                {"weights.safetensors", 0, 0},
+                {"halves.safetensors", CAE_SAVE_F16, 0}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint8_t *data = need(FILE_MOST, 1);
+        const size_t size = read_golden(rows[i].name, data);
+        cae_model *m = NULL;
+        double step = -1;
+        OK(cae_model_load_memory(&m, data, size));
+        OK(cae_model_get(m, "step", &step));
+        EXPECT(step == rows[i].step);
+        struct bytes saved = save_bytes(m, rows[i].flags);
+        EXPECT_SAID(saved.size == size && memcmp(saved.data, data, size) == 0,
+                    "%s is saved as it was", rows[i].name);
+        free_bytes(&saved);
+        cae_model_free(m);
+        free(data);
+    }
 }
 
 /* Trained and saved by libcae 0.1.0, settings and all: read, and written again to the last byte. */

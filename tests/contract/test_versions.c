@@ -39,6 +39,7 @@ static cae_model *trained(const char *text)
 struct change {
     const char *without; /* this tensor */
     const char *with;    /* one more tensor */
+    const char *narrow;  /* this tensor as F16 */
     const char *text;    /* another architecture */
     unsigned version;    /* another version; 0: as it is */
     struct bytes file;   /* the result */
@@ -54,7 +55,11 @@ static void write_changed(struct change *c, const cae_file_model *file)
     changed.len = 0;
     for (size_t i = 0; i < file->len && changed.len < TENSORS; i++) {
         if (c->without == NULL || strcmp(file->tensors[i].name, c->without) != 0) {
-            tensors[changed.len++] = file->tensors[i];
+            cae_file_tensor *t = &tensors[changed.len++];
+            *t = file->tensors[i];
+            if (c->narrow != NULL && strcmp(t->name, c->narrow) == 0) {
+                t->dtype = CAE_DTYPE_F16;
+            }
         }
     }
     EXPECT((changed.len < file->len) == (c->without != NULL) && changed.len < TENSORS);
@@ -184,6 +189,22 @@ static void files_of_tomorrow_are_told_as_such(void)
     cae_model_free(m);
 }
 
+/* F16 is for weights, where there is nothing to train on with. (Golden files and test_shipped.c have
+ * the good ones.) */
+static void not_everything_may_be_f16(void)
+{
+    static const char *const names[] = {"0.weight",  "0.bias",    "train.m.0.bias",
+                                        "codec.min", "codec.max", "train.v.1.weight"};
+    cae_model *m = trained(sampled_net);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        cae_model *out = m;
+        FAILS(load_changed(&out, m, (struct change){.narrow = names[i]}), CAE_E_FORMAT,
+              "is F16, not F32");
+        EXPECT(out == NULL && strstr(cae_last_error(), names[i]) != NULL);
+    }
+    cae_model_free(m);
+}
+
 /* These are no files of another time. */
 static void what_is_missing_is_damage(void)
 {
@@ -206,6 +227,7 @@ int main(int argc, char **argv)
         TEST(all_saved_settings_are_tried),
         TEST(a_file_states_the_version_of_its_words),
         TEST(files_of_tomorrow_are_told_as_such),
+        TEST(not_everything_may_be_f16),
         TEST(what_is_missing_is_damage),
     };
     return RUN_TESTS(argc, argv, tests);

@@ -205,6 +205,20 @@ def change_dtype(rng, parts):
         b'"F3\\u0032"'])
 
 
+def narrow_tensors(rng, parts):
+    """Floats of 32 bits as those of 16: of all tensors, of the weights, or of one."""
+    prefix = rng.choice([b"", b"train.", any_tensor(rng, parts).name])
+    for tensor in parts.tensors:
+        field = tensor.field(b"dtype")
+        weight = not tensor.name.startswith((b"codec.", b"train."))
+        if field[1] == b'"F32"' and (weight if prefix == b"train." else
+                                     tensor.name.startswith(prefix)):
+            values = struct.unpack(f"<{len(tensor.data) // 4}f", tensor.data)
+            field[1] = b'"F16"'
+            tensor.data = struct.pack(f"<{len(values)}e", *(
+                value if abs(value) < 65504 else 65504 for value in values))
+
+
 def change_fields(rng, parts):
     fields = any_tensor(rng, parts).fields
     action = rng.randrange(5)
@@ -417,7 +431,7 @@ def replace_mark(rng, parts):
 
 PART_MUTATIONS = [
     swap_tensors, drop_tensor, drop_training, repeat_tensor, add_tensor, rename_tensor,
-    change_shape, change_offsets, change_dtype, change_fields, change_tensor_value, change_data,
+    change_shape, change_offsets, change_dtype, narrow_tensors, narrow_tensors, change_fields, change_tensor_value, change_data,
     change_data, change_training, change_training, change_data_size, move_metadata, drop_metadata,
     repeat_metadata, more_metadata, more_metadata, many_metadata, change_version, change_checksum,
     shuffle_metadata, change_architecture, change_architecture, change_architecture,

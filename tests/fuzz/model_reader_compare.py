@@ -50,6 +50,7 @@ def base_files():
     for text in ARCHITECTURES:
         model = cae.Model(text, seed=1)
         yield model.to_bytes()
+        yield model.to_bytes(half=True)
         images = np.full((2, *model.shape), 0.25, np.float32)
         model.train_step(images)
         yield model.to_bytes(training=True)

@@ -48,7 +48,10 @@ for _name, (_, _shape, _values) in WEIGHTS.items():
     TRAINING["train.m." + _name] = ("F32", _shape, ramp(len(_values), 0.0, 2.0**-10))
     TRAINING["train.v." + _name] = ("F32", _shape, ramp(len(_values), 0.0, 2.0**-20))
 
-LETTERS = {"F32": "f", "F64": "d", "I64": "q"}
+# The same numbers, which F16 holds exactly: the same model, with the same id.
+HALVES = {name: ("F16", shape, values) for name, (_, shape, values) in WEIGHTS.items()}
+
+LETTERS = {"F32": "f", "F64": "d", "I64": "q", "F16": "e"}
 
 
 def pack(dtype, values):
@@ -119,6 +122,7 @@ def image(fields=b""):
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "weights.safetensors").write_bytes(model({**WEIGHTS, **CODEC}))
+    (folder / "halves.safetensors").write_bytes(model({**HALVES, **CODEC}))
     (folder / "training.safetensors").write_bytes(model({**WEIGHTS, **CODEC, **TRAINING}))
     (folder / "plain.safetensors").write_bytes(plain(WEIGHTS))
     (folder / "image.cae").write_bytes(image())

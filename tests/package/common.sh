@@ -63,6 +63,12 @@ manual_pages() { # the names in section 3: the library's page, and one for each 
     sed -n 's/^    \(cae_.*\);/\1/p' "$root/lib/cae.map"
 }
 
+shipped_models() { # the files of the models that are finished, as they are installed
+    for file in "$root"/examples/models/*.safetensors; do
+        [ ! -e "$file" ] || echo "usr/share/libcae/models/${file##*/}"
+    done
+}
+
 # The tree as a release holds it: what git tracks and what is not yet committed, but for what is
 # ignored. Where there is no git, the folder as it is without builds.
 export_tree() { # FOLDER

@@ -36,7 +36,7 @@ fi
 triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 library=$work/root/usr/lib/$triplet/libcae.so.$version
 tool=$work/root/usr/bin/cae
-expected='libcae-dev libcae-doc libcae-tools libcae0 python3-cae'
+expected='libcae-dev libcae-doc libcae-models libcae-tools libcae0 python3-cae'
 
 # ---- building ------------------------------------------------------------------------------------
 
@@ -237,7 +237,7 @@ identical() {
 }
 
 nodoc_holds() { # no documentation but what the policy wants, and no Doxygen
-    [ "$(names_of "$work/three")" = 'libcae-dev libcae-tools libcae0 python3-cae' ] ||
+    [ "$(names_of "$work/three")" = 'libcae-dev libcae-models libcae-tools libcae0 python3-cae' ] ||
         { echo "made: $(names_of "$work/three")"; return 1; }
     for file in $(debs "$work/three"); do
         ! dpkg-deb --fsys-tarfile "$file" | tar -t |
@@ -278,6 +278,10 @@ check 'libcae-dev: all files' holds libcae-dev "usr/lib/$triplet/libcae.so" \
     "usr/lib/$triplet/libcae.a" "usr/lib/$triplet/pkgconfig/libcae.pc" 'usr/share/man/man3/libcae.3.gz'
 check 'libcae-dev: a manual page for each function' has_manual
 check 'libcae-tools: files' only libcae-tools usr/bin/cae usr/share/man/man1/cae.1.gz
+check 'libcae-models: files' only libcae-models 'usr/share/libcae/models/*'
+check 'libcae-models: all files' holds libcae-models 'usr/share/libcae/models/README.md*' \
+    'usr/share/libcae/models/photos.txt' $(shipped_models)
+check 'libcae-models: Architecture' field libcae-models Architecture all
 check 'python3-cae: files' only python3-cae 'usr/lib/python3/dist-packages/cae/*' \
     "usr/lib/python3/dist-packages/libcae-$version.dist-info/METADATA"
 check 'python3-cae: all files' holds python3-cae 'usr/lib/python3/dist-packages/cae/__init__.py' \
@@ -290,6 +294,7 @@ for name in libcae0 libcae-dev; do
 done
 check 'libcae0 depends on libc, libm and zlib alone' depends libcae0 libc6 zlib1g
 check 'libcae-dev depends on the library and, static, on zlib' depends libcae-dev libcae0 zlib1g-dev
+check 'libcae-models depends on nothing' depends libcae-models
 check 'libcae-tools depends on its image libraries and zlib' depends libcae-tools libc6 libcae0 \
     libjpeg62-turbo libpng16-16 zlib1g
 check 'python3-cae depends on the library' depends python3-cae libcae0 python3:any python3-numpy

@@ -75,6 +75,14 @@ python_files() { # each module of the sources, and what Python and its installer
         ! query python3-cae -l | grep -vE '^/usr/lib/python3[^/]*/(dist|site)-packages/(lib)?cae(-|/|$)|/licenses/'
 }
 
+model_files() {
+    query libcae-models -l >"$work/has"
+    for file in usr/share/libcae/models/README.md usr/share/libcae/models/photos.txt $(shipped_models); do
+        grep -qx "/$file" "$work/has" || { echo "no $file"; return 1; }
+    done
+    ! grep -vE '^/usr/share/(libcae(/|$)|licenses/)' "$work/has"
+}
+
 doc_files() {
     query libcae-doc -l >"$work/has"
     for file in README.md NEWS.md PACKAGING.md docs/numerics.md html/index.html examples/embed/embed.c \
@@ -102,7 +110,7 @@ same_version() {
 write_macros
 check 'the spec is of this version' same_version
 must "$work/build.log" build
-check 'the packages' [ "$(names)" = 'libcae libcae-devel libcae-doc libcae-static libcae-tools python3-cae' ]
+check 'the packages' [ "$(names)" = 'libcae libcae-devel libcae-doc libcae-models libcae-static libcae-tools python3-cae' ]
 check 'rpmlint' lints
 check 'libcae: files' files libcae /usr/lib64/libcae.so.0 "/usr/lib64/libcae.so.$version"
 # shellcheck disable=SC2046 # one word for each page
@@ -111,6 +119,7 @@ check 'libcae-devel: files' files libcae-devel /usr/include/cae /usr/include/cae
     $(manual_pages | sed 's|.*|/usr/share/man/man3/&.3|')
 check 'libcae-static: files' files libcae-static /usr/lib64/libcae.a
 check 'libcae-tools: files' files libcae-tools /usr/bin/cae /usr/share/man/man1/cae.1
+check 'libcae-models: files' model_files
 check 'python3-cae: files' python_files
 check 'libcae-doc: files' doc_files
 check 'libcae gives its soname, with the node of its symbols' has_line libcae --provides

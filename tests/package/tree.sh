@@ -118,7 +118,7 @@ tells_versions_apart() {
 
 leaves_nothing() {
     in_tree "
-        apt-get -qq -y purge libcae0 libcae-dev libcae-tools libcae-doc python3-cae
+        apt-get -qq -y purge libcae0 libcae-dev libcae-tools libcae-doc libcae-models python3-cae
         ldconfig
         ! find / -xdev \( -path /packages -o -path /programs -o -path /var/cache \) -prune -o -print |
             grep -E '/(lib|python3-)?cae[^/]*\$'

@@ -13,7 +13,7 @@ import zlib
 
 from architecture_reader import Refused, check_tensors, check_training, require
 
-ELEMENTS = {b"F32": (4, "f"), b"F64": (8, "d"), b"I64": (8, "q")}
+ELEMENTS = {b"F32": (4, "f"), b"F64": (8, "d"), b"I64": (8, "q"), b"F16": (2, "e")}
 LARGEST_NUMBER = (1 << 53) - 1
 
 TOKEN = re.compile(

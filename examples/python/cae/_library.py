@@ -15,7 +15,7 @@ from .errors import BY_STATUS, CaeError, LibraryError
 
 SONAME = "libcae.so.0"
 OLDEST_VERSION = 0x000100  # of the library, 0xMMmmpp: 0.1.0 has everything that is called here
-SAVE_TRAINING, SAVE_TRY = 1, 2  # CAE_SAVE_TRAINING, CAE_SAVE_TRY
+SAVE_TRAINING, SAVE_TRY, SAVE_F16 = 1, 2, 4  # CAE_SAVE_TRAINING, CAE_SAVE_TRY, CAE_SAVE_F16
 IMPORT_STRIP, IMPORT_SKIP = 1, 2  # CAE_IMPORT_STRIP, CAE_IMPORT_SKIP
 
 model_p = c_void_p
@@ -37,6 +37,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "cae_model_new": (c_int, [POINTER(model_p), c_char_p, c_uint64]),
     "cae_model_load": (c_int, [POINTER(model_p), c_char_p]),
     "cae_model_load_memory": (c_int, [POINTER(model_p), _pointer, c_size_t]),
+    "cae_model_load_shipped": (c_int, [POINTER(model_p), c_char_p]),
     "cae_model_load_weights": (c_int, [model_p, c_char_p]),
     "cae_model_import_weights": (c_int, [model_p, c_char_p, c_uint32]),
     "cae_model_save": (c_int, [model_p, c_char_p, c_uint32]),
@@ -137,7 +138,8 @@ lib = bind()
 # What the library's messages advise, in the names that it has here.
 _HERE = (("CAE_IMPORT_STRIP", "strip=True"), ("CAE_IMPORT_SKIP", "skip=True"),
          ("cae_fit_code", "Model.fit_code"), ("cae_model_load_weights", "Model.load_weights"),
-         (" (the command: cae train --from)", ""))
+         (" (the command: cae train --from)", ""), ("CAE_SAVE_F16", "half=True"),
+         ("CAE_SAVE_TRAINING", "training=True"), ("for cae_model_load", "for Model.load"))
 
 
 def _message() -> str:

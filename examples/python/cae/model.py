@@ -16,7 +16,8 @@ from ._arrays import (Bytes, FilePath, Floats, Pixels, bytes_of, empty, file_pat
                       input_rows, output, output_rows, real, text, whole)
 from ._calls import code_shape, images_for, loss
 from ._handle import CLOSED, Handle
-from ._library import IMPORT_SKIP, IMPORT_STRIP, SAVE_TRAINING, check, lib, model_p
+from ._library import (IMPORT_SKIP, IMPORT_STRIP, SAVE_F16, SAVE_TRAINING, check, lib,
+                       model_p)
 from ._pictures import Pictures
 from ._weights import set_weights, weights
 from .errors import ArgumentError, ShapeError, WrongModelError
@@ -25,6 +26,10 @@ from .notes import Notes
 from .settings import Settings, setting_ranges, unknown
 
 AnyModel = TypeVar("AnyModel", bound="Model")
+
+
+def save_flags(training: bool, half: bool) -> int:
+    return (SAVE_TRAINING if training else 0) | (SAVE_F16 if half else 0)
 
 
 class Model(Pictures):
@@ -98,6 +103,22 @@ class Model(Pictures):
         return cls._adopt(handle, settings)
 
     @classmethod
+    def shipped(cls: type[AnyModel], name: str, **settings: float) -> AnyModel:
+        """A model that came with the library.
+
+        name      "denoise" (grey pictures), "denoise-rgb", ...: letters, digits and '-'
+        settings  set after loading
+
+        It is NAME.safetensors in a folder of the environment variable CAE_MODEL_PATH, or where the
+        library's build installs models (Debian: apt-get install libcae-models). Its licence is
+        model.notes["license"]. Raises ArgumentError for what cannot be a name, FileError where no
+        folder has the file.
+        """
+        handle = model_p()
+        check(lib.cae_model_load_shipped(byref(handle), text("name", name)))
+        return cls._adopt(handle, settings)
+
+    @classmethod
     def from_bytes(cls: type[AnyModel], data: Bytes, **settings: float) -> AnyModel:
         """The same from bytes, or anything with a buffer: what to_bytes() returned, a file's
         contents, a numpy.memmap. They are not copied and may be freed afterwards."""
@@ -105,19 +126,22 @@ class Model(Pictures):
         check(lib.cae_model_load_memory(byref(handle), view.ctypes.data, view.size))
         return cls._adopt(handle, settings)
 
-    def save(self, path: FilePath, training: bool = False) -> None:
+    def save(self, path: FilePath, training: bool = False, half: bool = False) -> None:
         """Saves to a file, atomically: whatever fails, an old file at path survives whole.
 
         training  True: the optimizer's state and the settings too, so that training can go on where
                   it stopped
+        half      True: weights as float16, each rounded to the nearest, in half the bytes; for
+                  models that are only to be used, so not with training
 
-        The file is a safetensors file, which other programs open too. Raises FileError.
+        The file is a safetensors file, which other programs open too. Raises FileError,
+        NonFiniteError for a weight that float16 cannot hold.
         """
-        self._open().call(lib.cae_model_save, file_path(path), SAVE_TRAINING if training else 0)
+        self._open().call(lib.cae_model_save, file_path(path), save_flags(training, half))
 
-    def to_bytes(self, training: bool = False) -> bytes:
+    def to_bytes(self, training: bool = False, half: bool = False) -> bytes:
         """The bytes of the file that save() would write."""
-        flags, size = SAVE_TRAINING if training else 0, c_size_t()
+        flags, size = save_flags(training, half), c_size_t()
 
         def save(address: Any) -> Pixels:  # in one call of ours: the size stays what it is
             check(lib.cae_model_save_memory(address, None, 0, byref(size), flags))

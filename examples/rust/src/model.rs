@@ -18,6 +18,9 @@ pub enum Keep {
     /// The optimizer's moments and step, the seed, the epoch and the settings too: enough to go on
     /// training as if nothing had happened.
     Training,
+    /// As `Weights`, stored as 16-bit floats, each rounded to the nearest: half the bytes, for
+    /// models that are only to be used. A copy is never rounded: [`Model::copy`] refuses it.
+    Half,
 }
 
 impl Keep {
@@ -25,6 +28,7 @@ impl Keep {
         match self {
             Keep::Weights => 0,
             Keep::Training => sys::CAE_SAVE_TRAINING,
+            Keep::Half => sys::CAE_SAVE_F16,
         }
     }
 }
@@ -158,6 +162,19 @@ impl Model {
         Model::receive(|out| unsafe { sys::cae_model_load(out, path.as_ptr()) })
     }
 
+    /// Loads a model that came with the library: "denoise", "denoise-rgb", ... It is
+    /// NAME.safetensors in a folder of the environment variable `CAE_MODEL_PATH`, or where the
+    /// library's build installs models. Its licence is in the note "license".
+    ///
+    /// # Errors
+    /// [`Kind`](crate::Kind)`::Argument` for what cannot be a name, `Io` where no folder has the
+    /// file, and as [`Model::load`].
+    #[doc(alias = "cae_model_load_shipped")]
+    pub fn shipped(name: &str) -> Result<Model> {
+        let name = c_string("name", name)?;
+        Model::receive(|out| unsafe { sys::cae_model_load_shipped(out, name.as_ptr()) })
+    }
+
     /// The same from the bytes of a model file.
     ///
     /// # Errors
@@ -173,7 +190,7 @@ impl Model {
     /// is not.
     ///
     /// # Errors
-    /// [`Kind`](crate::Kind)`::NoMemory`.
+    /// [`Kind`](crate::Kind)`::NoMemory`; `Argument` for [`Keep::Half`].
     #[doc(alias = "cae_model_copy")]
     pub fn copy(&self, keep: Keep) -> Result<Model> {
         Model::receive(|out| unsafe { sys::cae_model_copy(out, self.as_ptr(), keep.flags()) })
@@ -190,7 +207,8 @@ impl Model {
     /// Saves to a file, atomically: whatever fails, an old file there survives whole.
     ///
     /// # Errors
-    /// [`Kind`](crate::Kind)`::Io`, `NoMemory`.
+    /// [`Kind`](crate::Kind)`::Io`, `NoMemory`; `NonFinite` for a weight too large for
+    /// [`Keep::Half`].
     #[doc(alias = "cae_model_save")]
     pub fn save(&self, path: impl AsRef<Path>, keep: Keep) -> Result<()> {
         let path = c_path(path.as_ref())?;

@@ -45,6 +45,7 @@ pub const CAE_IMPORT_STRIP: u32 = 1;
 pub const CAE_IMPORT_SKIP: u32 = 2;
 pub const CAE_SAVE_TRAINING: u32 = 1;
 pub const CAE_SAVE_TRY: u32 = 2;
+pub const CAE_SAVE_F16: u32 = 4;
 
 extern "C" {
     pub fn cae_version_string() -> *const c_char;
@@ -62,6 +63,7 @@ extern "C" {
         data: *const c_void,
         size: usize,
     ) -> c_int;
+    pub fn cae_model_load_shipped(out: *mut *mut cae_model, name: *const c_char) -> c_int;
     pub fn cae_model_load_weights(m: *mut cae_model, path: *const c_char) -> c_int;
     pub fn cae_model_import_weights(m: *mut cae_model, path: *const c_char, flags: u32) -> c_int;
     pub fn cae_model_save(m: *const cae_model, path: *const c_char, flags: u32) -> c_int;

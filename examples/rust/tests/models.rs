@@ -53,6 +53,49 @@ fn a_file_and_bytes_are_the_same_and_keep_what_they_should() {
 }
 
 #[test]
+fn weights_of_16_bits_are_half_as_large() {
+    let (model, path) = (trained(5), scratch("half.safetensors"));
+    model.save(&path, Keep::Half).unwrap();
+    let bytes = model.to_bytes(Keep::Half).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    assert!(bytes.len() < model.to_bytes(Keep::Weights).unwrap().len());
+    let rounded = Model::load(&path).unwrap();
+    for index in 0..model.tensor_count() {
+        let (before, after) = (model.tensor(index).unwrap(), rounded.tensor(index).unwrap());
+        for (a, b) in before.iter().zip(&after) {
+            assert!((a - b).abs() <= a.abs() / 2048.0, "{a} became {b}");
+        }
+        assert_ne!(before, after);
+    }
+    assert_eq!(rounded.to_bytes(Keep::Half).unwrap(), bytes);
+    assert_eq!(model.copy(Keep::Half).unwrap_err().kind(), Kind::Argument);
+}
+
+#[test]
+fn shipped_models_are_found_by_name() {
+    let kind = |name: &str| Model::shipped(name).unwrap_err().kind();
+    assert_eq!(kind("no-such-model"), Kind::Io);
+    assert_eq!(kind("../denoise"), Kind::Argument);
+    assert_eq!(kind("a\0b"), Kind::Argument);
+    let path = scratch("shipped-test.safetensors");
+    let mut model = trained(2);
+    model.set_note("license", Some("CC-BY-SA-4.0")).unwrap();
+    model.save(&path, Keep::Half).unwrap();
+    // A process of its own, since the variable belongs to all threads of one.
+    if std::env::var_os("CAE_MODEL_PATH").is_none() {
+        let again = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "shipped_models_are_found_by_name"])
+            .env("CAE_MODEL_PATH", path.parent().unwrap())
+            .status();
+        assert!(again.unwrap().success());
+        return;
+    }
+    let found = Model::shipped("shipped-test").unwrap();
+    assert_eq!(found.note("license"), Some("CC-BY-SA-4.0"));
+    assert_eq!(found.architecture(), model.architecture());
+}
+
+#[test]
 fn notes_travel_with_a_model() {
     let mut model = trained(1);
     model.set_note("b", Some("zwei \u{e9}\n")).unwrap();

@@ -172,6 +172,46 @@ class Files(Case):
     def setUp(self):
         self.path = os.path.join(self.make_folder(), "modèle.safetensors")
 
+    def test_half(self):
+        model = trained()
+        model.save(self.path, half=True)
+        data = model.to_bytes(half=True)
+        with open(self.path, "rb") as file:
+            self.assertEqual(file.read(), data)
+        self.assertLess(len(data), len(model.to_bytes()))
+        rounded = cae.Model.load(self.path)
+        for name, weight in model.state_dict().items():
+            np.testing.assert_array_equal(
+                rounded.state_dict()[name], weight.astype(np.float16).astype(np.float32))
+        self.assertEqual(rounded.to_bytes(half=True), data)
+        with self.assertRaisesRegex(cae.ArgumentError, "half=True and training=True"):
+            model.save(self.path, training=True, half=True)
+        model.set_weights({**model.state_dict(), "0.bias": np.full(4, 7e4, np.float32)})
+        with self.assertRaisesRegex(cae.NonFiniteError, "0.bias"):
+            model.to_bytes(half=True)
+
+    def test_shipped(self):
+        model = trained()
+        model.notes["license"] = "CC-BY-SA-4.0"
+        folder, before = os.path.dirname(self.path), os.environ.get("CAE_MODEL_PATH")
+        model.save(os.path.join(folder, "by-name.safetensors"), half=True)
+        os.environ["CAE_MODEL_PATH"] = folder  # which calls putenv
+        try:
+            found = cae.Model.shipped("by-name", threads=2)
+        finally:
+            os.environ.pop("CAE_MODEL_PATH")
+            if before is not None:
+                os.environ["CAE_MODEL_PATH"] = before
+        self.assertEqual(found.notes["license"], "CC-BY-SA-4.0")
+        self.assertEqual(found.settings.threads, 2)
+        self.assertEqual(found.to_bytes(), cae.Model.from_bytes(model.to_bytes(half=True)).to_bytes())
+        with self.assertRaisesRegex(cae.FileError, "no-such-model"):
+            cae.Model.shipped("no-such-model")
+        with self.assertRaisesRegex(cae.ArgumentError, "Model.load"):
+            cae.Model.shipped(self.path)
+        with self.assertRaises(TypeError):
+            cae.Model.shipped(1)
+
     def test_save_and_load(self):
         model = trained()
         model.save(self.path)
