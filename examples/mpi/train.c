@@ -187,7 +187,9 @@ static int prepare_data(struct training *t)
     t->share.parts = same->parts;
     t->share.data.seed = same->seed;
     t->share.data.noise = same->noise.low >= 0 ? same->noise : model_default_noise(t->state.model);
-    if (share_open(&t->share, &t->ranks, t->options->data, same->limit, &same->preparation,
+    t->share.data.takes_noise = model_takes_noise(t->state.model);
+    if (train_data_check_noise(&t->share.data, t->options->model) != DONE ||
+        share_open(&t->share, &t->ranks, t->options->data, same->limit, &same->preparation,
                    t->state.shape) != DONE) {
         return FAILED;
     }

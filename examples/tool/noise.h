@@ -14,11 +14,15 @@ struct noise {
     double low, high;
 };
 
-/* Reads "SIGMA" or "LOW-HIGH", 0 < LOW < HIGH; levels are at most 255. False: it is neither. */
+/* The least level of a range, and of a network that takes levels: it divides by them. */
+extern const double noise_least;
+
+/* Reads "SIGMA" or "LOW-HIGH", noise_least <= LOW < HIGH; levels are at most 255. False: it is
+ * neither. */
 bool noise_parse(struct noise *noise, const char *text);
 
 /* Writes it so that noise_parse gives the same numbers; returns `text`. */
-enum { NOISE_TEXT = 64 };
+enum { NOISE_TEXT = 64 }; /* two of NUMBER_TEXT */
 const char *noise_text(const struct noise *noise, char text[NOISE_TEXT]);
 
 /* The level of image `number` in an epoch. Of a range the logarithm is uniform: small levels, where

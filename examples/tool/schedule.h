@@ -23,7 +23,7 @@ int schedule_parse(struct schedule *s, const char *name, double warmup);
 double schedule_factor(const struct schedule *s, uint64_t step, uint64_t steps);
 
 /* "linear, warm-up 0.02, 1000 steps"; "" where the factor is always 1. Returns `text`. */
-enum { SCHEDULE_TEXT = 64 };
+enum { SCHEDULE_TEXT = 96 };
 const char *schedule_text(const struct schedule *s, uint64_t steps, char text[SCHEDULE_TEXT]);
 
 #endif

@@ -115,8 +115,8 @@ static int prepare_data(struct training *t, const size_t shape[3])
     }
     t->data.symmetries = o->symmetries;
     t->data.takes_noise = model_takes_noise(t->model);
-    if (t->data.takes_noise && t->data.noise.low <= 0) {
-        return fail("%s: the network takes a noise level: --noise must be above 0", o->name);
+    if (train_data_check_noise(&t->data, o->name) != DONE) {
+        return FAILED;
     }
     if (load_images(t, shape[0]) != DONE || train_data_start(&t->data, shape) != DONE) {
         return FAILED;

@@ -7,6 +7,7 @@
 #include "train_data.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "message.h"
 #include "random.h"
@@ -67,6 +68,15 @@ static void shuffle(struct train_data *data, uint64_t epoch)
         order[i] = other;
     }
     data->order_epoch = epoch;
+}
+
+int train_data_check_noise(const struct train_data *data, const char *name)
+{
+    char text[NOISE_TEXT];
+    return !data->takes_noise || data->noise.low >= noise_least
+               ? DONE
+               : fail("%s: the network takes a noise level: --noise must be %g or more, not %s",
+                      name, noise_least, noise_text(&data->noise, text));
 }
 
 int train_data_start(struct train_data *data, const size_t shape[3])
@@ -152,13 +162,11 @@ static float level_of(const struct train_data *data, uint64_t epoch, uint64_t nu
     return (float)(noise_level(&data->noise, data->seed, epoch, number) / 255);
 }
 
-static int make_input(const struct train_data *data, const struct image *image, uint64_t epoch,
-                      uint64_t number, float *input)
+static int add_noise(const struct train_data *data, uint64_t epoch, uint64_t number, float *input)
 {
     const size_t len = data->channels * data->height * data->width;
     const uint64_t seed = random_bits(data->seed, RANDOM_TRAIN_NOISE, epoch, number);
     const float level = level_of(data, epoch, number);
-    cut(data, image, epoch, number, input);
     return level <= 0 || cae_add_noise(input, len, level, seed) == CAE_OK
                ? DONE
                : fail("noise: %s", cae_last_error());
@@ -170,9 +178,11 @@ int train_data_view(const struct train_data *data, const struct image *image, ui
     const size_t len = data->channels * data->height * data->width;
     cut(data, image, epoch, number, data->target + place * len);
     data->sigma[place] = level_of(data, epoch, number);
-    return data->input == data->target
-               ? DONE
-               : make_input(data, image, epoch, number, data->input + place * len);
+    if (data->input == data->target) {
+        return DONE;
+    }
+    memcpy(data->input + place * len, data->target + place * len, len * sizeof(float));
+    return add_noise(data, epoch, number, data->input + place * len);
 }
 
 int train_data_fill(struct train_data *data, uint64_t step, size_t *count)
@@ -213,7 +223,8 @@ bool train_data_fits(const struct train_data *data, size_t len, uint64_t number)
 int train_data_input(const struct train_data *data, const struct image *image, uint64_t number,
                      float *input)
 {
-    return make_input(data, image, 0, number, input);
+    cut(data, image, 0, number, input);
+    return add_noise(data, 0, number, input);
 }
 
 /* A model is worth saving without, so whatever fails here is a note. */

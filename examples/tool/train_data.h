@@ -28,9 +28,12 @@ struct train_data {
     uint64_t order_epoch;
 };
 
+/* Fails when the network of `name` takes noise levels and these cannot be its. */
+int train_data_check_noise(const struct train_data *data, const char *name);
+
 /* Gets ready for training at the given shape (channels, height, width); the set and the settings
- * batch, noise, symmetries and seed are in *data already. Images smaller than the shape are named and left out;
- * it is a failure when none is left. */
+ * batch, noise, symmetries and seed are in *data already. Images smaller than the shape are named
+ * and left out; it is a failure when none is left. */
 int train_data_start(struct train_data *data, const size_t shape[3]);
 void train_data_free(struct train_data *data);
 

@@ -15,6 +15,7 @@
 
 #include "message.h"
 #include "model.h"
+#include "schedule.h"
 
 /* ---- Images ---------------------------------------------------------------------------------- */
 
@@ -90,7 +91,7 @@ static const struct {
 };
 
 struct texts {
-    char of[FACTS][64]; /* "": there is no such note */
+    char of[FACTS][SCHEDULE_TEXT]; /* "": there is no such note */
 };
 
 static struct texts write_facts(const struct train_facts *f)
@@ -144,6 +145,12 @@ static void add(struct words *w, const char *format, ...)
     w->len = strlen(w->text);
 }
 
+/* Whether a run may be without. */
+static bool optional(size_t fact)
+{
+    return fact == PARTS || fact == SCHEDULE || fact == SYMMETRIES;
+}
+
 /* Adds what differs; the number of facts that were there to compare. */
 static size_t compare(const cae_model *model, const struct train_facts *facts, struct words *w)
 {
@@ -156,7 +163,10 @@ static size_t compare(const cae_model *model, const struct train_facts *facts, s
     for (size_t i = 0; i < FACTS && known > 0; i++) {
         const char *before = cae_model_note(model, kinds[i].key);
         if (strcmp(before != NULL ? before : "", texts.of[i]) != 0) {
-            add(w, "%s: %.200s before, %s now", kinds[i].what, before != NULL ? before : "unknown",
+            add(w, "%s: %.200s before, %s now", kinds[i].what,
+                before != NULL ? before
+                : optional(i)  ? "none"
+                               : "unknown",
                 texts.of[i][0] != '\0' ? texts.of[i] : "none");
         }
     }

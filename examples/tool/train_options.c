@@ -24,12 +24,13 @@ static const char details[] =
     "which people --split-by-person sets aside depends on the seed.\n"
     "Larger images are cut at random to the training size, smaller ones are left out. SIGMA is 25\n"
     "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
-    "crops, symmetries and noise depend on the seed alone. --noise 5-75 draws a level for each image,\n"
-    "the logarithm uniform. Ctrl-C finishes the step, saves and says how to\n"
-    "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
-    "arguments but --from, and --model need not be repeated. --lr, --steps, --epochs, --threads,\n"
-    "--log and --val may change; another seed, batch, noise, --reproducible or other images are\n"
-    "refused unless --force is given.\n"
+    "crops, symmetries and noise depend on the seed alone. --noise 5-75 draws a level for each\n"
+    "image, the logarithm uniform. Ctrl-C finishes the step, saves and says how to resume; a\n"
+    "resumed run ends with the same file as one that never stopped, given the same arguments but\n"
+    "--from, and --model need not be repeated. --lr, --steps, --epochs, --threads, --log and --val\n"
+    "may change, but not the last step under a --schedule or --warmup; this, another seed, batch,\n"
+    "noise, schedule, --symmetries, --reproducible or other images are refused unless --force is\n"
+    "given.\n"
     "--from begins with the weights of a model, whose architecture --model need not repeat, or of\n"
     "a plain safetensors file such as PyTorch's: F32, F16, BF16 or F64; module. and _orig_mod.\n"
     "before its names are taken off, and tensors without a dimension are left out. With --steps 0\n"
@@ -94,8 +95,8 @@ int train_noise_parse(struct noise *noise, const char *command, const char *text
                ? DONE
                : usage_error(command,
                              "--noise: '%s' is neither a level from 0 to 255 nor two of them, "
-                             "LOW-HIGH with 0 < LOW < HIGH",
-                             text);
+                             "LOW-HIGH with %g <= LOW < HIGH",
+                             text, noise_least);
 }
 
 bool train_options_parse(struct train_options *o, int argc, char **argv, int *exit_code)
