@@ -27,8 +27,9 @@ static const char *read_level(const char *text, double *level)
     return end != text && *level >= 0 && *level <= 255 ? end : NULL;
 }
 
-bool noise_parse(struct noise *noise, const char *text)
+static bool read_noise(void *value, const char *text)
 {
+    struct noise *noise = value;
     const char *end = read_level(text, &noise->low);
     if (end == NULL || *end == '\0') {
         noise->high = noise->low;
@@ -37,6 +38,11 @@ bool noise_parse(struct noise *noise, const char *text)
     end = *end == '-' ? read_level(end + 1, &noise->high) : NULL;
     return end != NULL && *end == '\0' && noise->low >= noise_least && noise->low < noise->high;
 }
+
+const struct option_reading noise_reading = {
+    read_noise,
+    "a level from 0 to 255 or two of them, LOW-HIGH with 0.01 <= LOW < HIGH",
+};
 
 const char *noise_text(const struct noise *noise, char text[NOISE_TEXT])
 {

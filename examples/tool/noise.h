@@ -1,6 +1,7 @@
 /*
- * Noise levels: one, or a range from which every image draws its own. SPDX-License-Identifier:
- * BSD-2-Clause
+ * Noise levels: one, or a range from which every image draws its own.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef CAE_TOOL_NOISE_H
 #define CAE_TOOL_NOISE_H
@@ -8,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "options.h"
 
 /* On the 0-255 scale; equal: one level. */
 struct noise {
@@ -17,11 +20,11 @@ struct noise {
 /* The least level of a range, and of a network that takes levels: it divides by them. */
 extern const double noise_least;
 
-/* Reads "SIGMA" or "LOW-HIGH", noise_least <= LOW < HIGH; levels are at most 255. False: it is
- * neither. */
-bool noise_parse(struct noise *noise, const char *text);
+/* Of an option, into a struct noise: "SIGMA" or "LOW-HIGH", noise_least <= LOW < HIGH; levels are at
+ * most 255. */
+extern const struct option_reading noise_reading;
 
-/* Writes it so that noise_parse gives the same numbers; returns `text`. */
+/* Writes it so that reading it gives the same numbers; returns `text`. */
 enum { NOISE_TEXT = 64 }; /* two of NUMBER_TEXT */
 const char *noise_text(const struct noise *noise, char text[NOISE_TEXT]);
 

@@ -10,24 +10,22 @@
 #include <string.h>
 
 #include "message.h"
-#include "options.h"
 
 static const char *const names[] = {"constant", "linear", "cosine"};
 
-int schedule_parse(struct schedule *s, const char *name, double warmup)
+static bool read_schedule(void *value, const char *text)
 {
-    *s = (struct schedule){SCHEDULE_CONSTANT, warmup};
-    if (name == NULL) {
-        return DONE;
-    }
+    struct schedule *s = value;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0) {
+        if (strcmp(text, names[i]) == 0) {
             s->kind = (enum schedule_kind)i;
-            return DONE;
+            return true;
         }
     }
-    return usage_error("train", "--schedule: '%s' is none of constant, linear, cosine", name);
+    return false;
 }
+
+const struct option_reading schedule_reading = {read_schedule, "one of constant, linear, cosine"};
 
 /* sin(pi/2 x) for 0 <= x <= 1 by its series, whose first term left out is below 1e-18; libm's
  * differs from one system to the next. */

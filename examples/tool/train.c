@@ -24,6 +24,7 @@
 #include "people.h"
 #include "score.h"
 #include "train_data.h"
+#include "train_feed.h"
 #include "train_log.h"
 #include "train_notes.h"
 #include "train_options.h"
@@ -32,6 +33,7 @@ struct training {
     const struct train_options *options;
     cae_model *model;
     struct train_data data;
+    struct train_feed feed;
     struct image_set validation; /* empty if there is nothing to measure on */
     struct train_log log;
     uint64_t step, first_step, last_step; /* done so far, before this run, in the end */
@@ -260,7 +262,7 @@ static int save_last(struct training *t)
 static int take_step(struct training *t)
 {
     size_t count = 0;
-    if (train_data_fill(&t->data, t->step, &count) != DONE) {
+    if (train_feed_next(&t->feed, t->step, t->last_step, &count) != DONE) {
         return FAILED;
     }
     const double rate = model_get(t->model, "learning_rate");
@@ -403,6 +405,7 @@ static int train(struct training *t, int argc, char **argv)
         return DONE;
     }
     interrupt_catch();
+    train_feed_start(&t->feed, &t->data);
     t->start = seconds_now();
     while (t->step < t->last_step && !interrupt_came()) {
         if (advance(t) != DONE) {
@@ -437,6 +440,7 @@ int train_main(int argc, char **argv)
     if (result == DONE) {
         result = train_options_only_convert(&options) ? convert(&t) : train(&t, argc, argv);
     }
+    train_feed_stop(&t.feed);
     if (train_log_close(&t.log) != DONE) {
         result = FAILED;
     }

@@ -81,22 +81,7 @@ static int check(struct train_options *o)
         return usage_error("train", "--resume and --save-every want a regular file, not %s",
                            output_name(o->out));
     }
-    if (train_noise_parse(&o->noise, "train", o->noise_text) != DONE ||
-        schedule_parse(&o->schedule, o->schedule_text, o->warmup) != DONE) {
-        return USAGE;
-    }
     return preparation_parse(&o->preparation, "train", o->crop, o->size);
-}
-
-int train_noise_parse(struct noise *noise, const char *command, const char *text)
-{
-    *noise = (struct noise){-1, -1};
-    return text == NULL || noise_parse(noise, text)
-               ? DONE
-               : usage_error(command,
-                             "--noise: '%s' is neither a level from 0 to 255 nor two of them, "
-                             "LOW-HIGH with %g <= LOW < HIGH",
-                             text, noise_least);
 }
 
 bool train_options_parse(struct train_options *o, int argc, char **argv, int *exit_code)
@@ -104,6 +89,7 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
     *o = (struct train_options){.steps = not_given,
                                 .batch = 50,
                                 .learning_rate = -1,
+                                .noise = {-1, -1},
                                 .kl_weight = -1,
                                 .validation_fraction = -1,
                                 .seed = 1};
@@ -126,11 +112,12 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
                     "Adam's learning rate; else 0.001 or, to resume, as before"),
         REAL_OPTION("kl-weight", &o->kl_weight, 0, 1e6, "W",
                     "of a sampled code's divergence in the loss; else 0.3"),
-        TEXT_OPTION("schedule", &o->schedule_text, "WHICH",
+        READ_OPTION("schedule", &o->schedule, &schedule_reading, "WHICH",
                     "of the rate: constant, or linear or cosine down to 0 at the end"),
-        REAL_OPTION("warmup", &o->warmup, 0, 1, "FRACTION", "of the steps, in which it rises"),
+        REAL_OPTION("warmup", &o->schedule.warmup, 0, 1, "FRACTION",
+                    "of the steps, in which it rises"),
         SWITCH_OPTION("symmetries", &o->symmetries, "turn and mirror images, 8 ways"),
-        TRAIN_RANDOM_OPTIONS(o, o),
+        TRAIN_RANDOM_OPTIONS(o),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),
         TRAIN_SAVING_OPTIONS(o),
         SWITCH_OPTION("resume", &o->resume, "go on from the file --out; not with --from"),

@@ -20,8 +20,7 @@ struct train_options {
     const char *data, *validation, *crop, *size, *log, *out;
     struct preparation preparation;
     size_t limit, epochs, steps, batch, threads, save_every;
-    double learning_rate, kl_weight, validation_fraction, warmup;
-    const char *noise_text, *schedule_text;
+    double learning_rate, kl_weight, validation_fraction;
     struct noise noise; /* low below 0: not given */
     struct schedule schedule;
     uint64_t seed;
@@ -36,13 +35,10 @@ struct train_options {
         TEXT_OPTION("size", &(o)->size, "WxH", SIZE_HELP),                                       \
         COUNT_OPTION("epochs", &(n)->epochs, 1, 1e9, "N",                                        \
                      "train until every image was seen N times")
-#define TRAIN_RANDOM_OPTIONS(o, n)                                        \
-    TEXT_OPTION("noise", &(o)->noise_text, "SIGMA|LOW-HIGH",              \
+#define TRAIN_RANDOM_OPTIONS(n)                                           \
+    READ_OPTION("noise", &(n)->noise, &noise_reading, "SIGMA|LOW-HIGH",   \
                 "noise on the input, of 255; or a level for each image"), \
-        SEED_OPTION("seed", &(n)->seed, "S", "weights, order, crops and noise")
-
-/* Reads what is behind --noise, or says that it cannot be read; without, low is -1. */
-int train_noise_parse(struct noise *noise, const char *command, const char *text);
+        SEED_OPTION("seed", &(n)->seed, "S", "weights, order, crops, noise")
 #define TRAIN_SAVING_OPTIONS(n)                                                            \
     SWITCH_OPTION("reproducible", &(n)->reproducible, "the same file on every processor"), \
         COUNT_OPTION("save-every", &(n)->save_every, 1, 1e9, "EPOCHS", "save during training too")
