@@ -72,7 +72,16 @@ double noise_level(const struct noise *noise, uint64_t seed, uint64_t epoch, uin
     return level;
 }
 
-double noise_middle(const struct noise *noise)
+size_t noise_levels(const struct noise *noise, double levels[NOISE_LEVELS])
 {
-    return noise->high > noise->low ? sqrt(noise->low * noise->high) : noise->low;
+    levels[0] = noise->low;
+    if (noise->high <= noise->low) {
+        return 1;
+    }
+    const double quarter = sqrt(sqrt(noise->high / noise->low));
+    levels[0] *= sqrt(quarter);
+    for (size_t i = 1; i < NOISE_LEVELS; i++) {
+        levels[i] = levels[i - 1] * quarter;
+    }
+    return NOISE_LEVELS;
 }

@@ -20,8 +20,8 @@ struct noise {
 /* The least level of a range, and of a network that takes levels: it divides by them. */
 extern const double noise_least;
 
-/* Of an option, into a struct noise: "SIGMA" or "LOW-HIGH", noise_least <= LOW < HIGH; levels are at
- * most 255. */
+/* Of an option, into a struct noise: "SIGMA" or "LOW-HIGH", noise_least <= LOW < HIGH; levels are
+ * at most 255. */
 extern const struct option_reading noise_reading;
 
 /* Writes it so that reading it gives the same numbers; returns `text`. */
@@ -32,7 +32,9 @@ const char *noise_text(const struct noise *noise, char text[NOISE_TEXT]);
  * a decibel is a smaller step, come as often as large ones. Equal on every machine. */
 double noise_level(const struct noise *noise, uint64_t seed, uint64_t epoch, uint64_t number);
 
-/* The level that stands for all: of a range the geometric mean. */
-double noise_middle(const struct noise *noise);
+/* The levels that stand for all, and how many: of a range the middles, by the logarithm, of its
+ * four quarters. */
+enum { NOISE_LEVELS = 4 };
+size_t noise_levels(const struct noise *noise, double levels[NOISE_LEVELS]);
 
 #endif

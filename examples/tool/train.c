@@ -23,6 +23,7 @@
 #include "output.h"
 #include "people.h"
 #include "score.h"
+#include "train_best.h"
 #include "train_data.h"
 #include "train_feed.h"
 #include "train_log.h"
@@ -45,6 +46,7 @@ struct training {
     int stream;       /* --out, where it is no regular file; else -1 */
     bool diverged;
     double validation_mse; /* the latest; NaN before the first */
+    struct train_best best;
     double start;
 };
 
@@ -106,6 +108,19 @@ static int load_images(struct training *t, size_t channels)
                : image_set_load(&t->validation, o->validation, 0, channels, &o->preparation);
 }
 
+/* So many epochs that at most one pixel is measured for four that are trained on. */
+static uint64_t epochs_between(const struct training *t)
+{
+    double levels[NOISE_LEVELS];
+    const struct train_data *d = &t->data;
+    const uint64_t trained = (uint64_t)d->set.len * d->height * d->width;
+    uint64_t measured = 0;
+    for (size_t i = 0; i < t->validation.len; i++) {
+        measured += (uint64_t)t->validation.images[i].height * t->validation.images[i].width;
+    }
+    return (4 * noise_levels(&d->noise, levels) * measured - 1) / trained + 1;
+}
+
 static int prepare_data(struct training *t, const size_t shape[3])
 {
     const struct train_options *o = t->options;
@@ -129,8 +144,7 @@ static int prepare_data(struct training *t, const size_t shape[3])
     if (score_keep_sizes(t->model, &t->validation) != DONE) {
         return FAILED;
     }
-    /* So often that at most one image is measured for four that are trained on. */
-    t->validation_epochs = (4 * t->validation.len - 1) / t->data.set.len + 1;
+    t->validation_epochs = epochs_between(t);
     return DONE;
 }
 
@@ -206,7 +220,10 @@ static int prepare(struct training *t)
         return FAILED;
     }
     plan(t);
-    if (check_and_keep_facts(t) != DONE || check_epochs(t) != DONE) {
+    if (check_and_keep_facts(t) != DONE || check_epochs(t) != DONE ||
+        (t->options->keep_best && (train_best_open(&t->best, t->model, t->options->out) != DONE ||
+                                   train_best_start(&t->best, t->model, t->options->resume,
+                                                    &t->validation, &t->data.noise) != DONE))) {
         return FAILED;
     }
     return train_log_open(&t->log, t->options->log, t->step);
@@ -295,6 +312,25 @@ static int take_step(struct training *t)
     return model_set(t->model, "epoch", (double)(t->step / t->epoch_steps));
 }
 
+/* The error on the validation images; where there are several levels of noise, the fourth root of
+ * the product of the errors at four, so that each counts by its ratio, as in dB. */
+static int measure(const struct training *t, double *mse)
+{
+    double levels[NOISE_LEVELS];
+    const size_t len = noise_levels(&t->data.noise, levels);
+    *mse = 1;
+    for (size_t i = 0; i < len; i++) {
+        struct scores scores;
+        if (score_images(t->model, &t->validation, levels[i], t->options->seed, SCORE_MSE,
+                         &scores) != DONE) {
+            return FAILED;
+        }
+        *mse *= scores.mse;
+    }
+    *mse = len > 1 ? sqrt(sqrt(*mse)) : *mse;
+    return DONE;
+}
+
 /* Validates when it is due after the step just taken; *mse is NaN when it is not. */
 static int validate(struct training *t, double *mse)
 {
@@ -306,12 +342,14 @@ static int validate(struct training *t, double *mse)
     if (!due && t->step != t->last_step) {
         return DONE;
     }
-    struct scores scores;
-    if (score_images(t->model, &t->validation, noise_middle(&t->data.noise), t->options->seed,
-                     SCORE_MSE, &scores) != DONE) {
+    if (measure(t, mse) != DONE) {
         return FAILED;
     }
-    *mse = t->validation_mse = scores.mse;
+    t->validation_mse = *mse;
+    if (train_best_is(&t->best, t->model, *mse, t->step)) {
+        train_data_fit(&t->data, t->model);
+        train_best_save(&t->best, t->model);
+    }
     return DONE;
 }
 
@@ -361,6 +399,9 @@ static void say_summary(const struct training *t)
     message_result("%s: step %llu, last loss %.6f%s, %.1f s, %.0f images/s",
                    output_name(t->options->out), (unsigned long long)t->step, (double)t->loss,
                    validation, seconds, (double)t->images / seconds);
+    if (t->best.path != NULL) {
+        message_result("%s: the best, validation %.6f", t->best.path, t->best.mse);
+    }
 }
 
 static int say_how_to_resume(const struct training *t, int argc, char **argv)
@@ -447,6 +488,7 @@ int train_main(int argc, char **argv)
     if (t.stream >= 0 && close(t.stream) != 0) {
         result = fail("%s: cannot write: %s", output_name(options.out), strerror(errno));
     }
+    train_best_free(&t.best);
     train_data_free(&t.data);
     image_set_free(&t.validation);
     cae_model_free(t.model);

@@ -51,10 +51,8 @@ uint32_t train_pixels_of_all(uint32_t *each, size_t len)
     return crc;
 }
 
-int train_facts_of(struct train_facts *facts, const struct train_data *data, bool reproducible,
-                   const char *schedule)
+int train_set_pixels(const struct image_set *set, uint32_t *pixels)
 {
-    const struct image_set *set = &data->set;
     uint32_t *each = calloc(set->len, sizeof *each);
     if (each == NULL) {
         return fail("%s: out of memory", set->folder);
@@ -62,16 +60,22 @@ int train_facts_of(struct train_facts *facts, const struct train_data *data, boo
     for (size_t i = 0; i < set->len; i++) {
         each[i] = train_pixels(&set->images[i]);
     }
+    *pixels = train_pixels_of_all(each, set->len);
+    free(each);
+    return DONE;
+}
+
+int train_facts_of(struct train_facts *facts, const struct train_data *data, bool reproducible,
+                   const char *schedule)
+{
     *facts = (struct train_facts){.seed = data->seed,
                                   .batch = data->batch,
                                   .noise = data->noise,
                                   .reproducible = reproducible,
                                   .symmetries = data->symmetries,
                                   .schedule = schedule,
-                                  .images = set->len,
-                                  .pixels = train_pixels_of_all(each, set->len)};
-    free(each);
-    return DONE;
+                                  .images = data->set.len};
+    return train_set_pixels(&data->set, &facts->pixels);
 }
 
 /* ---- The notes ------------------------------------------------------------------------------- */

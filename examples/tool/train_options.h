@@ -24,7 +24,7 @@ struct train_options {
     struct noise noise; /* low below 0: not given */
     struct schedule schedule;
     uint64_t seed;
-    bool split_by_person, symmetries, reproducible, resume, force;
+    bool split_by_person, symmetries, reproducible, keep_best, resume, force;
 };
 
 /* Rows of the table of options that every program has that trains on a folder: `o` points to what

@@ -237,7 +237,7 @@ START_TEST(symmetries_are_eight)
 }
 END_TEST
 
-START_TEST(noise_levels)
+START_TEST(levels_are_read_and_written)
 {
     static const char *const good[] = {"0", "25", "255", ".5", "5-75", "0.01-255", "1e1-20", "2.5"};
     static const char *const bad[] = {"",        "x",    "-5",    "5-",    "5-5", "7-5", "0-5",
@@ -274,7 +274,13 @@ START_TEST(levels_are_drawn_evenly)
     ck_assert(noise_level(&noise, 1, 2, 3) == 10.695321545276885); /* of a second program */
     ck_assert_double_eq(noise_level(&noise, 1, 2, 3), noise_level(&noise, 1, 2, 3));
     ck_assert_double_ne(noise_level(&noise, 1, 2, 3), noise_level(&noise, 2, 2, 3));
-    ck_assert_double_eq_tol(noise_middle(&noise), 20, 1e-12);
+    double levels[NOISE_LEVELS];
+    ck_assert_uint_eq(noise_levels(&one, levels), 1);
+    ck_assert(levels[0] == 25);
+    ck_assert_uint_eq(noise_levels(&noise, levels), 4);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_double_eq_tol(levels[i], 5 * sqrt(2) * (double)(1 << i), 1e-12);
+    }
 }
 END_TEST
 
@@ -338,7 +344,7 @@ int main(void)
     const TTest *const tests[] = {
         an_epoch_sees_every_image_once, a_batch_is_a_function_of_its_step,
         a_feed_gives_the_same_batches,  a_feed_passes_failures_on,
-        symmetries_are_eight,           noise_levels,
+        symmetries_are_eight,           levels_are_read_and_written,
         levels_are_drawn_evenly,        schedules,
         schedules_at_their_ends,        NULL,
     };
