@@ -186,8 +186,13 @@ static int gradient_of(const struct state *s, cae_model *model, const struct sha
 {
     const struct train_data *d = &share->data;
     const size_t at = part->start * d->channels * d->height * d->width;
-    const int status = cae_train_gradient(model, d->input + at, d->target + at, part->count,
-                                          d->height, d->width, &part->sum[s->len - 1]);
+    float *loss = &part->sum[s->len - 1];
+    const int status =
+        d->takes_noise
+            ? cae_train_gradient_sigma(model, d->input + at, d->target + at, d->sigma + part->start,
+                                       part->count, d->height, d->width, loss)
+            : cae_train_gradient(model, d->input + at, d->target + at, part->count, d->height,
+                                 d->width, loss);
     return status == CAE_OK ? cae_gradient_get(model, part->sum, s->len - 1) : status;
 }
 

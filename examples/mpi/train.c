@@ -42,7 +42,7 @@ struct settings {
 };
 
 struct job_options {
-    const char *model, *data, *crop, *size, *noise_text, *log, *out;
+    const char *model, *data, *crop, *size, *log, *out;
     size_t threads;
     struct settings same;
 };
@@ -187,7 +187,9 @@ static int prepare_data(struct training *t)
     t->share.parts = same->parts;
     t->share.data.seed = same->seed;
     t->share.data.noise = same->noise.low >= 0 ? same->noise : model_default_noise(t->state.model);
-    if (share_open(&t->share, &t->ranks, t->options->data, same->limit, &same->preparation,
+    t->share.data.takes_noise = model_takes_noise(t->state.model);
+    if (train_data_check_noise(&t->share.data, t->options->model) != DONE ||
+        share_open(&t->share, &t->ranks, t->options->data, same->limit, &same->preparation,
                    t->state.shape) != DONE) {
         return FAILED;
     }
@@ -327,9 +329,6 @@ static int check(struct job_options *o, const struct ranks *ranks)
                            "of two",
                            same->parts, ranks->count);
     }
-    if (train_noise_parse(&same->noise, NULL, o->noise_text) != DONE) {
-        return USAGE;
-    }
     return preparation_parse(&same->preparation, NULL, o->crop, o->size);
 }
 
@@ -349,7 +348,7 @@ static bool parse(struct job_options *o, const struct ranks *ranks, int argc, ch
                      "of a batch, each with a gradient of its own"),
         SWITCH_OPTION("any-order", &same->any_order, "let MPI_Allreduce add up the gradients"),
         REAL_OPTION("lr", &same->learning_rate, 0, 1e6, "RATE", "Adam's learning rate"),
-        TRAIN_RANDOM_OPTIONS(o, same),
+        TRAIN_RANDOM_OPTIONS(same),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "of each rank; 0: all it may use"),
         TRAIN_SAVING_OPTIONS(same),
         SWITCH_OPTION("resume", &same->resume, "go on from the file --out"),
@@ -392,7 +391,8 @@ static bool parse_on_all(struct job_options *o, const struct ranks *ranks, int a
 
 int main(int argc, char **argv)
 {
-    struct job_options options = {.same = {.batch = 50, .learning_rate = 1e-3, .seed = 1}};
+    struct job_options options = {
+        .same = {.batch = 50, .learning_rate = 1e-3, .noise = {-1, -1}, .seed = 1}};
     struct training t = {.options = &options};
     int result = DONE;
     output_fill_descriptors();

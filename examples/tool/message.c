@@ -194,3 +194,15 @@ double seconds_now(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
+
+int number_write(double number, char text[NUMBER_TEXT])
+{
+    int len = 0;
+    for (int digits = 6; digits <= 17; digits++) {
+        len = snprintf(text, NUMBER_TEXT, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) {
+            break;
+        }
+    }
+    return len;
+}

@@ -61,4 +61,9 @@ void progress_end(void);
 /* Seconds on a clock that never jumps; only differences mean anything. */
 double seconds_now(void);
 
+/* Writes a finite number with the fewest digits that give it back, six or more where six are not
+ * enough; returns the text's length. */
+enum { NUMBER_TEXT = 32 };
+int number_write(double number, char text[NUMBER_TEXT]);
+
 #endif

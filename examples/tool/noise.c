@@ -7,53 +7,49 @@
 #include "noise.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "message.h"
 #include "random.h"
 
-/* Digits, a point, an exponent; no sign, no word such as "inf". */
+const double noise_least = 0.01;
+
+/* Digits, a point, an exponent: strtod alone would also take signs, blanks, "inf", hexadecimal. */
 static const char *read_level(const char *text, double *level)
 {
     char *end = NULL;
-    if (*text != '.' && (*text < '0' || *text > '9')) {
+    if ((*text != '.' && (*text < '0' || *text > '9')) ||
+        strspn(text, "0123456789+-.eE") != strlen(text)) {
         return NULL;
     }
     *level = strtod(text, &end);
-    return *level >= 0 && *level <= 255 ? end : NULL;
+    return end != text && *level >= 0 && *level <= 255 ? end : NULL;
 }
 
-bool noise_parse(struct noise *noise, const char *text)
+static bool read_noise(void *value, const char *text)
 {
+    struct noise *noise = value;
     const char *end = read_level(text, &noise->low);
     if (end == NULL || *end == '\0') {
         noise->high = noise->low;
         return end != NULL;
     }
     end = *end == '-' ? read_level(end + 1, &noise->high) : NULL;
-    return end != NULL && *end == '\0' && noise->low > 0 && noise->low < noise->high;
+    return end != NULL && *end == '\0' && noise->low >= noise_least && noise->low < noise->high;
 }
 
-/* The fewest digits that give the number back. */
-static int write_level(double level, char *text, size_t size)
-{
-    int len = 0;
-    for (int digits = 6; digits <= 17; digits++) {
-        len = snprintf(text, size, "%.*g", digits, level);
-        if (strtod(text, NULL) == level) {
-            break;
-        }
-    }
-    return len;
-}
+const struct option_reading noise_reading = {
+    read_noise,
+    "a level from 0 to 255 or two of them, LOW-HIGH with 0.01 <= LOW < HIGH",
+};
 
 const char *noise_text(const struct noise *noise, char text[NOISE_TEXT])
 {
-    const int len = write_level(noise->low, text, NOISE_TEXT / 2);
+    const int len = number_write(noise->low, text);
     if (noise->high > noise->low) {
         text[len] = '-';
-        write_level(noise->high, text + len + 1, NOISE_TEXT / 2 - 1);
+        number_write(noise->high, text + len + 1);
     }
     return text;
 }
@@ -76,7 +72,16 @@ double noise_level(const struct noise *noise, uint64_t seed, uint64_t epoch, uin
     return level;
 }
 
-double noise_middle(const struct noise *noise)
+size_t noise_levels(const struct noise *noise, double levels[NOISE_LEVELS])
 {
-    return noise->high > noise->low ? sqrt(noise->low * noise->high) : noise->low;
+    levels[0] = noise->low;
+    if (noise->high <= noise->low) {
+        return 1;
+    }
+    const double quarter = sqrt(sqrt(noise->high / noise->low));
+    levels[0] *= sqrt(quarter);
+    for (size_t i = 1; i < NOISE_LEVELS; i++) {
+        levels[i] = levels[i - 1] * quarter;
+    }
+    return NOISE_LEVELS;
 }

@@ -10,23 +10,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "options.h"
+
 /* On the 0-255 scale; equal: one level. */
 struct noise {
     double low, high;
 };
 
-/* Reads "SIGMA" or "LOW-HIGH", 0 < LOW < HIGH; levels are at most 255. False: it is neither. */
-bool noise_parse(struct noise *noise, const char *text);
+/* The least level of a range, and of a network that takes levels: it divides by them. */
+extern const double noise_least;
 
-/* Writes it so that noise_parse gives the same numbers; returns `text`. */
-enum { NOISE_TEXT = 64 };
+/* Of an option, into a struct noise: "SIGMA" or "LOW-HIGH", noise_least <= LOW < HIGH; levels are
+ * at most 255. */
+extern const struct option_reading noise_reading;
+
+/* Writes it so that reading it gives the same numbers; returns `text`. */
+enum { NOISE_TEXT = 64 }; /* two of NUMBER_TEXT */
 const char *noise_text(const struct noise *noise, char text[NOISE_TEXT]);
 
 /* The level of image `number` in an epoch. Of a range the logarithm is uniform: small levels, where
  * a decibel is a smaller step, come as often as large ones. Equal on every machine. */
 double noise_level(const struct noise *noise, uint64_t seed, uint64_t epoch, uint64_t number);
 
-/* The level that stands for all: of a range the geometric mean. */
-double noise_middle(const struct noise *noise);
+/* The levels that stand for all, and how many: of a range the middles, by the logarithm, of its
+ * four quarters. */
+enum { NOISE_LEVELS = 4 };
+size_t noise_levels(const struct noise *noise, double levels[NOISE_LEVELS]);
 
 #endif

@@ -175,8 +175,8 @@ static void print_option(const struct option *o)
 static void print_help(const struct command_line *line)
 {
     const struct option common[] = {
-        {"quiet", OPTION_SWITCH, NULL, NULL, "say nothing but errors", 0, 0, false},
-        {"help", OPTION_SWITCH, NULL, NULL, "show this help", 0, 0, false},
+        {"quiet", OPTION_SWITCH, NULL, NULL, "say nothing but errors", 0, 0, false, NULL},
+        {"help", OPTION_SWITCH, NULL, NULL, "show this help", 0, 0, false, NULL},
     };
     print_usage(line);
     putchar('\n');
@@ -277,6 +277,11 @@ static int set_value(const char *command, const struct option *o, const char *te
                    ? DONE
                    : usage_error(command, "%s%s: \"%s\" is not a whole number below 2^64",
                                  dashes(o), o->name, text);
+    case OPTION_READ:
+        return o->reading->read(o->value, text)
+                   ? DONE
+                   : usage_error(command, "%s%s: \"%s\" is not %s", dashes(o), o->name, text,
+                                 o->reading->wanted);
     }
     return USAGE;
 }

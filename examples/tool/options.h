@@ -21,6 +21,14 @@ enum option_type {
     OPTION_COUNT,  /* size_t from min to max, no default when it starts below min */
     OPTION_REAL,   /* double, likewise */
     OPTION_SEED,   /* uint64_t, any value */
+    OPTION_READ,   /* what its reading makes of it */
+};
+
+/* How an argument of another kind is read: false leaves *value open, and the message says that the
+ * text is not `wanted`. */
+struct option_reading {
+    bool (*read)(void *value, const char *text);
+    const char *wanted;
 };
 
 enum { OPTION_LIST_MOST = 32 };
@@ -39,49 +47,54 @@ struct option {
     const char *help;
     double min, max; /* of a count or a real */
     bool required;
+    const struct option_reading *reading; /* of OPTION_READ alone */
 };
 
 /* The rows of a table of options. min and max are doubles and are checked before the value is set.
  */
-#define SWITCH_OPTION(name, value, help)                    \
-    {                                                       \
-        name, OPTION_SWITCH, value, NULL, help, 0, 0, false \
-    }
-#define TEXT_OPTION(name, value, argument, help)              \
-    {                                                         \
-        name, OPTION_TEXT, value, argument, help, 0, 0, false \
-    }
-#define LIST_OPTION(name, value, argument, help)              \
-    {                                                         \
-        name, OPTION_LIST, value, argument, help, 0, 0, false \
-    }
-#define SEED_OPTION(name, value, argument, help)              \
-    {                                                         \
-        name, OPTION_SEED, value, argument, help, 0, 0, false \
-    }
-#define COUNT_OPTION(name, value, min, max, argument, help)        \
-    {                                                              \
-        name, OPTION_COUNT, value, argument, help, min, max, false \
-    }
-#define REAL_OPTION(name, value, min, max, argument, help)        \
+#define SWITCH_OPTION(name, value, help)                          \
     {                                                             \
-        name, OPTION_REAL, value, argument, help, min, max, false \
+        name, OPTION_SWITCH, value, NULL, help, 0, 0, false, NULL \
     }
-#define REQUIRED_TEXT_OPTION(name, value, argument, help)    \
-    {                                                        \
-        name, OPTION_TEXT, value, argument, help, 0, 0, true \
-    }
-#define REQUIRED_COUNT_OPTION(name, value, min, max, argument, help) \
-    {                                                                \
-        name, OPTION_COUNT, value, argument, help, min, max, true    \
-    }
-#define REQUIRED_REAL_OPTION(name, value, min, max, argument, help) \
+#define TEXT_OPTION(name, value, argument, help)                    \
     {                                                               \
-        name, OPTION_REAL, value, argument, help, min, max, true    \
+        name, OPTION_TEXT, value, argument, help, 0, 0, false, NULL \
     }
-#define OPTIONS_END                                        \
-    {                                                      \
-        NULL, OPTION_SWITCH, NULL, NULL, NULL, 0, 0, false \
+#define LIST_OPTION(name, value, argument, help)                    \
+    {                                                               \
+        name, OPTION_LIST, value, argument, help, 0, 0, false, NULL \
+    }
+#define SEED_OPTION(name, value, argument, help)                    \
+    {                                                               \
+        name, OPTION_SEED, value, argument, help, 0, 0, false, NULL \
+    }
+#define COUNT_OPTION(name, value, min, max, argument, help)              \
+    {                                                                    \
+        name, OPTION_COUNT, value, argument, help, min, max, false, NULL \
+    }
+#define REAL_OPTION(name, value, min, max, argument, help)              \
+    {                                                                   \
+        name, OPTION_REAL, value, argument, help, min, max, false, NULL \
+    }
+#define REQUIRED_TEXT_OPTION(name, value, argument, help)          \
+    {                                                              \
+        name, OPTION_TEXT, value, argument, help, 0, 0, true, NULL \
+    }
+#define REQUIRED_COUNT_OPTION(name, value, min, max, argument, help)    \
+    {                                                                   \
+        name, OPTION_COUNT, value, argument, help, min, max, true, NULL \
+    }
+#define REQUIRED_REAL_OPTION(name, value, min, max, argument, help)    \
+    {                                                                  \
+        name, OPTION_REAL, value, argument, help, min, max, true, NULL \
+    }
+#define READ_OPTION(name, value, reading, argument, help)              \
+    {                                                                  \
+        name, OPTION_READ, value, argument, help, 0, 0, false, reading \
+    }
+#define OPTIONS_END                                              \
+    {                                                            \
+        NULL, OPTION_SWITCH, NULL, NULL, NULL, 0, 0, false, NULL \
     }
 
 /* A word without dashes, in its place: all are required, but perhaps the first. */

@@ -10,40 +10,35 @@
 #include <string.h>
 
 #include "message.h"
-#include "options.h"
 
 static const char *const names[] = {"constant", "linear", "cosine"};
 
-int schedule_parse(struct schedule *s, const char *name, double warmup)
+static bool read_schedule(void *value, const char *text)
 {
-    *s = (struct schedule){SCHEDULE_CONSTANT, warmup};
-    if (name == NULL) {
-        return DONE;
-    }
+    struct schedule *s = value;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0) {
+        if (strcmp(text, names[i]) == 0) {
             s->kind = (enum schedule_kind)i;
-            return DONE;
+            return true;
         }
     }
-    return usage_error("train", "--schedule: '%s' is none of constant, linear, cosine", name);
+    return false;
 }
 
-/* cos(pi x) for 0 <= x <= 1 by its series, to 13 digits; libm's differs from one system to the
- * next. */
-static double cos_pi(double x)
+const struct option_reading schedule_reading = {read_schedule, "one of constant, linear, cosine"};
+
+/* sin(pi/2 x) for 0 <= x <= 1 by its series, whose first term left out is below 1e-18; libm's
+ * differs from one system to the next. */
+static double sin_quarter(double x)
 {
-    enum { TERMS = 10 };
-    if (x > 0.5) {
-        return -cos_pi(1 - x);
-    }
-    const double pi = 3.14159265358979323846, square = pi * x * pi * x;
-    double term = 1, sum = 1;
-    for (int i = 1; i <= TERMS; i++) {
-        term *= -square / (double)(2 * i * (2 * i - 1));
+    enum { TERMS = 11 };
+    const double angle = 1.57079632679489661923 * x, square = angle * angle;
+    double term = angle, sum = angle;
+    for (int i = 1; i < TERMS; i++) {
+        term *= -square / (double)(2 * i * (2 * i + 1));
         sum += term;
     }
-    return sum;
+    return sum < 1 ? sum : 1;
 }
 
 double schedule_factor(const struct schedule *s, uint64_t step, uint64_t steps)
@@ -52,12 +47,12 @@ double schedule_factor(const struct schedule *s, uint64_t step, uint64_t steps)
     if ((double)step < warm) {
         return ((double)step + 1) / warm;
     }
-    const double left = (double)(steps - step), all = (double)steps - warm;
+    const double left = (double)(steps - step) / ((double)steps - warm);
     switch (s->kind) {
     case SCHEDULE_LINEAR:
-        return left / all;
-    case SCHEDULE_COSINE:
-        return (1 + cos_pi(1 - left / all)) / 2;
+        return left;
+    case SCHEDULE_COSINE: /* half of 1 + cos(pi (1 - left)), without the cancellation */
+        return sin_quarter(left) * sin_quarter(left);
     default:
         return 1;
     }
@@ -65,10 +60,12 @@ double schedule_factor(const struct schedule *s, uint64_t step, uint64_t steps)
 
 const char *schedule_text(const struct schedule *s, uint64_t steps, char text[SCHEDULE_TEXT])
 {
+    char warmup[NUMBER_TEXT];
     text[0] = '\0';
     if (s->kind != SCHEDULE_CONSTANT || s->warmup > 0) {
-        snprintf(text, SCHEDULE_TEXT, "%s, warm-up %.6g, %" PRIu64 " steps", names[s->kind],
-                 s->warmup, steps);
+        number_write(s->warmup, warmup);
+        snprintf(text, SCHEDULE_TEXT, "%s, warm-up %s, %" PRIu64 " steps", names[s->kind], warmup,
+                 steps);
     }
     return text;
 }

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "options.h"
+
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
 
 struct schedule {
@@ -16,14 +18,14 @@ struct schedule {
     double warmup; /* share of the steps in which the factor rises to 1 */
 };
 
-/* `name`: NULL means constant. DONE, or USAGE after a message. */
-int schedule_parse(struct schedule *s, const char *name, double warmup);
+/* Of an option, into a struct schedule: the name of a kind. */
+extern const struct option_reading schedule_reading;
 
 /* The factor of step number `step`, from 0, of `steps`; above 0. */
 double schedule_factor(const struct schedule *s, uint64_t step, uint64_t steps);
 
 /* "linear, warm-up 0.02, 1000 steps"; "" where the factor is always 1. Returns `text`. */
-enum { SCHEDULE_TEXT = 64 };
+enum { SCHEDULE_TEXT = 96 };
 const char *schedule_text(const struct schedule *s, uint64_t steps, char text[SCHEDULE_TEXT]);
 
 #endif

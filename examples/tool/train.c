@@ -23,7 +23,9 @@
 #include "output.h"
 #include "people.h"
 #include "score.h"
+#include "train_best.h"
 #include "train_data.h"
+#include "train_feed.h"
 #include "train_log.h"
 #include "train_notes.h"
 #include "train_options.h"
@@ -32,6 +34,7 @@ struct training {
     const struct train_options *options;
     cae_model *model;
     struct train_data data;
+    struct train_feed feed;
     struct image_set validation; /* empty if there is nothing to measure on */
     struct train_log log;
     uint64_t step, first_step, last_step; /* done so far, before this run, in the end */
@@ -44,6 +47,7 @@ struct training {
     int stream;       /* --out, where it is no regular file; else -1 */
     bool diverged;
     double validation_mse; /* the latest; NaN before the first */
+    struct train_best best;
     double start;
 };
 
@@ -126,6 +130,19 @@ static int load_images(struct training *t, size_t channels)
                : image_set_load(&t->validation, o->validation, 0, channels, &o->preparation);
 }
 
+/* So many epochs that at most one pixel is measured for four that are trained on. */
+static uint64_t epochs_between(const struct training *t)
+{
+    double levels[NOISE_LEVELS];
+    const struct train_data *d = &t->data;
+    const uint64_t trained = (uint64_t)d->set.len * d->height * d->width;
+    uint64_t measured = 0;
+    for (size_t i = 0; i < t->validation.len; i++) {
+        measured += (uint64_t)t->validation.images[i].height * t->validation.images[i].width;
+    }
+    return (4 * noise_levels(&d->noise, levels) * measured - 1) / trained + 1;
+}
+
 static int prepare_data(struct training *t, const size_t shape[3])
 {
     const struct train_options *o = t->options;
@@ -138,8 +155,8 @@ static int prepare_data(struct training *t, const size_t shape[3])
     t->data.places = o->places;
     t->data.symmetries = o->symmetries;
     t->data.takes_noise = model_takes_noise(t->model);
-    if (t->data.takes_noise && t->data.noise.low <= 0) {
-        return fail("%s: the network takes a noise level: --noise must be above 0", o->name);
+    if (train_data_check_noise(&t->data, o->name) != DONE) {
+        return FAILED;
     }
     if (load_images(t, shape[0]) != DONE || train_data_start(&t->data, shape) != DONE) {
         return FAILED;
@@ -150,8 +167,7 @@ static int prepare_data(struct training *t, const size_t shape[3])
     if (score_keep_sizes(t->model, &t->validation) != DONE) {
         return FAILED;
     }
-    /* So often that at most one image is measured for four that are trained on. */
-    t->validation_epochs = (4 * t->validation.len - 1) / t->data.set.len + 1;
+    t->validation_epochs = epochs_between(t);
     return DONE;
 }
 
@@ -228,7 +244,10 @@ static int prepare(struct training *t)
         return FAILED;
     }
     plan(t);
-    if (check_and_keep_facts(t) != DONE || check_epochs(t) != DONE) {
+    if (check_and_keep_facts(t) != DONE || check_epochs(t) != DONE ||
+        (t->options->keep_best && (train_best_open(&t->best, t->model, t->options->out) != DONE ||
+                                   train_best_start(&t->best, t->model, t->options->resume,
+                                                    &t->validation, &t->data.noise) != DONE))) {
         return FAILED;
     }
     return train_log_open(&t->log, t->options->log, t->step);
@@ -292,7 +311,7 @@ static int save_last(struct training *t)
 static int take_step(struct training *t)
 {
     size_t count = 0;
-    if (train_data_fill(&t->data, t->step, &count) != DONE) {
+    if (train_feed_next(&t->feed, t->step, t->last_step, &count) != DONE) {
         return FAILED;
     }
     const double rate = model_get(t->model, "learning_rate");
@@ -325,6 +344,25 @@ static int take_step(struct training *t)
     return model_set(t->model, "epoch", (double)(t->step / t->epoch_steps));
 }
 
+/* The error on the validation images; where there are several levels of noise, the fourth root of
+ * the product of the errors at four, so that each counts by its ratio, as in dB. */
+static int measure(const struct training *t, double *mse)
+{
+    double levels[NOISE_LEVELS];
+    const size_t len = noise_levels(&t->data.noise, levels);
+    *mse = 1;
+    for (size_t i = 0; i < len; i++) {
+        struct scores scores;
+        if (score_images(t->model, &t->validation, levels[i], t->options->seed, SCORE_MSE,
+                         &scores) != DONE) {
+            return FAILED;
+        }
+        *mse *= scores.mse;
+    }
+    *mse = len > 1 ? sqrt(sqrt(*mse)) : *mse;
+    return DONE;
+}
+
 /* Validates when it is due after the step just taken; *mse is NaN when it is not. */
 static int validate(struct training *t, double *mse)
 {
@@ -336,12 +374,14 @@ static int validate(struct training *t, double *mse)
     if (!due && t->step != t->last_step) {
         return DONE;
     }
-    struct scores scores;
-    if (score_images(t->model, &t->validation, noise_middle(&t->data.noise), t->options->seed,
-                     SCORE_MSE, &scores) != DONE) {
+    if (measure(t, mse) != DONE) {
         return FAILED;
     }
-    *mse = t->validation_mse = scores.mse;
+    t->validation_mse = *mse;
+    if (train_best_is(&t->best, t->model, *mse, t->step)) {
+        train_data_fit(&t->data, t->model);
+        train_best_save(&t->best, t->model);
+    }
     return DONE;
 }
 
@@ -391,6 +431,9 @@ static void say_summary(const struct training *t)
     message_result("%s: step %llu, last loss %.6f%s, %.1f s, %.0f images/s",
                    output_name(t->options->out), (unsigned long long)t->step, (double)t->loss,
                    validation, seconds, (double)t->images / seconds);
+    if (t->best.path != NULL) {
+        message_result("%s: the best, validation %.6f", t->best.path, t->best.mse);
+    }
 }
 
 /* On purpose, after --stop-after steps. */
@@ -444,6 +487,7 @@ static int train(struct training *t, int argc, char **argv)
         return DONE;
     }
     interrupt_catch();
+    train_feed_start(&t->feed, &t->data);
     t->start = seconds_now();
     while (t->step < t->stop_step && !interrupt_came()) {
         if (advance(t) != DONE) {
@@ -481,12 +525,14 @@ int train_main(int argc, char **argv)
     if (result == DONE) {
         result = train_options_only_convert(&options) ? convert(&t) : train(&t, argc, argv);
     }
+    train_feed_stop(&t.feed);
     if (train_log_close(&t.log) != DONE) {
         result = FAILED;
     }
     if (t.stream >= 0 && close(t.stream) != 0) {
         result = fail("%s: cannot write: %s", output_name(options.out), strerror(errno));
     }
+    train_best_free(&t.best);
     train_data_free(&t.data);
     image_set_free(&t.validation);
     cae_model_free(t.model);

@@ -7,6 +7,7 @@
 #include "train_data.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "message.h"
 #include "random.h"
@@ -40,7 +41,7 @@ static int drop_small_images(struct train_data *data)
                            data->width, data->height);
 }
 
-static int allocate(struct train_data *data)
+static bool allocate(struct train_data *data)
 {
     const size_t batch = data->batch < data->set.len ? data->batch : data->set.len;
     const size_t image_size = data->channels * data->height * data->width * sizeof(float);
@@ -48,9 +49,8 @@ static int allocate(struct train_data *data)
     data->target = calloc(batch, image_size);
     data->input = data->noise.high > 0 ? calloc(batch, image_size) : data->target;
     data->sigma = calloc(batch, sizeof *data->sigma);
-    return data->order != NULL && data->target != NULL && data->input != NULL && data->sigma != NULL
-               ? DONE
-               : fail_without_memory(data);
+    return data->order != NULL && data->target != NULL && data->input != NULL &&
+           data->sigma != NULL;
 }
 
 /* Fisher and Yates' shuffle, with the epoch's own numbers. */
@@ -69,31 +69,67 @@ static void shuffle(struct train_data *data, uint64_t epoch)
     data->order_epoch = epoch;
 }
 
+int train_data_check_noise(const struct train_data *data, const char *name)
+{
+    char text[NOISE_TEXT];
+    return !data->takes_noise || data->noise.low >= noise_least
+               ? DONE
+               : fail("%s: the network takes a noise level: --noise must be %g or more, not %s",
+                      name, noise_least, noise_text(&data->noise, text));
+}
+
 int train_data_start(struct train_data *data, const size_t shape[3])
 {
     data->channels = shape[0];
     data->height = shape[1];
     data->width = shape[2];
-    int result = drop_small_images(data);
-    if (result == DONE) {
-        result = allocate(data);
+    if (drop_small_images(data) != DONE) {
+        return FAILED;
     }
-    if (result == DONE) {
-        shuffle(data, 0);
+    if (!allocate(data)) {
+        return fail_without_memory(data);
     }
-    return result;
+    shuffle(data, 0);
+    return DONE;
+}
+
+void train_data_twin_free(struct train_data *twin)
+{
+    if (twin->input != twin->target) {
+        free(twin->input);
+    }
+    free(twin->target);
+    free(twin->sigma);
+    free(twin->order);
+    *twin = (struct train_data){0};
 }
 
 void train_data_free(struct train_data *data)
 {
-    if (data->input != data->target) {
-        free(data->input);
-    }
-    free(data->target);
-    free(data->sigma);
-    free(data->order);
     image_set_free(&data->set);
-    *data = (struct train_data){0};
+    train_data_twin_free(data);
+}
+
+bool train_data_twin(struct train_data *twin, const struct train_data *data)
+{
+    *twin = *data;
+    twin->silent = true;
+    if (!allocate(twin)) {
+        return false;
+    }
+    shuffle(twin, 0);
+    return true;
+}
+
+void train_data_exchange(struct train_data *a, struct train_data *b)
+{
+    float *const input = a->input, *const target = a->target, *const sigma = a->sigma;
+    a->input = b->input;
+    a->target = b->target;
+    a->sigma = b->sigma;
+    b->input = input;
+    b->target = target;
+    b->sigma = sigma;
 }
 
 uint64_t train_data_steps(const struct train_data *data)
@@ -195,16 +231,15 @@ static float level_of(const struct train_data *data, uint64_t epoch, uint64_t nu
     return (float)(noise_level(&data->noise, data->seed, epoch, number) / 255);
 }
 
-static int make_input(const struct train_data *data, const struct image *image, uint64_t epoch,
-                      uint64_t number, float *input)
+static int add_noise(const struct train_data *data, uint64_t epoch, uint64_t number, float *input)
 {
     const size_t len = data->channels * data->height * data->width;
     const uint64_t seed = random_bits(data->seed, RANDOM_TRAIN_NOISE, epoch, number);
     const float level = level_of(data, epoch, number);
-    cut(data, image, epoch, number, input);
-    return level <= 0 || cae_add_noise(input, len, level, seed) == CAE_OK
-               ? DONE
-               : fail("noise: %s", cae_last_error());
+    if (level <= 0 || cae_add_noise(input, len, level, seed) == CAE_OK) {
+        return DONE;
+    }
+    return data->silent ? FAILED : fail("noise: %s", cae_last_error());
 }
 
 int train_data_view(const struct train_data *data, const struct image *image, uint64_t epoch,
@@ -213,9 +248,11 @@ int train_data_view(const struct train_data *data, const struct image *image, ui
     const size_t len = data->channels * data->height * data->width;
     cut(data, image, epoch, number, data->target + place * len);
     data->sigma[place] = level_of(data, epoch, number);
-    return data->input == data->target
-               ? DONE
-               : make_input(data, image, epoch, number, data->input + place * len);
+    if (data->input == data->target) {
+        return DONE;
+    }
+    memcpy(data->input + place * len, data->target + place * len, len * sizeof(float));
+    return add_noise(data, epoch, number, data->input + place * len);
 }
 
 int train_data_fill(struct train_data *data, uint64_t step, size_t *count)
@@ -256,7 +293,8 @@ bool train_data_fits(const struct train_data *data, size_t len, uint64_t number)
 int train_data_input(const struct train_data *data, const struct image *image, uint64_t number,
                      float *input)
 {
-    return make_input(data, image, 0, number, input);
+    cut(data, image, 0, number, input);
+    return add_noise(data, 0, number, input);
 }
 
 /* A model is worth saving without, so whatever fails here is a note. */

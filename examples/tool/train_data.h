@@ -27,13 +27,25 @@ struct train_data {
     float *sigma;          /* its noise levels, on [0,1] */
     size_t *order;         /* of the images in epoch `order_epoch` (counted from 0) */
     uint64_t order_epoch;
+    bool silent; /* failures are not told: another thread finds the same one and tells it */
 };
+
+/* Fails when the network of `name` takes noise levels and these cannot be its. */
+int train_data_check_noise(const struct train_data *data, const char *name);
 
 /* Gets ready for training at the given shape (channels, height, width); the set and the settings
  * batch, noise, takes_noise, places, symmetries and seed are in *data already. Images smaller than
  * the shape are named and left out; it is a failure when none is left. */
 int train_data_start(struct train_data *data, const size_t shape[3]);
 void train_data_free(struct train_data *data);
+
+/* Another that makes the same batches of the same images, in buffers of its own; false: out of
+ * memory. *data owns the images and outlives it. */
+bool train_data_twin(struct train_data *twin, const struct train_data *data);
+void train_data_twin_free(struct train_data *twin);
+
+/* Exchanges the batches at hand. */
+void train_data_exchange(struct train_data *a, struct train_data *b);
 
 /* Steps per epoch: every image once, the last batch may be short. */
 uint64_t train_data_steps(const struct train_data *data);

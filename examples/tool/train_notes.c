@@ -15,6 +15,7 @@
 
 #include "message.h"
 #include "model.h"
+#include "schedule.h"
 
 /* ---- Images ---------------------------------------------------------------------------------- */
 
@@ -50,10 +51,8 @@ uint32_t train_pixels_of_all(uint32_t *each, size_t len)
     return crc;
 }
 
-int train_facts_of(struct train_facts *facts, const struct train_data *data, bool reproducible,
-                   const char *schedule)
+int train_set_pixels(const struct image_set *set, uint32_t *pixels)
 {
-    const struct image_set *set = &data->set;
     uint32_t *each = calloc(set->len, sizeof *each);
     if (each == NULL) {
         return fail("%s: out of memory", set->folder);
@@ -61,6 +60,14 @@ int train_facts_of(struct train_facts *facts, const struct train_data *data, boo
     for (size_t i = 0; i < set->len; i++) {
         each[i] = train_pixels(&set->images[i]);
     }
+    *pixels = train_pixels_of_all(each, set->len);
+    free(each);
+    return DONE;
+}
+
+int train_facts_of(struct train_facts *facts, const struct train_data *data, bool reproducible,
+                   const char *schedule)
+{
     *facts = (struct train_facts){.seed = data->seed,
                                   .batch = data->batch,
                                   .noise = data->noise,
@@ -68,10 +75,8 @@ int train_facts_of(struct train_facts *facts, const struct train_data *data, boo
                                   .symmetries = data->symmetries,
                                   .places = data->places,
                                   .schedule = schedule,
-                                  .images = set->len,
-                                  .pixels = train_pixels_of_all(each, set->len)};
-    free(each);
-    return DONE;
+                                  .images = data->set.len};
+    return train_set_pixels(&data->set, &facts->pixels);
 }
 
 /* ---- The notes ------------------------------------------------------------------------------- */
@@ -92,7 +97,7 @@ static const struct {
 };
 
 struct texts {
-    char of[FACTS][64]; /* "": there is no such note */
+    char of[FACTS][SCHEDULE_TEXT]; /* "": there is no such note */
 };
 
 static struct texts write_facts(const struct train_facts *f)
@@ -150,6 +155,12 @@ static void add(struct words *w, const char *format, ...)
     w->len = strlen(w->text);
 }
 
+/* Whether a run may be without. */
+static bool optional(size_t fact)
+{
+    return fact == PARTS || fact == SCHEDULE || fact == SYMMETRIES;
+}
+
 /* Adds what differs; the number of facts that were there to compare. */
 static size_t compare(const cae_model *model, const struct train_facts *facts, struct words *w)
 {
@@ -162,7 +173,10 @@ static size_t compare(const cae_model *model, const struct train_facts *facts, s
     for (size_t i = 0; i < FACTS && known > 0; i++) {
         const char *before = cae_model_note(model, kinds[i].key);
         if (strcmp(before != NULL ? before : "", texts.of[i]) != 0) {
-            add(w, "%s: %.200s before, %s now", kinds[i].what, before != NULL ? before : "unknown",
+            add(w, "%s: %.200s before, %s now", kinds[i].what,
+                before != NULL ? before
+                : optional(i)  ? "none"
+                               : "unknown",
                 texts.of[i][0] != '\0' ? texts.of[i] : "none");
         }
     }

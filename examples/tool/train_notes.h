@@ -33,6 +33,9 @@ struct train_facts {
 uint32_t train_pixels(const struct image *image);
 uint32_t train_pixels_of_all(uint32_t *each, size_t len);
 
+/* The latter of a set. */
+int train_set_pixels(const struct image_set *set, uint32_t *pixels);
+
 /* The facts of a run with these data. */
 int train_facts_of(struct train_facts *facts, const struct train_data *data, bool reproducible,
                    const char *schedule);

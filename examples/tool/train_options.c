@@ -24,14 +24,14 @@ static const char details[] =
     "which people --split-by-person sets aside depends on the seed.\n"
     "Larger images are cut at random to the training size, smaller ones are left out. SIGMA is 25\n"
     "unless given for the presets *-denoise and 0 for others; noise is fresh in each step. Order,\n"
-    "crops, symmetries and noise depend on the seed alone. --noise 5-75 draws a level for each image,\n"
-    "the logarithm uniform. Ctrl-C finishes the step, saves and says how to\n"
-    "resume; a resumed run ends with the same file as one that never stopped, given the same\n"
-    "arguments but --from, and --model need not be repeated. --stop-after ends a run early as\n"
-    "Ctrl-C does, at a known step: what depends on the number of steps (--schedule) is as in the\n"
-    "whole run. --lr, --steps, --epochs, --stop-after, --note, --threads,\n"
-    "--log and --val may change; another seed, batch, noise, --reproducible or other images are\n"
-    "refused unless --force is given.\n"
+    "crops, symmetries and noise depend on the seed alone. --noise 5-75 draws a level for each\n"
+    "image, the logarithm uniform. Ctrl-C finishes the step, saves and says how to resume; a\n"
+    "resumed run ends with the same file as one that never stopped, given the same arguments but\n"
+    "--from, and --model need not be repeated. --stop-after ends a run early as Ctrl-C does, at a\n"
+    "known step. --lr, --steps, --epochs, --stop-after, --note, --threads, --log and --val\n"
+    "may change, but not the last step under a --schedule or --warmup; this, another seed, batch,\n"
+    "noise, schedule, --symmetries, --texture, --reproducible or other images are refused unless\n"
+    "--force is given.\n"
     "--from begins with the weights of a model, whose architecture --model need not repeat, or of\n"
     "a plain safetensors file such as PyTorch's: F32, F16, BF16 or F64; module. and _orig_mod.\n"
     "before its names are taken off, and tensors without a dimension are left out. With --steps 0\n"
@@ -39,7 +39,9 @@ static const char details[] =
     "rounds the weights to 16 bits and leaves out what training needs. FILE may be the name of a\n"
     "shipped model. --note license=CC-BY-SA-4.0 and the like are shown by `cae info`.\n"
     "--val measures as `cae eval` does, at the end and at the ends of epochs, as often as costs at\n"
-    "most one image measured for four trained on. The log has one row per step:\n"
+    "most one pixel measured for four trained on; of noise LOW-HIGH the geometric mean of the errors\n"
+    "at four levels. --keep-best writes the model with the lowest to NAME.best.EXT where MODEL is\n"
+    "NAME.EXT, without the optimizer's state. The log has one row per step:\n"
     "epoch,step,loss,val_mse,seconds. MODEL may be - or a pipe, which gets the file at the end;\n"
     "a link stays, and the file that it leads to is replaced.\n";
 
@@ -96,6 +98,9 @@ static int check(struct train_options *o)
         return usage_error("train", "--from and --resume: give one of the two; --resume goes on "
                                     "with the weights of --out");
     }
+    if (o->keep_best && o->validation == NULL && !o->split_by_person) {
+        return usage_error("train", "--keep-best goes with --val or --split-by-person");
+    }
     if (check_saving(o) != DONE) {
         return USAGE;
     }
@@ -111,26 +116,13 @@ static int check(struct train_options *o)
     if (o->validation_fraction <= 0) {
         o->validation_fraction = 0.1;
     }
-    if ((o->resume || o->save_every > 0) && output_is_stream(o->out)) {
-        return usage_error("train", "--resume and --save-every want a regular file, not %s",
+    if ((o->resume || o->keep_best || o->save_every > 0) && output_is_stream(o->out)) {
+        return usage_error("train",
+                           "--resume, --keep-best and --save-every want a regular file, "
+                           "not %s",
                            output_name(o->out));
     }
-    if (train_noise_parse(&o->noise, "train", o->noise_text) != DONE ||
-        schedule_parse(&o->schedule, o->schedule_text, o->warmup) != DONE) {
-        return USAGE;
-    }
     return preparation_parse(&o->preparation, "train", o->crop, o->size);
-}
-
-int train_noise_parse(struct noise *noise, const char *command, const char *text)
-{
-    *noise = (struct noise){-1, -1};
-    return text == NULL || noise_parse(noise, text)
-               ? DONE
-               : usage_error(command,
-                             "--noise: '%s' is neither a level from 0 to 255 nor two of them, "
-                             "LOW-HIGH with 0 < LOW < HIGH",
-                             text);
 }
 
 bool train_options_parse(struct train_options *o, int argc, char **argv, int *exit_code)
@@ -138,6 +130,7 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
     *o = (struct train_options){.steps = not_given,
                                 .batch = 50,
                                 .learning_rate = -1,
+                                .noise = {-1, -1},
                                 .kl_weight = -1,
                                 .validation_fraction = -1,
                                 .stop_after = not_given,
@@ -163,17 +156,19 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
                     "Adam's learning rate; else 0.001 or, to resume, as before"),
         REAL_OPTION("kl-weight", &o->kl_weight, 0, 1e6, "W",
                     "of a sampled code's divergence in the loss; else 0.3"),
-        TEXT_OPTION("schedule", &o->schedule_text, "WHICH",
+        READ_OPTION("schedule", &o->schedule, &schedule_reading, "WHICH",
                     "of the rate: constant, or linear or cosine down to 0 at the end"),
-        REAL_OPTION("warmup", &o->warmup, 0, 1, "FRACTION", "of the steps, in which it rises"),
+        REAL_OPTION("warmup", &o->schedule.warmup, 0, 1, "FRACTION",
+                    "of the steps, in which it rises"),
         COUNT_OPTION("texture", &o->places, 1, 1000, "N",
                      "of N places of a larger image, the one with the most texture"),
         SWITCH_OPTION("symmetries", &o->symmetries, "turn and mirror images, 8 ways"),
-        TRAIN_RANDOM_OPTIONS(o, o),
+        TRAIN_RANDOM_OPTIONS(o),
         COUNT_OPTION("threads", &o->threads, 0, 1024, "N", "0: all processors"),
         TRAIN_SAVING_OPTIONS(o),
         LIST_OPTION("note", &o->notes, "KEY=VALUE", "text that the file keeps; may be repeated"),
         SWITCH_OPTION("half", &o->half, "weights as F16, in half the bytes; with --steps 0"),
+        SWITCH_OPTION("keep-best", &o->keep_best, "the model of the lowest val_mse, beside --out"),
         SWITCH_OPTION("resume", &o->resume, "go on from the file --out; not with --from"),
         TRAIN_OUTPUT_OPTIONS(o, o),
         OPTIONS_END,

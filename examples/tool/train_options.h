@@ -22,12 +22,11 @@ struct train_options {
     size_t limit, epochs, steps, batch, places, threads, save_every;
     size_t stop_after;        /* SIZE_MAX: not given */
     struct option_list notes; /* KEY=VALUE */
-    double learning_rate, kl_weight, validation_fraction, warmup;
-    const char *noise_text, *schedule_text;
+    double learning_rate, kl_weight, validation_fraction;
     struct noise noise; /* low below 0: not given */
     struct schedule schedule;
     uint64_t seed;
-    bool split_by_person, symmetries, reproducible, resume, force, half;
+    bool split_by_person, symmetries, reproducible, keep_best, resume, force, half;
 };
 
 /* Rows of the table of options that every program has that trains on a folder: `o` points to what
@@ -38,13 +37,10 @@ struct train_options {
         TEXT_OPTION("size", &(o)->size, "WxH", SIZE_HELP),                                       \
         COUNT_OPTION("epochs", &(n)->epochs, 1, 1e9, "N",                                        \
                      "train until every image was seen N times")
-#define TRAIN_RANDOM_OPTIONS(o, n)                                        \
-    TEXT_OPTION("noise", &(o)->noise_text, "SIGMA|LOW-HIGH",              \
+#define TRAIN_RANDOM_OPTIONS(n)                                           \
+    READ_OPTION("noise", &(n)->noise, &noise_reading, "SIGMA|LOW-HIGH",   \
                 "noise on the input, of 255; or a level for each image"), \
-        SEED_OPTION("seed", &(n)->seed, "S", "weights, order, crops and noise")
-
-/* Reads what is behind --noise, or says that it cannot be read; without, low is -1. */
-int train_noise_parse(struct noise *noise, const char *command, const char *text);
+        SEED_OPTION("seed", &(n)->seed, "S", "weights, order, crops, noise")
 #define TRAIN_SAVING_OPTIONS(n)                                                            \
     SWITCH_OPTION("reproducible", &(n)->reproducible, "the same file on every processor"), \
         COUNT_OPTION("save-every", &(n)->save_every, 1, 1e9, "EPOCHS", "save during training too")

@@ -1,6 +1,6 @@
 /*
  * Parts of the command `cae` from inside: measures against plain formulas, the way between pixels
- * and floats, splits by person, the batches of training.
+ * and floats, splits by person.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -21,7 +21,6 @@
 #include "people.h"
 #include "pnmio.h"
 #include "random.h"
-#include "train_data.h"
 
 /* Two images of one size with textures that differ. */
 static void make_pair(struct image *a, struct image *b, size_t channels, size_t height,
@@ -287,111 +286,6 @@ START_TEST(a_split_sets_at_least_one_person_aside_and_not_all)
 }
 END_TEST
 
-/* ---- Batches --------------------------------------------------------------------------------- */
-
-enum { IMAGES = 7, BATCH = 3, SIDE = 4 };
-
-/* A folder of images whose first pixels say which one they are: image n holds 30 n + x. */
-static void make_folder(char *folder)
-{
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    for (int n = 0; n < IMAGES; n++) {
-        char path[64];
-        struct image image;
-        ck_assert_int_eq(image_new(&image, 1, SIDE, SIDE + 5, "a"), DONE);
-        for (size_t i = 0; i < image_len(&image); i++) {
-            image.pixels[i] = (uint8_t)(30 * n + (int)(i % image.width));
-        }
-        snprintf(path, sizeof(path), "%s/%d.pgm", folder, n);
-        ck_assert_int_eq(image_save(&image, path), DONE);
-        image_free(&image);
-    }
-}
-
-static void remove_folder(const char *folder)
-{
-    for (int n = 0; n < IMAGES; n++) {
-        char path[64];
-        snprintf(path, sizeof(path), "%s/%d.pgm", folder, n);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-
-static void load(struct train_data *data, const char *folder, double sigma, uint64_t seed)
-{
-    static const size_t shape[3] = {1, SIDE, SIDE};
-    static const struct preparation none;
-    *data = (struct train_data){.batch = BATCH, .noise = {sigma, sigma}, .seed = seed};
-    ck_assert_int_eq(image_set_load(&data->set, folder, 0, 1, &none), DONE);
-    ck_assert_int_eq(train_data_start(data, shape), DONE);
-    ck_assert_uint_eq(train_data_steps(data), 3);
-}
-
-START_TEST(an_epoch_sees_every_image_once)
-{
-    char folder[] = "/tmp/cae-parts-XXXXXX";
-    make_folder(folder);
-    struct train_data data;
-    load(&data, folder, 0, 5);
-    unsigned orders[20] = {0}, places = 0;
-    for (uint64_t step = 0; step < 60; step++) {
-        size_t count = 0;
-        ck_assert_int_eq(train_data_fill(&data, step, &count), DONE);
-        ck_assert_uint_eq(count, step % 3 == 2 ? 1 : 3);
-        ck_assert_ptr_eq(data.input, data.target);
-        for (size_t i = 0; i < count; i++) {
-            const float *crop = data.target + i * SIDE * SIDE;
-            const int pixel = (int)lrintf(255 * crop[0]);
-            ck_assert_int_le(pixel % 30, 5); /* the crop begins at column 0 to 5 */
-            ck_assert_int_eq((int)lrintf(255 * crop[SIDE * SIDE - 1]), pixel + SIDE - 1);
-            orders[step / 3] = orders[step / 3] * 8 + (unsigned)(pixel / 30);
-            places |= 1u << (pixel % 30);
-        }
-    }
-    ck_assert_uint_eq(places, 63); /* every place was taken at some time */
-    for (int epoch = 0; epoch < 20; epoch++) {
-        unsigned seen = 0;
-        for (unsigned rest = orders[epoch], i = 0; i < IMAGES; rest /= 8, i++) {
-            seen |= 1u << (rest % 8);
-        }
-        ck_assert_uint_eq(seen, 127);
-    }
-    ck_assert_uint_ne(orders[0], orders[1]);
-    train_data_free(&data);
-    remove_folder(folder);
-}
-END_TEST
-
-START_TEST(a_batch_is_a_function_of_its_step)
-{
-    char folder[] = "/tmp/cae-parts-XXXXXX";
-    make_folder(folder);
-    struct train_data first, second;
-    size_t count = 0, other_count = 0;
-    load(&first, folder, 25, 5);
-    load(&second, folder, 25, 5);
-    for (uint64_t step = 0; step <= 7; step++) {
-        ck_assert_int_eq(train_data_fill(&first, step, &count), DONE);
-    }
-    ck_assert_int_eq(train_data_fill(&second, 7, &other_count), DONE);
-    ck_assert_uint_eq(count, other_count);
-    const size_t size = count * SIDE * SIDE * sizeof(float);
-    ck_assert_mem_eq(first.input, second.input, size);
-    ck_assert_mem_eq(first.target, second.target, size);
-    ck_assert_mem_ne(first.input, first.target, size); /* noise is there ... */
-    ck_assert_int_eq(train_data_fill(&second, 10, &other_count), DONE);
-    ck_assert_mem_ne(first.input, second.input, size); /* ... and fresh in each epoch */
-    train_data_free(&second);
-    load(&second, folder, 25, 6);
-    ck_assert_int_eq(train_data_fill(&second, 7, &other_count), DONE);
-    ck_assert_mem_ne(first.input, second.input, size);
-    train_data_free(&first);
-    train_data_free(&second);
-    remove_folder(folder);
-}
-END_TEST
-
 START_TEST(random_numbers_never_change)
 {
     ck_assert_uint_eq(random_bits(1, RANDOM_ORDER, 0, 0), UINT64_C(0xc965d6348c188782));
@@ -486,8 +380,6 @@ int main(void)
         nobody_is_in_both_parts,
         a_split_belongs_to_the_seed,
         a_split_sets_at_least_one_person_aside_and_not_all,
-        an_epoch_sees_every_image_once,
-        a_batch_is_a_function_of_its_step,
         random_numbers_never_change,
         damaged_exif_data_are_read_within_their_bounds,
         damaged_pgms_are_read_within_their_bounds,

@@ -1,0 +1,352 @@
+/*
+ * Parts of `cae train` from inside: batches, the thread that prepares them, symmetries, noise
+ * levels, schedules.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "../unit/unit.h"
+#undef fail /* an old name of Check's, and the command's way to say an error */
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "message.h"
+#include "noise.h"
+#include "schedule.h"
+#include "train_data.h"
+#include "train_feed.h"
+
+/* ---- Batches --------------------------------------------------------------------------------- */
+
+enum { IMAGES = 7, BATCH = 3, SIDE = 4 };
+
+/* A folder of images whose first pixels say which one they are: image n holds 30 n + x. */
+static void make_folder(char *folder)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (int n = 0; n < IMAGES; n++) {
+        char path[64];
+        struct image image;
+        ck_assert_int_eq(image_new(&image, 1, SIDE, SIDE + 5, "a"), DONE);
+        for (size_t i = 0; i < image_len(&image); i++) {
+            image.pixels[i] = (uint8_t)(30 * n + (int)(i % image.width));
+        }
+        snprintf(path, sizeof(path), "%s/%d.pgm", folder, n);
+        ck_assert_int_eq(image_save(&image, path), DONE);
+        image_free(&image);
+    }
+}
+
+static void remove_folder(const char *folder)
+{
+    for (int n = 0; n < IMAGES; n++) {
+        char path[64];
+        snprintf(path, sizeof(path), "%s/%d.pgm", folder, n);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+static void load(struct train_data *data, const char *folder, double sigma, uint64_t seed)
+{
+    static const size_t shape[3] = {1, SIDE, SIDE};
+    static const struct preparation none;
+    *data = (struct train_data){.batch = BATCH, .noise = {sigma, sigma}, .seed = seed};
+    ck_assert_int_eq(image_set_load(&data->set, folder, 0, 1, &none), DONE);
+    ck_assert_int_eq(train_data_start(data, shape), DONE);
+    ck_assert_uint_eq(train_data_steps(data), 3);
+}
+
+START_TEST(an_epoch_sees_every_image_once)
+{
+    char folder[] = "/tmp/cae-parts-XXXXXX";
+    make_folder(folder);
+    struct train_data data;
+    load(&data, folder, 0, 5);
+    unsigned orders[20] = {0}, places = 0;
+    for (uint64_t step = 0; step < 60; step++) {
+        size_t count = 0;
+        ck_assert_int_eq(train_data_fill(&data, step, &count), DONE);
+        ck_assert_uint_eq(count, step % 3 == 2 ? 1 : 3);
+        ck_assert_ptr_eq(data.input, data.target);
+        for (size_t i = 0; i < count; i++) {
+            const float *crop = data.target + i * SIDE * SIDE;
+            const int pixel = (int)lrintf(255 * crop[0]);
+            ck_assert_int_le(pixel % 30, 5); /* the crop begins at column 0 to 5 */
+            ck_assert_int_eq((int)lrintf(255 * crop[SIDE * SIDE - 1]), pixel + SIDE - 1);
+            orders[step / 3] = orders[step / 3] * 8 + (unsigned)(pixel / 30);
+            places |= 1u << (pixel % 30);
+        }
+    }
+    ck_assert_uint_eq(places, 63); /* every place was taken at some time */
+    for (int epoch = 0; epoch < 20; epoch++) {
+        unsigned seen = 0;
+        for (unsigned rest = orders[epoch], i = 0; i < IMAGES; rest /= 8, i++) {
+            seen |= 1u << (rest % 8);
+        }
+        ck_assert_uint_eq(seen, 127);
+    }
+    ck_assert_uint_ne(orders[0], orders[1]);
+    train_data_free(&data);
+    remove_folder(folder);
+}
+END_TEST
+
+START_TEST(a_batch_is_a_function_of_its_step)
+{
+    char folder[] = "/tmp/cae-parts-XXXXXX";
+    make_folder(folder);
+    struct train_data first, second;
+    size_t count = 0, other_count = 0;
+    load(&first, folder, 25, 5);
+    load(&second, folder, 25, 5);
+    for (uint64_t step = 0; step <= 7; step++) {
+        ck_assert_int_eq(train_data_fill(&first, step, &count), DONE);
+    }
+    ck_assert_int_eq(train_data_fill(&second, 7, &other_count), DONE);
+    ck_assert_uint_eq(count, other_count);
+    const size_t size = count * SIDE * SIDE * sizeof(float);
+    ck_assert_mem_eq(first.input, second.input, size);
+    ck_assert_mem_eq(first.target, second.target, size);
+    ck_assert_mem_ne(first.input, first.target, size); /* noise is there ... */
+    ck_assert_int_eq(train_data_fill(&second, 10, &other_count), DONE);
+    ck_assert_mem_ne(first.input, second.input, size); /* ... and fresh in each epoch */
+    train_data_free(&second);
+    load(&second, folder, 25, 6);
+    ck_assert_int_eq(train_data_fill(&second, 7, &other_count), DONE);
+    ck_assert_mem_ne(first.input, second.input, size);
+    train_data_free(&first);
+    train_data_free(&second);
+    remove_folder(folder);
+}
+END_TEST
+
+/* Steps in their order, then another than the one that was prepared. */
+START_TEST(a_feed_gives_the_same_batches)
+{
+    char folder[] = "/tmp/cae-parts-XXXXXX";
+    make_folder(folder);
+    static const uint64_t steps[] = {0, 1, 2, 3, 4, 5, 6, 20, 4, 5};
+    for (double sigma = 0; sigma <= 25; sigma += 25) {
+        struct train_data data, plain;
+        struct train_feed feed;
+        load(&data, folder, sigma, 5);
+        load(&plain, folder, sigma, 5);
+        data.symmetries = plain.symmetries = true;
+        train_feed_start(&feed, &data);
+        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+            size_t count = 0, plain_count = 0;
+            ck_assert_int_eq(train_feed_next(&feed, steps[i], 21, &count), DONE);
+            ck_assert_int_eq(train_data_fill(&plain, steps[i], &plain_count), DONE);
+            ck_assert_uint_eq(count, plain_count);
+            const size_t size = count * SIDE * SIDE * sizeof(float);
+            ck_assert_mem_eq(data.input, plain.input, size);
+            ck_assert_mem_eq(data.target, plain.target, size);
+            ck_assert_mem_eq(data.sigma, plain.sigma, count * sizeof(float));
+        }
+        train_feed_stop(&feed);
+        train_feed_stop(&feed);
+        train_data_free(&data);
+        train_data_free(&plain);
+    }
+    remove_folder(folder);
+}
+END_TEST
+
+START_TEST(a_feed_passes_failures_on)
+{
+    char folder[] = "/tmp/cae-parts-XXXXXX";
+    make_folder(folder);
+    struct train_data data;
+    struct train_feed feed;
+    size_t count = 0;
+    load(&data, folder, 25, 5);
+    data.noise = (struct noise){NAN, 25};
+    train_feed_start(&feed, &data);
+    ck_assert_int_eq(train_feed_next(&feed, 0, 9, &count), FAILED);
+    ck_assert_int_eq(train_feed_next(&feed, 1, 9, &count), FAILED);
+    train_feed_stop(&feed);
+    train_data_free(&data);
+    remove_folder(folder);
+}
+END_TEST
+
+/* Which of the 8 ways a crop is turned, by its corners; their values differ from one another. */
+static unsigned way_of(const float *v, size_t height, size_t width)
+{
+    const float corners[4] = {v[0], v[width - 1], v[(height - 1) * width], v[height * width - 1]};
+    unsigned way = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned smaller = 0;
+        for (unsigned j = 0; j < 4; j++) {
+            smaller += corners[j] < corners[i];
+        }
+        way = way * 4 + smaller;
+    }
+    return way;
+}
+
+static size_t count_ways(size_t height, size_t width, bool symmetries)
+{
+    struct image image;
+    unsigned seen[8];
+    size_t len = 0;
+    ck_assert_int_eq(image_new(&image, 1, height, width, "a"), DONE);
+    for (size_t i = 0; i < image_len(&image); i++) {
+        image.pixels[i] = (uint8_t)i;
+    }
+    char *name = strdup("a");
+    struct train_data data = {.batch = 1, .symmetries = symmetries, .seed = 3};
+    data.set = (struct image_set){
+        .images = calloc(1, sizeof(image)), .names = calloc(1, sizeof(name)), .len = 1};
+    data.set.images[0] = image;
+    data.set.names[0] = name;
+    const size_t shape[3] = {1, height, width};
+    ck_assert_int_eq(train_data_start(&data, shape), DONE);
+    for (uint64_t step = 0; step < 100; step++) {
+        size_t count = 0;
+        ck_assert_int_eq(train_data_fill(&data, step, &count), DONE);
+        double sum = 0;
+        for (size_t i = 0; i < height * width; i++) {
+            sum += (double)data.target[i] * 255;
+        }
+        /* Every pixel once. */
+        ck_assert_double_eq_tol(sum, (double)(height * width * (height * width - 1)) / 2, 1e-2);
+        const unsigned way = way_of(data.target, height, width);
+        size_t i = 0;
+        while (i < len && seen[i] != way) {
+            i++;
+        }
+        if (i == len) {
+            ck_assert_uint_lt(len, 8);
+            seen[len++] = way;
+        }
+    }
+    train_data_free(&data);
+    return len;
+}
+
+START_TEST(symmetries_are_eight)
+{
+    ck_assert_uint_eq(count_ways(6, 6, true), 8);
+    ck_assert_uint_eq(count_ways(6, 5, true), 4); /* no rows for columns where they differ */
+    ck_assert_uint_eq(count_ways(6, 6, false), 1);
+}
+END_TEST
+
+START_TEST(levels_are_read_and_written)
+{
+    static const char *const good[] = {"0", "25", "255", ".5", "5-75", "0.01-255", "1e1-20", "2.5"};
+    static const char *const bad[] = {"",        "x",    "-5",    "5-",    "5-5", "7-5", "0-5",
+                                      "5-256",   "0x10", "1-2-3", "5 - 7", "inf", "nan", "+5",
+                                      "0.009-1", "5,6",  "256",   "1e999", ".",   "5--7"};
+    struct noise noise, again;
+    char text[NOISE_TEXT];
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        ck_assert_msg(noise_reading.read(&noise, good[i]), "%s", good[i]);
+        ck_assert_msg(noise_reading.read(&again, noise_text(&noise, text)), "%s", text);
+        ck_assert(again.low == noise.low && again.high == noise.high);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ck_assert_msg(!noise_reading.read(&noise, bad[i]), "%s", bad[i]);
+    }
+}
+END_TEST
+
+/* As many levels in each half of the logarithm, none outside; and the same for ever. */
+START_TEST(levels_are_drawn_evenly)
+{
+    const struct noise noise = {5, 80}, one = {25, 25};
+    size_t parts[4] = {0};
+    for (uint64_t i = 0; i < 4000; i++) {
+        const double level = noise_level(&noise, 1, i / 100, i % 100);
+        ck_assert(level >= 5 && level < 80);
+        parts[(level >= 10) + (level >= 20) + (level >= 40)]++;
+        ck_assert(noise_level(&one, 1, 0, i) == 25);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_uint_ge(parts[i], 900);
+        ck_assert_uint_le(parts[i], 1100);
+    }
+    ck_assert(noise_level(&noise, 1, 2, 3) == 10.695321545276885); /* of a second program */
+    ck_assert_double_eq(noise_level(&noise, 1, 2, 3), noise_level(&noise, 1, 2, 3));
+    ck_assert_double_ne(noise_level(&noise, 1, 2, 3), noise_level(&noise, 2, 2, 3));
+    double levels[NOISE_LEVELS];
+    ck_assert_uint_eq(noise_levels(&one, levels), 1);
+    ck_assert(levels[0] == 25);
+    ck_assert_uint_eq(noise_levels(&noise, levels), 4);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_double_eq_tol(levels[i], 5 * sqrt(2) * (double)(1 << i), 1e-12);
+    }
+}
+END_TEST
+
+START_TEST(schedules)
+{
+    struct schedule s;
+    char text[SCHEDULE_TEXT];
+    s = (struct schedule){.warmup = 0};
+    ck_assert_str_eq(schedule_text(&s, 100, text), "");
+    for (uint64_t step = 0; step < 100; step++) {
+        ck_assert(schedule_factor(&s, step, 100) == 1);
+    }
+    s = (struct schedule){.warmup = 0};
+    ck_assert(schedule_reading.read(&s, "linear"));
+    ck_assert_str_eq(schedule_text(&s, 100, text), "linear, warm-up 0, 100 steps");
+    for (uint64_t step = 0; step < 100; step++) {
+        ck_assert(schedule_factor(&s, step, 100) == (double)(100 - step) / 100);
+    }
+    s = (struct schedule){.warmup = 0.1};
+    ck_assert(schedule_reading.read(&s, "cosine"));
+    ck_assert_str_eq(schedule_text(&s, 100, text), "cosine, warm-up 0.1, 100 steps");
+    for (uint64_t step = 0; step < 10; step++) {
+        ck_assert(schedule_factor(&s, step, 100) == (double)(step + 1) / 10);
+    }
+    for (uint64_t step = 10; step < 100; step++) {
+        const double wanted = (1 + cos(acos(-1) * (double)(step - 10) / 90)) / 2;
+        ck_assert_double_eq_tol(schedule_factor(&s, step, 100), wanted, 1e-14);
+    }
+    ck_assert(schedule_factor(&s, 10, 100) == 1);
+    s = (struct schedule){.warmup = 1};
+    ck_assert(schedule_reading.read(&s, "constant")); /* it rises to the end */
+    ck_assert(schedule_factor(&s, 0, 4) == 0.25 && schedule_factor(&s, 3, 4) == 1);
+    s = (struct schedule){.warmup = 0.123456789012345678};
+    ck_assert(schedule_reading.read(&s, "constant"));
+    ck_assert_str_eq(schedule_text(&s, 1000000000000000000, text),
+                     "constant, warm-up 0.12345678901234568, 1000000000000000000 steps");
+}
+END_TEST
+
+/* One step is a training too, and the last of very many still moves the weights. */
+START_TEST(schedules_at_their_ends)
+{
+    static const char *const names[] = {"constant", "linear", "cosine"};
+    struct schedule s;
+    for (size_t i = 0; i < 3; i++) {
+        for (double warmup = 0; warmup <= 1; warmup += 0.5) {
+            s = (struct schedule){.warmup = warmup};
+            ck_assert(schedule_reading.read(&s, names[i]));
+            ck_assert(schedule_factor(&s, 0, 1) == 1);
+            const double last = schedule_factor(&s, 999999999999, 1000000000000);
+            ck_assert(last > 0 && last <= 1);
+        }
+    }
+    ck_assert(!schedule_reading.read(&s, "Linear"));
+    ck_assert(!schedule_reading.read(&s, ""));
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        an_epoch_sees_every_image_once, a_batch_is_a_function_of_its_step,
+        a_feed_gives_the_same_batches,  a_feed_passes_failures_on,
+        symmetries_are_eight,           levels_are_read_and_written,
+        levels_are_drawn_evenly,        schedules,
+        schedules_at_their_ends,        NULL,
+    };
+    return unit_run("training parts", tests);
+}
