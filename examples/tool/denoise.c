@@ -32,7 +32,7 @@ static int set_level(struct settings *s)
                    : usage_error("denoise", "--gain needs a --sigma that is a number");
     }
     struct noise noise;
-    if (!noise_parse(&noise, text) || noise.low < noise.high) {
+    if (!noise_reading.read(&noise, text) || noise.low < noise.high) {
         return usage_error("denoise", "--sigma: \"%s\" is no number from 0 to 255, and not auto",
                            text);
     }
