@@ -205,8 +205,8 @@ CAE_API int cae_model_import_weights(cae_model *m, const char *path, uint32_t fl
  * and replace nothing. */
 #define CAE_SAVE_TRY 2u
 
-/* Flag, not with CAE_SAVE_TRAINING: store the weights as F16, in half the bytes, each rounded to the
- * nearest (ties to even), for a model that is only to be used: loading gives floats of exactly
+/* Flag, not with CAE_SAVE_TRAINING: store the weights as F16, in half the bytes, each rounded to
+ * the nearest (ties to even), for a model that is only to be used: loading gives floats of exactly
  * these values, so results change a little; the ranges of the code stay as they are. */
 #define CAE_SAVE_F16 4u
 
