@@ -22,6 +22,11 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 
 install_build "$work/dest"
 
+# The models' folder is where the library and pkg-config say; which models there are is the release's.
+models=$($PKG_CONFIG --variable=modelsdir libcae)
+[ -f "$models/README.md" ] && [ -f "$models/photos.txt" ] || fail "no models' folder in $models"
+echo "ok: models in $models"
+
 # The example must be a copy: in its place it could find what a user does not have.
 mkdir "$work/src"
 cp "$root/examples/embed/embed.c" "$root/examples/embed/clean.c" "$root/examples/embed/embed.cpp" "$root/tests/bindings/raii.cpp" \

@@ -23,6 +23,7 @@ static struct {
     cae_model *m;
     cae_model *made;   /* by a call that makes one */
     struct bytes file; /* the model's, with its training state */
+    struct bytes half; /* with weights as F16 */
     uint8_t image[4096];
     size_t image_size;
     float *in;
@@ -31,7 +32,8 @@ static struct {
     cae_model *levels;    /* a network that takes a noise level, */
     uint8_t tall[300][W]; /* and pixels that two threads de-noise in place */
     size_t size;
-    char path[40];
+    char path[60];
+    const char *name; /* the path's, as of a shipped model */
 } bench;
 
 static int do_new(void)
@@ -47,6 +49,21 @@ static int do_load_memory(void)
 static int do_load(void)
 {
     return cae_model_load(&bench.made, bench.path);
+}
+
+static int do_load_half(void)
+{
+    return cae_model_load_memory(&bench.made, bench.half.data, bench.half.size);
+}
+
+static int do_load_shipped(void)
+{
+    return cae_model_load_shipped(&bench.made, bench.name);
+}
+
+static int do_load_no_shipped(void)
+{
+    return cae_model_load_shipped(&bench.made, "no-such-model") == CAE_E_IO ? CAE_OK : CAE_E_NOMEM;
 }
 
 static int do_copy(void)
@@ -120,6 +137,11 @@ static int do_save(void)
     return cae_model_save(bench.m, bench.path, CAE_SAVE_TRAINING);
 }
 
+static int do_save_half(void)
+{
+    return cae_model_save(bench.m, bench.path, CAE_SAVE_F16);
+}
+
 static int do_load_weights(void)
 {
     return cae_model_load_weights(bench.m, bench.path);
@@ -149,12 +171,16 @@ static const struct call {
     {"cae_model_new", do_new, false, false},
     {"cae_model_load_memory", do_load_memory, false, false},
     {"cae_model_load", do_load, false, false},
+    {"cae_model_load_memory of F16", do_load_half, false, false},
+    {"cae_model_load_shipped", do_load_shipped, false, false},
+    {"cae_model_load_shipped of none", do_load_no_shipped, false, false},
     {"cae_model_load_weights", do_load_weights, false, true},
     {"cae_model_import_weights", do_import, false, true},
     {"cae_model_import_weights of a model", do_import, false, false},
     {"cae_model_copy", do_copy, false, false},
     {"cae_model_save_memory", do_save_memory, false, false},
     {"cae_model_save", do_save, false, false},
+    {"cae_model_save as F16", do_save_half, false, false},
     {"cae_model_note_set", do_note, false, false},
     {"cae_train_step", do_step, false, false},
     {"cae_train_step, the first", do_step, true, false},
@@ -188,6 +214,7 @@ static void set_up(const struct call *c)
         OK(cae_train_step(bench.m, bench.in, bench.in, COUNT, H, W, NULL));
     }
     bench.file = save_bytes(bench.m, CAE_SAVE_TRAINING);
+    bench.half = save_bytes(bench.m, CAE_SAVE_F16);
     for (size_t i = 0; i < sizeof(bench.pixels); i++) {
         bench.pixels[i] = (uint8_t)(i * 3);
     }
@@ -214,6 +241,7 @@ static void tear_down(void)
     cae_model_free(bench.levels);
     free(bench.in);
     free_bytes(&bench.file);
+    free_bytes(&bench.half);
 }
 
 static uint64_t hash_model(const cae_model *m)
@@ -304,13 +332,14 @@ int main(int argc, char **argv)
         TEST(the_count_is_a_count),
         TEST(every_allocation_fails_once),
     };
-    snprintf(bench.path, sizeof(bench.path), "/tmp/cae-allocations-XXXXXX");
-    const int file = mkstemp(bench.path);
-    if (file < 0) {
+    char folder[] = "/tmp/cae-allocations-XXXXXX";
+    if (mkdtemp(folder) == NULL || setenv("CAE_MODEL_PATH", folder, 1) != 0) {
         return 1;
     }
-    close(file);
+    bench.name = "model";
+    snprintf(bench.path, sizeof(bench.path), "%s/%s.safetensors", folder, bench.name);
     const int result = RUN_TESTS(argc, argv, tests);
     unlink(bench.path);
+    rmdir(folder);
     return result;
 }

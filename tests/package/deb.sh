@@ -279,6 +279,7 @@ check 'libcae-dev: all files' holds libcae-dev "usr/lib/$triplet/libcae.so" \
 check 'libcae-dev: a manual page for each function' has_manual
 check 'libcae-tools: files' only libcae-tools usr/bin/cae usr/share/man/man1/cae.1.gz
 check 'libcae-models: files' only libcae-models 'usr/share/libcae/models/*'
+# shellcheck disable=SC2046 # one word for each file
 check 'libcae-models: all files' holds libcae-models 'usr/share/libcae/models/README.md*' \
     'usr/share/libcae/models/photos.txt' $(shipped_models)
 check 'libcae-models: Architecture' field libcae-models Architecture all

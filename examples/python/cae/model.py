@@ -16,20 +16,16 @@ from ._arrays import (Bytes, FilePath, Floats, Pixels, bytes_of, empty, file_pat
                       input_rows, output, output_rows, real, text, whole)
 from ._calls import code_shape, images_for, loss
 from ._handle import CLOSED, Handle
-from ._library import (IMPORT_SKIP, IMPORT_STRIP, SAVE_F16, SAVE_TRAINING, check, lib,
-                       model_p)
+from ._library import IMPORT_SKIP, IMPORT_STRIP, check, lib, model_p
 from ._pictures import Pictures
+from ._saving import file_bytes, save_flags
 from ._weights import set_weights, weights
 from .errors import ArgumentError, ShapeError, WrongModelError
 from .images import compressed_info
 from .notes import Notes
-from .settings import Settings, setting_ranges, unknown
+from .settings import Settings, advice, unknown
 
 AnyModel = TypeVar("AnyModel", bound="Model")
-
-
-def save_flags(training: bool, half: bool) -> int:
-    return (SAVE_TRAINING if training else 0) | (SAVE_F16 if half else 0)
 
 
 class Model(Pictures):
@@ -104,15 +100,13 @@ class Model(Pictures):
 
     @classmethod
     def shipped(cls: type[AnyModel], name: str, **settings: float) -> AnyModel:
-        """A model that came with the library.
+        """A model that came with the library; its licence is model.notes["license"].
 
-        name      "denoise" (grey pictures), "denoise-rgb", ...: letters, digits and '-'
+        name      "denoise", "denoise-rgb", ...: of NAME.safetensors in a folder of the environment
+                  variable CAE_MODEL_PATH or, else, where such models are installed
         settings  set after loading
 
-        It is NAME.safetensors in a folder of the environment variable CAE_MODEL_PATH, or where the
-        library's build installs models (Debian: apt-get install libcae-models). Its licence is
-        model.notes["license"]. Raises ArgumentError for what cannot be a name, FileError where no
-        folder has the file.
+        Raises ArgumentError for what cannot be a name, FileError where no folder has the file.
         """
         handle = model_p()
         check(lib.cae_model_load_shipped(byref(handle), text("name", name)))
@@ -131,8 +125,8 @@ class Model(Pictures):
 
         training  True: the optimizer's state and the settings too, so that training can go on where
                   it stopped
-        half      True: weights as float16, each rounded to the nearest, in half the bytes; for
-                  models that are only to be used, so not with training
+        half      True: weights as float16, in half the bytes, each rounded to the nearest; not with
+                  training
 
         The file is a safetensors file, which other programs open too. Raises FileError,
         NonFiniteError for a weight that float16 cannot hold.
@@ -140,17 +134,8 @@ class Model(Pictures):
         self._open().call(lib.cae_model_save, file_path(path), save_flags(training, half))
 
     def to_bytes(self, training: bool = False, half: bool = False) -> bytes:
-        """The bytes of the file that save() would write."""
-        flags, size = save_flags(training, half), c_size_t()
-
-        def save(address: Any) -> Pixels:  # in one call of ours: the size stays what it is
-            check(lib.cae_model_save_memory(address, None, 0, byref(size), flags))
-            data = empty((size.value,), np.uint8)
-            check(lib.cae_model_save_memory(address, data.ctypes.data, data.size, byref(size),
-                                            flags))
-            return data
-
-        return self._open().read(save)[:size.value].tobytes()
+        """The bytes of the file that save() would write; training and half as there."""
+        return file_bytes(self._open(), save_flags(training, half))
 
     def copy(self: AnyModel, training: bool = False) -> AnyModel:
         """A copy, to serve one while the other trains; settings are copied.
@@ -158,7 +143,7 @@ class Model(Pictures):
         training  True: the optimizer's state too; False: the copy's optimizer begins at step 0
         """
         handle = model_p()
-        flags = SAVE_TRAINING if training else 0
+        flags = save_flags(training)
         self._open().read(lambda address: check(lib.cae_model_copy(byref(handle), address, flags)))
         return self._adopt(handle, {})
 
@@ -197,20 +182,13 @@ class Model(Pictures):
     if not TYPE_CHECKING:  # a checker takes these for a promise that any name will do
 
         def __getattr__(self, name: str) -> Any:
-            raise AttributeError(self._advice(name))
+            raise AttributeError(advice(type(self), name))
 
         def __setattr__(self, name: str, value: Any) -> None:
             try:
                 object.__setattr__(self, name, value)
             except AttributeError:
-                raise AttributeError(self._advice(name)) from None
-
-    @staticmethod
-    def _advice(name: str) -> str:
-        if name in setting_ranges():
-            return f"{name} is a setting: use model.settings.{name}"
-        return (f"a model's {name} cannot be set" if hasattr(Model, name)
-                else f"a model has no attribute {name!r}; dir(model) lists them")
+                raise AttributeError(advice(type(self), name)) from None
 
     def _open(self) -> Handle:
         handle: Optional[Handle] = getattr(self, "_handle", None)

@@ -31,6 +31,14 @@ def setting_ranges() -> dict[str, tuple[float, float, float]]:
     return ranges
 
 
+def advice(model: type, name: str) -> str:
+    """What to say of an attribute that a class of models does not have or that cannot be set."""
+    if name in setting_ranges():
+        return f"{name} is a setting: use model.settings.{name}"
+    return (f"a model's {name} cannot be set" if hasattr(model, name)
+            else f"a model has no attribute {name!r}; dir(model) lists them")
+
+
 def unknown(key: object) -> str:
     return f"no setting is called {key!r}; there are {', '.join(setting_ranges())}"
 

@@ -20,7 +20,7 @@ def arguments(model):
         "codes": np.zeros((3, 4, 8, 8), np.float32), "height": 16, "width": 16,
         "values": np.zeros(model.parameters, np.float32), "state": model.state_dict(),
         "prefix": "", "strip": False, "skip": False, "path": "/nonexistent/file",
-        "training": False, "quality": 50, "array": images[0, 0], "gain": 0.01, "strength": 0.5,
+        "training": False, "half": False, "quality": 50, "array": images[0, 0], "gain": 0.01, "strength": 0.5,
         "progress": None,
         "pixels": np.zeros((16, 16), np.uint8), "memo": {},
         "data": model.compress(np.zeros((16, 16), np.uint8)),
@@ -28,7 +28,7 @@ def arguments(model):
 
 
 # Settings are tested by test_model.py; these work on a closed model, too, or make a new one.
-NOT_WALKED = {"close", "load", "from_bytes", "settings"}
+NOT_WALKED = {"close", "load", "shipped", "from_bytes", "settings"}
 DUNDERS = {"__enter__", "__reduce__", "__copy__", "__deepcopy__"}
 
 

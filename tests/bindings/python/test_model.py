@@ -186,7 +186,7 @@ class Files(Case):
         self.assertEqual(rounded.to_bytes(half=True), data)
         with self.assertRaisesRegex(cae.ArgumentError, "half=True and training=True"):
             model.save(self.path, training=True, half=True)
-        model.set_weights({**model.state_dict(), "0.bias": np.full(4, 7e4, np.float32)})
+        model.load_state_dict({**model.state_dict(), "0.bias": np.full(4, 7e4, np.float32)})
         with self.assertRaisesRegex(cae.NonFiniteError, "0.bias"):
             model.to_bytes(half=True)
 
