@@ -464,7 +464,8 @@ START_TEST(damaged_pgms_are_read_within_their_bounds)
         size_t size = strlen(file);
         uint8_t *copy = damaged_copy((const uint8_t *)file, &size, number);
         struct image image = {0};
-        if (pnmio_recognise(copy, size) && pnmio_read(&image, copy, size, "file", size % 2 == 0) == DONE) {
+        if (pnmio_recognise(copy, size) &&
+            pnmio_read(&image, copy, size, "file", size % 2 == 0) == DONE) {
             read++;
         }
         image_free(&image);
