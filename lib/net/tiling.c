@@ -101,23 +101,24 @@ static size_t next_lower(size_t len)
     return power;
 }
 
-/* Wide tiles in strips as high as stay in the caches. */
-static bool prefer_cache(cae_tiling *t, cae_plan *plan, size_t limit)
+/* Wide tiles in strips as high as stay in the caches: `cached` bytes. If even the lowest strips of
+ * WIDE tiles take more, as the network reads many rows at once, these are still the closest. */
+static bool prefer_cache(cae_tiling *t, cae_plan *plan, size_t cached, size_t limit)
 {
     const size_t least = in_result(t, WIDE);
     const size_t low = in_result(t, LOW);
     size_t width = cae_region_width(&t->whole);
     for (;;) {
         for (size_t strip = t->height; strip > low; strip = cae_size_max(low, next_lower(strip))) {
-            if (fits(t, plan, width, strip, limit / 2)) {
+            if (fits(t, plan, width, strip, cached / 2)) {
                 return true;
             }
         }
-        if (fits(t, plan, width, low, limit)) {
+        if (fits(t, plan, width, low, cached)) {
             return true;
         }
         if (width <= least) {
-            return false;
+            return fits(t, plan, width, low, limit);
         }
         width = cae_size_max(least, next_lower(width));
     }
@@ -159,7 +160,7 @@ static bool choose_tiles(cae_tiling *t, cae_plan *plan)
     for (size_t n = t->team; n >= 1; n /= 2) {
         const size_t share = share_of(t, n);
         t->height = height_for(t, images, n);
-        if (prefer_cache(t, plan, cae_size_min(share, cache_budget)) ||
+        if (prefer_cache(t, plan, cae_size_min(share, cache_budget), share) ||
             fit_memory(t, plan, share)) {
             t->workers = cae_size_min(n, images * t->tiles_y * t->tiles_x);
             t->team = t->workers;

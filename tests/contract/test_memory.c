@@ -316,6 +316,28 @@ static void dense_networks_keep_to_it_too(void)
     free(clean);
 }
 
+/* Pixels need what their strips need, whatever the image: 5000 pixels wide, two threads, whose lower
+ * tile reads rows above it; in place also what tiles read of each other. */
+static void pixels_take_a_few_mebibytes(void)
+{
+    enum { WIDTH = 5000, HEIGHT = 320, ROW = 2 * WIDTH };
+    uint8_t *pixels = need(HEIGHT, ROW), *other = need(HEIGHT, ROW);
+    cae_model *m = new_model("unet-denoise", 1);
+    OK(cae_model_set(m, "threads", 2));
+    for (int in_place = 0; in_place < 2; in_place++) {
+        expect_context("in place: %d", in_place);
+        memory_fail(0, false);
+        OK(cae_denoise_pixels(m, pixels, ROW, in_place ? pixels : other, ROW, CAE_U16, HEIGHT,
+                              WIDTH, 1, 0.1f, 0, 1, NULL, NULL));
+        EXPECT_SAID(memory_peak() < 32 * MEBIBYTE, "%zu bytes", memory_peak());
+    }
+    expect_context("%s", "");
+    EXPECT(memcmp(pixels, other, (size_t)HEIGHT * ROW) == 0);
+    cae_model_free(m);
+    free(pixels);
+    free(other);
+}
+
 int main(int argc, char **argv)
 {
     static const struct contract_test tests[] = {
@@ -326,6 +348,7 @@ int main(int argc, char **argv)
         TEST(decompression_is_refused_before_it_decodes),
         TEST(training_fits_or_is_refused),
         TEST(dense_networks_keep_to_it_too),
+        TEST(pixels_take_a_few_mebibytes),
     };
     const int file = mkstemp(path);
     if (file < 0) {
