@@ -226,10 +226,11 @@ class Recipe(tool.Case):
                                (input_psnr, "input_psnr")):
                 self.assertAlmostEqual(float(text), one[name], delta=1e-4)
         self.assertEqual(len(table), 4)
-        self.train("told", "--epochs", 1)  # with many levels; measured at one
-        said = self.ok("eval", "told", "val", "--json")
-        self.assertEqual(json.loads(said.stdout)["noise"], 25)
-        self.assertIn("told: with noise of 25", said.stderr)
+        for noise, level in (("5-75", 25), ("30-75", 30), ("5-20.5", 20.5), ("12", 12)):
+            self.train("told", "--noise", noise, "--epochs", 1)
+            said = self.ok("eval", "told", "val", "--json")  # at one that it was trained with
+            self.assertEqual(json.loads(said.stdout)["noise"], level)
+            self.assertIn(f"told: with noise of {level}", said.stderr)
 
     def test_wrong_levels(self):
         for text in ("15,", ",15", "15,,25", "15 25", "15;25", "256,1", "1,-1", "0x5", "nan", "",
