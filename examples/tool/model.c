@@ -6,6 +6,7 @@
 #include "model.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -456,11 +457,9 @@ bool model_takes_noise(const cae_model *model)
 double model_trained_sigma(const cae_model *model, bool *known)
 {
     const char *text = cae_model_note(model, MODEL_NOTE_NOISE);
-    char *end = NULL;
-    const double sigma =
-        text != NULL && strspn(text, "0123456789.e-") == strlen(text) ? strtod(text, &end) : -1;
-    *known = end != NULL && end != text && *end == '\0' && sigma >= 0 && sigma <= 255;
-    return *known ? sigma : model_default_sigma(model);
+    struct noise noise;
+    *known = text != NULL && noise_reading.read(&noise, text);
+    return *known ? fmin(fmax(25, noise.low), noise.high) : model_default_sigma(model);
 }
 
 double model_default_sigma(const cae_model *model)

@@ -77,7 +77,8 @@ double model_default_sigma(const cae_model *model);
 /* The note that keeps the noise a model was trained with. */
 #define MODEL_NOTE_NOISE "cae.noise"
 
-/* The noise to measure a model with: that of its training; where that is not known, the default. */
+/* The noise to measure a model with: that of its training, of a range 25 or what is nearest to it;
+ * where it is not known, the default. */
 double model_trained_sigma(const cae_model *model, bool *known);
 
 #endif

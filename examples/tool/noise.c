@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "message.h"
 #include "random.h"
@@ -16,11 +15,10 @@
 const double noise_least = 0.01;
 
 /* Digits, a point, an exponent: strtod alone would also take signs, blanks, "inf", hexadecimal. */
-static const char *read_level(const char *text, double *level)
+const char *noise_read_level(const char *text, double *level)
 {
     char *end = NULL;
-    if ((*text != '.' && (*text < '0' || *text > '9')) ||
-        strspn(text, "0123456789+-.eE") != strlen(text)) {
+    if ((*text != '.' && (*text < '0' || *text > '9')) || (text[1] == 'x' || text[1] == 'X')) {
         return NULL;
     }
     *level = strtod(text, &end);
@@ -30,12 +28,12 @@ static const char *read_level(const char *text, double *level)
 static bool read_noise(void *value, const char *text)
 {
     struct noise *noise = value;
-    const char *end = read_level(text, &noise->low);
+    const char *end = noise_read_level(text, &noise->low);
     if (end == NULL || *end == '\0') {
         noise->high = noise->low;
         return end != NULL;
     }
-    end = *end == '-' ? read_level(end + 1, &noise->high) : NULL;
+    end = *end == '-' ? noise_read_level(end + 1, &noise->high) : NULL;
     return end != NULL && *end == '\0' && noise->low >= noise_least && noise->low < noise->high;
 }
 

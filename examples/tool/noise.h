@@ -17,6 +17,9 @@ struct noise {
     double low, high;
 };
 
+/* Reads a level from 0 to 255; what is behind it, or NULL when it is none. */
+const char *noise_read_level(const char *text, double *level);
+
 /* The least level of a range, and of a network that takes levels: it divides by them. */
 extern const double noise_least;
 

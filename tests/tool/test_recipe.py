@@ -205,6 +205,41 @@ class Recipe(tool.Case):
         self.assertEqual(self.notes("a")["cae.noise"], "5-75")
         self.train("b", "--noise", "5-75", "--steps", 2, model="net.txt")  # any other may have several
 
+    def test_several_levels_are_measured_at_once(self):
+        self.train("a", "--noise", "5-75", "--epochs", 4, model="net.txt")
+
+        def score(levels, *more):
+            return json.loads(self.ok("eval", "a", "val", "--json", "--noise", levels, *more).stdout)
+
+        apart = [score(level) for level in ("0", "15", "25", "50.5")]
+        self.assertEqual(score("0,15,25,50.5"), apart)
+        self.assertEqual([one["noise"] for one in apart], [0, 15, 25, 50.5])
+        self.assertLess(apart[3]["input_psnr"], apart[1]["input_psnr"])
+        table = self.ok("eval", "a", "val", "--noise", "15,50.5").stdout.splitlines()
+        self.assertEqual(table[0], "2 images")
+        self.assertEqual(table[1].split(), ["noise", "psnr", "ssim", "mse", "bytes", "input_psnr",
+                                            "input_ssim"])
+        for line, one in zip(table[2:], (apart[1], apart[3])):
+            level, psnr, ssim, mse, _, input_psnr, _ = line.split()
+            self.assertEqual(float(level), one["noise"])
+            for text, name in ((psnr, "psnr"), (ssim, "ssim"), (mse, "mse"),
+                               (input_psnr, "input_psnr")):
+                self.assertAlmostEqual(float(text), one[name], delta=1e-4)
+        self.assertEqual(len(table), 4)
+        for noise, level in (("5-75", 25), ("30-75", 30), ("5-20.5", 20.5), ("12", 12)):
+            self.train("told", "--noise", noise, "--epochs", 1)
+            said = self.ok("eval", "told", "val", "--json")  # at one that it was trained with
+            self.assertEqual(json.loads(said.stdout)["noise"], level)
+            self.assertIn(f"told: with noise of {level}", said.stderr)
+
+    def test_wrong_levels(self):
+        for text in ("15,", ",15", "15,,25", "15 25", "15;25", "256,1", "1,-1", "0x5", "nan", "",
+                     ",".join(["1"] * 17)):
+            self.fails("eval", "m", "val", f"--noise={text}", code=2, naming=f'--noise: "{text}"')
+        self.train("a", "--noise", "25", "--steps", 1)
+        self.assertEqual(len(json.loads(self.ok("eval", "a", "val", "--json", "--noise",
+                                                ",".join(["25"] * 16)).stdout)), 16)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -12,11 +12,12 @@ from typing import Union
 import numpy as np
 
 from ._arrays import Array, Floats, empty, finite, typed
+from ._recipe import Noise
 from .errors import ArgumentError, NonFiniteError, ShapeError
 from .images import add_noise
 
 # What random numbers are for; the values are part of the results.
-_ORDER, _CROP, _NOISE = 1, 2, 3
+_ORDER, _CROP, _NOISE, _LEVEL, _SYMMETRY = 1, 2, 3, 9, 10
 
 ADVICE = "use cae.images_from_pixels(), or .astype(numpy.float32) scaled to 0..1"
 
@@ -35,18 +36,25 @@ def _random_bits(seed: int, stream: int, epoch: int, index: Array) -> Array:
     return _mix(_mix(_mix(start ^ np.uint64(stream)) ^ np.uint64(epoch)) ^ index.astype(np.uint64))
 
 
+def _turned(image: Floats, way: int) -> Floats:
+    """Bits 0 and 1 mirror it, bit 2 exchanges rows and columns, which only a square can take."""
+    image = image[:, ::-1] if way & 1 else image
+    image = image[:, :, ::-1] if way & 2 else image
+    return image.transpose(0, 2, 1) if way & 4 and image.shape[1] == image.shape[2] else image
+
+
 class Batches:
     """Shuffled batches of a model's training size from images of at least that size."""
 
     def __init__(self, images: Union[Floats, Sequence[Floats]], shape: tuple[int, int, int],
-                 size: int, noise: float, seed: int) -> None:
+                 size: int, noise: Noise, symmetries: bool, seed: int) -> None:
         self.images, self.shape, self.size = images, shape, size
-        self.noise, self.seed = noise, seed
+        self.noise, self.symmetries, self.seed = noise, symmetries, seed
         self._check_images()
         self.steps = (len(images) - 1) // size + 1  # in an epoch; the last batch may be short
         batch = (min(size, len(images)), *shape)
         self._target = empty(batch, np.float32)
-        self._input = empty(batch, np.float32) if noise > 0 else self._target
+        self._input = empty(batch, np.float32) if noise.high > 0 else self._target
         self._order: tuple[int, Array] = (-1, np.empty(0, np.intp))  # epoch, its order
 
     def _check_images(self) -> None:
@@ -83,15 +91,18 @@ class Batches:
         return self._order[1]
 
     def _cut(self, epoch: int, indices: Array, out: Floats) -> None:
-        """Takes the training size out of each image, at a place that belongs to the epoch."""
+        """Takes the training size out of each image, at a place that belongs to the epoch, as does
+        the way it is turned."""
         _, height, width = self.shape
         down = _random_bits(self.seed, _CROP, epoch, 2 * indices).tolist()
         along = _random_bits(self.seed, _CROP, epoch, 2 * indices + 1).tolist()
+        ways = (_random_bits(self.seed, _SYMMETRY, epoch, indices).tolist() if self.symmetries
+                else [0] * len(indices))
         for i, index in enumerate(indices.tolist()):
             image = self.images[index]
             top = down[i] % (image.shape[1] - height + 1)
             left = along[i] % (image.shape[2] - width + 1)
-            out[i] = image[:, top:top + height, left:left + width]
+            out[i] = _turned(image[:, top:top + height, left:left + width], ways[i])
 
     @staticmethod
     def _check_unchanged(indices: Array, target: Floats) -> None:
@@ -101,22 +112,27 @@ class Batches:
             raise NonFiniteError(f"images[{indices[~good][0]}] contains NaN or infinity, which it "
                                  "did not before the training: something changed it meanwhile")
 
-    def of_step(self, step: int) -> tuple[Floats, Floats]:
-        """(input, target) of the step after `step` updates; overwritten by the next call."""
+    def of_step(self, step: int) -> tuple[Floats, Floats, Floats]:
+        """(input, target, noise levels) of the step after `step` updates; overwritten by the next
+        call."""
         epoch, batch = divmod(step, self.steps)
         indices = self._shuffled(epoch)[batch * self.size:(batch + 1) * self.size]
         target, noisy = self._target[:len(indices)], self._input[:len(indices)]
         self._cut(epoch, indices, target)
         self._check_unchanged(indices, target)
-        if self.noise > 0:
+        levels = self._levels(epoch, indices)
+        if self.noise.high > 0:
             noisy[...] = target
-            self._add_noise(epoch, indices, noisy)
-        return noisy, target
+            self._add_noise(epoch, indices, levels, noisy)
+        return noisy, target, levels
 
-    def _add_noise(self, epoch: int, indices: Array, images: Floats) -> None:
+    def _levels(self, epoch: int, indices: Array) -> Floats:
+        return self.noise.levels(_random_bits(self.seed, _LEVEL, epoch, indices))
+
+    def _add_noise(self, epoch: int, indices: Array, levels: Floats, images: Floats) -> None:
         seeds = _random_bits(self.seed, _NOISE, epoch, indices).tolist()
-        for image, seed in zip(images, seeds):
-            add_noise(image, self.noise, seed, out=image)
+        for image, level, seed in zip(images, levels.tolist(), seeds):
+            add_noise(image, level, seed, out=image)
 
     def to_fit(self) -> Floats:
         """What the code's ranges are fitted to: the input of the first epoch, of all images or, if
@@ -129,6 +145,6 @@ class Batches:
         images = empty((len(indices), *self.shape), np.float32)
         self._cut(0, indices, images)
         self._check_unchanged(indices, images)
-        if self.noise > 0:
-            self._add_noise(0, indices, images)
+        if self.noise.high > 0:
+            self._add_noise(0, indices, self._levels(0, indices), images)
         return images

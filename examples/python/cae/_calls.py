@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from ctypes import byref, c_float
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional, Union
 
-from ._arrays import Floats, floats, whole
+import numpy as np
+
+from ._arrays import Floats, floats, real, whole
 from ._handle import Handle
 from ._library import lib, size3
 from ._targets import warn_far
@@ -30,16 +31,52 @@ def images_for(handle: Handle, name: str, images: Floats) -> Floats:
     return images
 
 
-def loss(handle: Handle, call: Callable[..., None], function: Any, images: Floats,
-         target: Optional[Floats]) -> float:
-    """What the library's functions of images and targets give; `call` is one of handle's."""
+Levels = Union[None, float, Floats]  # of the images of a call
+
+
+def takes_noise(architecture: str) -> bool:
+    """Whether the network is told each image's noise level."""
+    return architecture.split("\n", 1)[0].endswith(" noise")
+
+
+def _levels(sigma: Union[float, Floats], count: int) -> Floats:
+    """A level for each image, from one for all or an array (count,)."""
+    if not isinstance(sigma, np.ndarray):
+        return np.full(count, real("sigma", sigma), np.float32)
+    sigma = floats("sigma", sigma, 1)
+    if len(sigma) != count:
+        raise ShapeError(f"sigma has shape {sigma.shape}; input has {count} images")
+    return sigma
+
+
+class Function(NamedTuple):
+    """Of images and targets, in its two forms."""
+
+    plain: Any
+    sigma: Any  # with a noise level for each image
+    changes: bool  # the model
+
+
+STEP = Function(lib.cae_train_step, lib.cae_train_step_sigma, True)
+GRADIENT = Function(lib.cae_train_gradient, lib.cae_train_gradient_sigma, True)
+EVALUATE = Function(lib.cae_evaluate, lib.cae_evaluate_sigma, False)
+
+
+def loss(handle: Handle, function: Function, images: Floats, target: Optional[Floats],
+         sigma: Levels) -> float:
+    """What such a function gives; the form with levels if there are any."""
     images, value = images_for(handle, "input", images), c_float()
     target = images if target is None else images_for(handle, "target", target)
     if target.shape != images.shape:
         raise ShapeError(f"target has shape {target.shape}, input {images.shape}; "
                          "they must be equal")
-    if call == handle.update:
+    if function.changes:
         warn_far("the targets", target, handle.architecture, 3)
     count, _, height, width = images.shape
-    call(function, images.ctypes.data, target.ctypes.data, count, height, width, byref(value))
+    call, form = handle.update if function.changes else handle.call, function.plain
+    arrays = [images, target]
+    if sigma is not None:
+        form = function.sigma
+        arrays.append(_levels(sigma, count))
+    call(form, *(array.ctypes.data for array in arrays), count, height, width, byref(value))
     return value.value

@@ -25,6 +25,7 @@ progress_p = CFUNCTYPE(c_int, c_void_p, c_double)  # the address of a function, 
 _pointer = c_void_p  # to floats or bytes, given as an address: array.ctypes.data
 _images = 3 * [c_size_t]  # count, height, width; of pixels height, width, stride or channels
 _loss = [model_p, _pointer, _pointer, *_images, POINTER(c_float)]
+_loss_sigma = [model_p, _pointer, _pointer, _pointer, *_images, POINTER(c_float)]
 
 # name: (result, arguments), as in cae/cae.h
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
@@ -64,6 +65,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "cae_gradient_set": (c_int, [model_p, _pointer, c_size_t]),
     "cae_train_apply": (c_int, [model_p]),
     "cae_evaluate": (c_int, _loss),
+    "cae_train_step_sigma": (c_int, _loss_sigma),
+    "cae_train_gradient_sigma": (c_int, _loss_sigma),
+    "cae_evaluate_sigma": (c_int, _loss_sigma),
     "cae_encode": (c_int, [model_p, _pointer, *_images, _pointer]),
     "cae_decode": (c_int, [model_p, _pointer, *_images, _pointer]),
     "cae_denoise": (c_int, [model_p, _pointer, *_images, c_float, _pointer]),
@@ -139,7 +143,8 @@ lib = bind()
 _HERE = (("CAE_IMPORT_STRIP", "strip=True"), ("CAE_IMPORT_SKIP", "skip=True"),
          ("cae_fit_code", "Model.fit_code"), ("cae_model_load_weights", "Model.load_weights"),
          (" (the command: cae train --from)", ""), ("CAE_SAVE_F16", "half=True"),
-         ("CAE_SAVE_TRAINING", "training=True"), ("for cae_model_load", "for Model.load"))
+         ("CAE_SAVE_TRAINING", "training=True"), ("for cae_model_load", "for Model.load",
+         ("call the function whose name ends in _sigma", "pass sigma"))
 
 
 def _message() -> str:

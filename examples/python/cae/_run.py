@@ -13,19 +13,13 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from ._arrays import Floats
+from ._recipe import Noise
 
 # Key: what it is called where it differs.
 RUN = {"cae.batch": "batch_size", "cae.data": "the images", "cae.noise": "noise (of 255)",
-       "cae.parts": "parts", "cae.seed": "seed"}
-
-
-def _noise_words(noise: float) -> str:
-    """On the scale 0..255, in the fewest digits that give the number back."""
-    for digits in range(6, 17):
-        words = f"{noise * 255:.{digits}g}"
-        if float(words) / 255 == noise:
-            return words
-    return f"{noise * 255:.17g}"
+       "cae.parts": "parts", "cae.schedule": "schedule", "cae.seed": "seed",
+       "cae.symmetries": "symmetries"}
+_OPTIONAL = {"cae.parts", "cae.schedule", "cae.symmetries"}
 
 
 def _pixels(image: Floats) -> Optional[Any]:
@@ -48,20 +42,29 @@ def _checksum(images: Union[Floats, Sequence[Floats]], as_pixels: bool) -> Optio
     return crc
 
 
-def run_notes(images: Union[Floats, Sequence[Floats]], batch: int, noise: float, seed: int
-              ) -> dict[str, str]:
-    """The notes of a training; "float32" where images are no pixels, as those of the command are.
-    """
+def data_words(images: Union[Floats, Sequence[Floats]]) -> str:
+    """"float32" where images are no pixels, as those of the command are."""
     kind, crc = "", _checksum(images, True)
     if crc is None:
         kind, crc = "float32 ", _checksum(images, False)
-    return {"cae.batch": str(batch), "cae.data": f"{len(images)} images, {kind}crc32 {crc:08x}",
-            "cae.noise": _noise_words(noise), "cae.seed": str(seed)}
+    return f"{len(images)} images, {kind}crc32 {crc:08x}"
+
+
+def run_notes(images: Union[Floats, Sequence[Floats]], batch: int, noise: Noise, symmetries: bool,
+              seed: int) -> dict[str, str]:
+    """The notes of a training, but for its schedule's."""
+    notes = {"cae.batch": str(batch), "cae.data": data_words(images), "cae.noise": noise.words,
+             "cae.seed": str(seed)}
+    if symmetries:
+        notes["cae.symmetries"] = "8"
+    return notes
 
 
 def differences(before: Mapping[str, str], now: dict[str, str]) -> str:
     """What differs, in words; nothing where the model does not say what it was trained with."""
     if not any(key in before for key in RUN):
         return ""
-    return "; ".join(f"{what}: {before.get(key, 'unknown')} before, {now.get(key, 'none')} now"
-                     for key, what in RUN.items() if before.get(key) != now.get(key))
+    return "; ".join(
+        f"{what}: {before.get(key, 'none' if key in _OPTIONAL else 'unknown')} before, "
+        f"{now.get(key, 'none')} now"
+        for key, what in RUN.items() if before.get(key) != now.get(key))

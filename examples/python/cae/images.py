@@ -18,7 +18,7 @@ from .errors import ArgumentError, ShapeError
 def presets() -> dict[str, str]:
     """The presets' names and architecture texts, which docs/architecture-text.md explains.
 
-    >>> list(presets())
+    >>> list(presets())[:5]
     ['sae-compress', 'sae-denoise', 'cae-compress', 'cae-denoise', 'vae']
     """
     texts: dict[str, str] = {}

@@ -14,7 +14,7 @@ import numpy as np
 
 from ._arrays import (Bytes, FilePath, Floats, Pixels, bytes_of, empty, file_path, floats,
                       input_rows, output, output_rows, real, text, whole)
-from ._calls import code_shape, images_for, loss
+from ._calls import EVALUATE, GRADIENT, STEP, Levels, code_shape, images_for, loss
 from ._handle import CLOSED, Handle
 from ._library import IMPORT_SKIP, IMPORT_STRIP, check, lib, model_p
 from ._pictures import Pictures
@@ -296,22 +296,24 @@ class Model(Pictures):
 
     # ---- Training --------------------------------------------------------------------------------
 
-    def train_step(self, input: Floats, target: Optional[Floats] = None) -> float:
+    def train_step(self, input: Floats, target: Optional[Floats] = None, *,
+                   sigma: Levels = None) -> float:
         """One step of Adam. Returns the loss before the update.
 
         input   images, with noise to train a de-noiser
         target  images of the same shape, what the network should make of them; None: input itself
+        sigma   for a network whose input line says `noise`, and for no other: the noise level of
+                each image on the scale 0..1, float32 (count,), or one for all; above 0
 
         The loss is the mean squared error; a sampled code adds its divergence. A step that would
         make a weight infinite raises NonFiniteError and changes nothing.
         """
-        handle = self._open()
-        return loss(handle, handle.update, lib.cae_train_step, input, target)
+        return loss(self._open(), STEP, input, target, sigma)
 
-    def train_gradient(self, input: Floats, target: Optional[Floats] = None) -> float:
-        """The first half of train_step(): computes the gradient and keeps it. Returns the loss."""
-        handle = self._open()
-        return loss(handle, handle.update, lib.cae_train_gradient, input, target)
+    def train_gradient(self, input: Floats, target: Optional[Floats] = None, *,
+                       sigma: Levels = None) -> float:
+        """The first half of train_step(), sigma and all: computes the gradient, returns the loss."""
+        return loss(self._open(), GRADIENT, input, target, sigma)
 
     def get_gradient(self, out: Optional[Floats] = None) -> Floats:
         """The pending gradient, float32 of shape (parameters,): all tensors in the order of
@@ -334,10 +336,10 @@ class Model(Pictures):
         """The second half of train_step(): uses up the gradient. ArgumentError without one."""
         self._open().update(lib.cae_train_apply)
 
-    def evaluate(self, input: Floats, target: Optional[Floats] = None) -> float:
-        """The loss of the whole network, without training; arguments as in train_step()."""
-        handle = self._open()
-        return loss(handle, handle.call, lib.cae_evaluate, input, target)
+    def evaluate(self, input: Floats, target: Optional[Floats] = None, *,
+                 sigma: Levels = None) -> float:
+        """The loss of the whole network, without training; sigma and all as in train_step()."""
+        return loss(self._open(), EVALUATE, input, target, sigma)
 
     def fit_code(self, images: Floats) -> None:
         """Gathers what compress() needs from these images, with the weights as they are.
@@ -396,9 +398,8 @@ class Model(Pictures):
         """The whole network of any model: images -> images of the same shape.
 
         noisy  float32 (count, channels, height, width)
-        sigma  the noise's standard deviation on the scale 0..1, >= 0; 0 means not known. Today no
-               network uses it: the result is the same for any value. Networks that take a noise
-               level come with a later release
+        sigma  the noise's standard deviation on the scale 0..1, >= 0; 0 means not known: it
+               is estimated. Networks whose input line says `noise` use it; others ignore it
         out    float32 of the same shape, C-contiguous, writable, not overlapping noisy: filled and
                returned in place of a new array
 

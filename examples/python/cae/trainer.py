@@ -11,12 +11,15 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Generator, Sequence
-from typing import NamedTuple, Optional, TextIO, Union
+from math import sqrt
+from typing import Any, NamedTuple, Optional, TextIO, Union
 
-from ._arrays import FilePath, Floats, file_path, finite, real, whole
+from ._arrays import FilePath, Floats, file_path, finite, whole
 from ._batches import Batches
-from ._calls import images_for
+from ._best import Best
+from ._calls import images_for, takes_noise
 from ._checkpoint import save_last, try_save
+from ._recipe import noise_of, schedule_of
 from ._run import differences, run_notes
 from ._targets import check_range
 from .errors import ArgumentError, CaeError, NonFiniteError, UnsupportedError
@@ -117,9 +120,11 @@ class Trainer:
     """
 
     def __init__(self, model: Model, images: Union[Floats, Sequence[Floats]], *,
-                 noise: float = 0.0, batch_size: int = 50, seed: int = 0,
-                 validation: Optional[Floats] = None, checkpoint: Optional[FilePath] = None,
-                 save_every: int = 1, progress: Optional[bool] = None) -> None:
+                 noise: Union[float, tuple[float, float]] = 0.0, symmetries: bool = False,
+                 schedule: str = "constant", warmup: float = 0.0, batch_size: int = 50,
+                 seed: int = 0, validation: Optional[Floats] = None,
+                 checkpoint: Optional[FilePath] = None, save_every: int = 1,
+                 keep_best: Optional[FilePath] = None, progress: Optional[bool] = None) -> None:
         """Checks everything and takes no step yet.
 
         model       what is trained; nobody else may change it meanwhile
@@ -128,15 +133,25 @@ class Trainer:
                     larger than model.shape a random part of that size is taken, a new one in each
                     epoch
         noise       standard deviation of the noise that is added to the input, >= 0, fresh in each
-                    step; the target is the image without it
+                    step; the target is the image without it. (low, high): a level of its own for
+                    each image, the logarithm uniform, low at least 0.01 / 255. A network whose
+                    input line says `noise` is told the levels, which must be as large too
+        symmetries  turn and mirror each image, one of 8 ways in each epoch (4 unless the training
+                    size is square)
+        schedule    of the learning rate, setting learning_rate at its highest: "constant", or
+                    "linear" or "cosine" down to 0 at the end of what run() or epochs() is asked for
+        warmup      the part of these steps, 0 .. 1, in which the rate first rises in a line
         batch_size  images in a step; the last batch of an epoch may be shorter
         seed        0 .. 2^64 - 1, of order, cuts and noise
         validation  float32 (count, channels, height, width) of a size that the network takes, to
-                    measure the loss on after each epoch, with noise that stays the same
+                    measure the loss on after each epoch, with noise that stays the same; of noise
+                    (low, high) the geometric mean of the losses at four levels
         checkpoint  file in which the model is saved with its training state, atomically: after
                     every `save_every` epochs, in the end, and when the loop is left early. The
                     save is tried here; if the last one fails all the same, the model is kept in
                     another file, which the FileError names. An earlier one that fails is a warning
+        keep_best   file for the weights of the lowest validation_loss, written after each epoch that
+                    has it; the note cae.best says what that was
         progress    a line on standard error with epoch, loss, images per second and time left; None
                     means if that is a terminal
 
@@ -152,20 +167,30 @@ class Trainer:
         self.checkpoint = None if checkpoint is None else os.fsdecode(file_path(checkpoint))
         self._save_every = self._positive("save_every", save_every)
         self._progress = progress
-        noise, seed = real("noise", noise), whole("seed", seed)
-        if not 0 <= noise < float("inf"):
-            raise ArgumentError(f"noise is {noise}; pass a finite number >= 0, on the scale 0..1")
-        self._batches = Batches(images, model.shape, self._positive("batch_size", batch_size),
-                                noise, seed)
-        self._notes = run_notes(images, self._batches.size, noise, seed)
+        levels, seed = noise_of(noise), whole("seed", seed)
+        self._schedule = schedule_of(schedule, warmup)
         architecture = model._open().architecture
+        self._takes_noise = takes_noise(architecture)
+        if self._takes_noise and not levels.is_enough:
+            raise ArgumentError(f"noise is {noise!r}, but the network takes a noise level: pass at "
+                                "least 0.01 / 255")
+        self._batches = Batches(images, model.shape, self._positive("batch_size", batch_size),
+                                levels, bool(symmetries), seed)
+        self._notes = run_notes(images, self._batches.size, levels, bool(symmetries), seed)
         check_range("images", images, architecture, 2)
-        self._validation: Optional[tuple[Floats, Floats]] = None
+        self._validation: list[tuple[Floats, Floats, dict[str, Any]]] = []
         if validation is not None:
             validation = self._checked(validation)
             check_range("validation images", validation, architecture, 2)
-            self._validation = add_noise(validation, noise, seed), validation
-        self._check_position()
+            self._validation = [
+                (add_noise(validation, level, seed), validation, self._told(level))
+                for level in levels.measured()]
+        self._check_position(None)
+        self._best: Optional[Best] = None
+        if keep_best is not None:
+            if validation is None:
+                raise ArgumentError("keep_best needs validation images")
+            self._best = Best(model, os.fsdecode(file_path(keep_best)), validation, levels)
         self._target = ""  # the checkpoint, wherever the program goes meanwhile
         if self.checkpoint is not None:  # hours of training must not end in a save that cannot be
             self._target = os.path.join(os.getcwd(), self.checkpoint)
@@ -184,10 +209,13 @@ class Trainer:
         if len(validation) == 0:
             raise ArgumentError("validation is empty; pass at least one image or leave it out")
         finite("validation", validation)
-        self.model.evaluate(validation[:1])
+        self.model.evaluate(validation[:1], **self._told(0.1))
         return validation
 
-    def _check_position(self) -> None:
+    def _told(self, level: float) -> dict[str, Any]:
+        return {"sigma": level} if self._takes_noise else {}
+
+    def _check_position(self, epochs: Optional[int]) -> None:
         """A model that has trained goes on where it stopped; that must be a place in our epochs."""
         step, epoch = self.model.step, self.model.settings.epoch
         if step > 0 and step // self._batches.steps != epoch:
@@ -197,17 +225,27 @@ class Trainer:
                 f"{self._batches.steps} steps an epoch: it was trained with others. Pass the same "
                 "images and batch_size to go on, or model.copy() to begin a new training with "
                 "its weights")
-        different = differences(self.model.notes, self._notes) if step > 0 else ""
+        before, now = dict(self.model.notes), dict(self._notes)
+        if epochs is None:  # where it ends, and so what the schedule is, shows later
+            before.pop("cae.schedule", None)
+        else:
+            now.update(self._schedule_notes(epochs))
+        different = differences(before, now) if step > 0 else ""
         if different:
             raise ArgumentError(
                 f"the model comes from another training: {different}. Pass the same to go on, or "
                 "model.copy() to begin a new training with its weights")
 
+    def _schedule_notes(self, epochs: int) -> dict[str, str]:
+        words = self._schedule.words(epochs * self._batches.steps)
+        return {"cae.schedule": words} if words else {}
+
     def run(self, epochs: int, callback: Optional[Callable[[Epoch], object]] = None
             ) -> list[Epoch]:
         """Trains until every image was seen `epochs` times in all; returns the history.
 
-        epochs    in all: a model that has 40 behind it does 60 more for 100, and nothing for 40
+        epochs    in all: a model that has 40 behind it does 60 more for 100, and nothing for 40.
+                  With a schedule or warmup another number is another training, which is refused
         callback  called with the Epoch after each; to stop early, loop over epochs() and break
 
         Raises KeyboardInterrupt after Ctrl-C, NonFiniteError when the training diverges.
@@ -228,8 +266,11 @@ class Trainer:
         return self._epochs(whole("epochs", epochs))
 
     def _epochs(self, epochs: int) -> Generator[Epoch, None, None]:
-        self._check_position()
+        self._check_position(epochs)
         steps, step = self._batches.steps, self.model.step
+        for key in ("cae.schedule", "cae.symmetries"):  # of an earlier training
+            self.model.notes.pop(key, None)
+        self._notes.update(self._schedule_notes(epochs))
         self._note_run()
         progress = _Progress(self._progress, step, epochs * steps)
         saved = step
@@ -253,9 +294,10 @@ class Trainer:
         steps, step, start = self._batches.steps, self.model.step, time.monotonic()
         number, images, loss = step // steps + 1, 0, 0.0
         while step < number * steps:
-            noisy, target = self._batches.of_step(step)
+            noisy, target, levels = self._batches.of_step(step)
             try:
-                step_loss = self.model.train_step(noisy, target)
+                step_loss = self._step(noisy, target, levels,
+                                       self._schedule.factor(step, epochs * steps))
             except NonFiniteError as error:
                 raise NonFiniteError(f"step {step + 1}: the training diverged ({error}); a smaller "
                                      "learning_rate may help") from None
@@ -264,9 +306,29 @@ class Trainer:
             progress.update(f"epoch {number} of {epochs}", step, step_loss, len(noisy))
         self._note_run()
         seconds = max(time.monotonic() - start, 1e-9)
-        validation_loss = None if self._validation is None else self.model.evaluate(
-            *self._validation)
+        validation_loss = self._measure()
+        if self._best is not None and validation_loss is not None:
+            self._best.offer(validation_loss, step, self._fit_code)
         return Epoch(number, step, loss / images, validation_loss, seconds, images / seconds)
+
+    def _step(self, noisy: Floats, target: Floats, levels: Floats, factor: float) -> float:
+        """One step at a part of the learning rate, which stays as it is."""
+        told: dict[str, Any] = {"sigma": levels} if self._takes_noise else {}
+        if factor == 1:
+            return self.model.train_step(noisy, target, **told)
+        rate = self.model.settings.learning_rate
+        try:
+            self.model.settings.learning_rate = rate * factor
+            return self.model.train_step(noisy, target, **told)
+        finally:
+            self.model.settings.learning_rate = rate
+
+    def _measure(self) -> Optional[float]:
+        losses = [self.model.evaluate(noisy, target, **told)
+                  for noisy, target, told in self._validation]
+        if len(losses) == 4:
+            return sqrt(sqrt(losses[0] * losses[1] * losses[2] * losses[3]))
+        return losses[0] if losses else None
 
     def _note_run(self) -> None:
         """Where the training stands and what it depends on, kept in the model."""

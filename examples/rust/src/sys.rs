@@ -150,6 +150,37 @@ extern "C" {
         loss: *mut f32,
     ) -> c_int;
 
+    pub fn cae_train_step_sigma(
+        m: *mut cae_model,
+        input: *const f32,
+        target: *const f32,
+        sigma: *const f32,
+        count: usize,
+        height: usize,
+        width: usize,
+        loss: *mut f32,
+    ) -> c_int;
+    pub fn cae_train_gradient_sigma(
+        m: *mut cae_model,
+        input: *const f32,
+        target: *const f32,
+        sigma: *const f32,
+        count: usize,
+        height: usize,
+        width: usize,
+        loss: *mut f32,
+    ) -> c_int;
+    pub fn cae_evaluate_sigma(
+        m: *const cae_model,
+        input: *const f32,
+        target: *const f32,
+        sigma: *const f32,
+        count: usize,
+        height: usize,
+        width: usize,
+        loss: *mut f32,
+    ) -> c_int;
+
     pub fn cae_encode(
         m: *const cae_model,
         images: *const f32,

@@ -18,6 +18,18 @@ type Function = unsafe extern "C" fn(
     *mut f32,
 ) -> c_int;
 
+/// What `cae_train_step_sigma` and `cae_train_gradient_sigma` have in common.
+type FunctionSigma = unsafe extern "C" fn(
+    *mut sys::cae_model,
+    *const f32,
+    *const f32,
+    *const f32,
+    usize,
+    usize,
+    usize,
+    *mut f32,
+) -> c_int;
+
 /// Training. `input` and `target` are count x channels x height x width, of any `size` that the
 /// network takes; they may be the same slice. The loss is the mean of (output - target)^2 over all
 /// values (plus the divergence of a sampled code, see `cae/cae.h`), before the update.
@@ -48,6 +60,39 @@ impl Model {
         Ok((loss, Gradient { model: self }))
     }
 
+    /// [`train_step`](Model::train_step) of a network whose input line says `noise`: it is told each
+    /// image's noise level, `sigma`, on the scale of the images, above 0.
+    ///
+    /// # Errors
+    /// As [`train_step`](Model::train_step); `Shape` also for another number of levels than images,
+    /// `Argument` for a level that is not allowed and for a network that takes none.
+    #[doc(alias = "cae_train_step_sigma")]
+    pub fn train_step_sigma(
+        &mut self,
+        input: &[f32],
+        target: &[f32],
+        sigma: &[f32],
+        size: Size,
+    ) -> Result<f32> {
+        self.train_sigma(sys::cae_train_step_sigma, input, target, sigma, size)
+    }
+
+    /// [`train_gradient`](Model::train_gradient) of such a network.
+    ///
+    /// # Errors
+    /// As [`train_step_sigma`](Model::train_step_sigma).
+    #[doc(alias = "cae_train_gradient_sigma")]
+    pub fn train_gradient_sigma(
+        &mut self,
+        input: &[f32],
+        target: &[f32],
+        sigma: &[f32],
+        size: Size,
+    ) -> Result<(f32, Gradient<'_>)> {
+        let loss = self.train_sigma(sys::cae_train_gradient_sigma, input, target, sigma, size)?;
+        Ok((loss, Gradient { model: self }))
+    }
+
     /// A gradient from elsewhere: [`parameters`](Model::parameters) values, as
     /// [`Gradient::values`] gives them.
     ///
@@ -68,6 +113,23 @@ impl Model {
         Ok(loss)
     }
 
+    fn train_sigma(
+        &mut self,
+        step: FunctionSigma,
+        input: &[f32],
+        target: &[f32],
+        sigma: &[f32],
+        size: Size,
+    ) -> Result<f32> {
+        let count = self.batch_sigma(input, target, sigma, size)?;
+        let ([height, width], mut loss) = (size, 0.0);
+        let (input, target, sigma) = (input.as_ptr(), target.as_ptr(), sigma.as_ptr());
+        check(unsafe {
+            step(self.as_mut_ptr(), input, target, sigma, count, height, width, &mut loss)
+        })?;
+        Ok(loss)
+    }
+
     /// The loss of the whole network without training.
     ///
     /// # Errors
@@ -81,6 +143,42 @@ impl Model {
             sys::cae_evaluate(self.as_ptr(), input, target, count, height, width, &mut loss)
         })?;
         Ok(loss)
+    }
+
+    /// The same of a network whose input line says `noise`; `sigma` as in
+    /// [`train_step_sigma`](Model::train_step_sigma).
+    ///
+    /// # Errors
+    /// [`Kind`](crate::Kind)`::Argument`, `Shape`, `NonFinite`, `Limit`, `NoMemory`.
+    #[doc(alias = "cae_evaluate_sigma")]
+    pub fn evaluate_sigma(
+        &self,
+        input: &[f32],
+        target: &[f32],
+        sigma: &[f32],
+        size: Size,
+    ) -> Result<f32> {
+        let count = self.batch_sigma(input, target, sigma, size)?;
+        let ([height, width], mut loss) = (size, 0.0);
+        let (input, target, sigma) = (input.as_ptr(), target.as_ptr(), sigma.as_ptr());
+        let model = self.as_ptr();
+        check(unsafe {
+            sys::cae_evaluate_sigma(model, input, target, sigma, count, height, width, &mut loss)
+        })?;
+        Ok(loss)
+    }
+
+    /// How many images there are, each with a level.
+    fn batch_sigma(
+        &self,
+        input: &[f32],
+        target: &[f32],
+        sigma: &[f32],
+        size: Size,
+    ) -> Result<usize> {
+        let count = self.batch(input, target, size)?;
+        exact("sigma", sigma.len(), count)?;
+        Ok(count)
     }
 
     /// How many images there are, in both.

@@ -78,3 +78,39 @@ fn a_refused_step_changes_nothing() {
     assert_eq!(huge.unwrap_err().kind(), Kind::NonFinite);
     assert_eq!(model.to_bytes(Keep::Training).unwrap(), before);
 }
+
+/// One that is told each image's noise level.
+const TOLD: &str = "input 2 16 16 noise\nmark noisy\nconv 3 kernel 3 pad 1 relu\n\
+                    conv 2 kernel 3 pad 1\nadd noisy\n";
+
+#[test]
+fn levels_go_with_the_images() {
+    let mut whole = Model::new(TOLD, 1).unwrap();
+    let mut halves = whole.copy(Keep::Training).unwrap();
+    let (clean, sigma) = (draw(3, 7, SIZE), [0.02, 0.1, 0.3]);
+    let mut noisy = clean.clone();
+    let len = clean.len() / 3;
+    for (i, level) in sigma.iter().enumerate() {
+        cae::add_noise(&mut noisy[i * len..(i + 1) * len], *level, i as u64).unwrap();
+    }
+    let evaluated = whole.evaluate_sigma(&noisy, &clean, &sigma, SIZE).unwrap();
+    let expected = whole.train_step_sigma(&noisy, &clean, &sigma, SIZE).unwrap();
+    let (loss, gradient) = halves.train_gradient_sigma(&noisy, &clean, &sigma, SIZE).unwrap();
+    assert_eq!((loss, evaluated), (expected, expected));
+    gradient.apply().unwrap();
+    let keep = Keep::Training;
+    assert_eq!(halves.to_bytes(keep).unwrap(), whole.to_bytes(keep).unwrap());
+    let other = whole.evaluate_sigma(&noisy, &clean, &[0.3, 0.1, 0.02], SIZE).unwrap();
+    assert_ne!(other, whole.evaluate_sigma(&noisy, &clean, &sigma, SIZE).unwrap());
+
+    let kind =
+        |sigma: &[f32]| whole.evaluate_sigma(&noisy, &clean, sigma, SIZE).unwrap_err().kind();
+    assert_eq!(kind(&sigma[..2]), Kind::Shape);
+    assert_eq!(kind(&[0.1; 4]), Kind::Shape);
+    for bad in [0.0, -0.1, f32::NAN, f32::INFINITY] {
+        assert_eq!(kind(&[0.1, bad, 0.1]), Kind::Argument);
+    }
+    assert_eq!(whole.evaluate(&noisy, &clean, SIZE).unwrap_err().kind(), Kind::Argument);
+    let plain = trained(1).train_step_sigma(&noisy, &clean, &sigma, SIZE).unwrap_err();
+    assert_eq!(plain.kind(), Kind::Argument);
+}

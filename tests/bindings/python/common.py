@@ -32,6 +32,12 @@ tconv 1 kernel 2 stride 2 sigmoid
 """
 COLOUR = GREY.replace("input 1", "input 3").replace("tconv 1", "tconv 3")
 SAMPLED = "input 1 16 16\ndense 12\ncode sampled\ndense 1 16 16 sigmoid\n"
+TOLD = """input 1 16 16 noise
+mark noisy
+conv 4 kernel 3 pad 1 relu
+conv 1 kernel 3 pad 1
+add noisy
+"""
 SKIP_OVER_CODE = """input 1 8 8
 conv 2 kernel 3 pad 1 relu
 mark a

@@ -9,7 +9,7 @@ import pickle
 import typing
 import unittest
 
-from common import COLOUR, GREY, SKIP_OVER_CODE, Case, cae, np, pictures, trained
+from common import COLOUR, GREY, SKIP_OVER_CODE, TOLD, Case, cae, np, pictures, trained
 
 
 def arguments(model):
@@ -47,7 +47,10 @@ def call(model, name, values, /, **changed):
     if isinstance(member, property):
         return getattr(model, name)
     wanted = [p for p in inspect.signature(member).parameters if p not in ("self", "out")]
-    return getattr(model, name)(**{**{p: values[p] for p in wanted}, **changed})
+    good = {p: values[p] for p in wanted}
+    if name in ("train_step", "train_gradient", "evaluate"):  # of a network that takes no level
+        good["sigma"] = None
+    return getattr(model, name)(**{**good, **changed})
 
 
 class Walked(Case):
@@ -167,6 +170,8 @@ class Walked(Case):
         for name in methods():
             for parameter in inspect.signature(getattr(cae.Model, name)).parameters:
                 for value in bad.get(parameter, []):
+                    if value is None and parameter == "sigma" and name != "denoise":  # no levels
+                        continue
                     with self.subTest(name, parameter=parameter, value=value):
                         self.refused(TypeError, f"{parameter} is.*; pass", call, self.model, name,
                                      self.values, **{parameter: value})
@@ -351,6 +356,50 @@ class Errors(Case):
         self.refused(cae.FileError, ".", cae.Model.load, os.curdir)
         self.refused(cae.ArgumentError, r"architecture contains '\\udc80'", cae.Model, "\udc80")
         self.refused(cae.ArgumentError, r"path contains '\\ud800'", cae.Model.load, "a\ud800")
+
+
+class NoiseLevels(Case):
+    """What a network that is told the noise level of each image takes, and no other."""
+
+    def setUp(self):
+        self.model = cae.Model(TOLD, seed=1)
+        self.clean = pictures(3)
+        self.noisy = cae.add_noise(self.clean, 0.1, 2)
+
+    def methods(self):
+        return self.model.train_step, self.model.train_gradient, self.model.evaluate
+
+    def test_one_for_all_or_one_each(self):
+        for method in self.methods():
+            with self.subTest(method.__name__):
+                other = self.model.copy(training=True)
+                one = getattr(other, method.__name__)(self.noisy, self.clean, sigma=0.1)
+                each = method(self.noisy, self.clean, sigma=np.full(3, 0.1, np.float32))
+                self.assertEqual(one, each)
+                self.assertEqual(other.to_bytes(True), self.model.to_bytes(True))
+        apart = [float(self.model.evaluate(self.noisy[i:i + 1], self.clean[i:i + 1], sigma=level))
+                 for i, level in enumerate((0.05, 0.1, 0.2))]
+        levels = np.array([0.05, 0.1, 0.2], np.float32)
+        self.assertAlmostEqual(self.model.evaluate(self.noisy, self.clean, sigma=levels),
+                               sum(apart) / 3, 6)
+
+    def test_what_is_refused(self):
+        before = self.model.to_bytes(True)
+        for method in self.methods():
+            with self.subTest(method.__name__):
+                self.refused(cae.ArgumentError, "pass sigma", method, self.noisy, self.clean)
+                for sigma in (0.0, -1.0, float("nan"), float("inf"),
+                              np.array([0.1, 0, 0.1], np.float32)):
+                    self.refused(cae.ArgumentError, "sigma: value", method, self.noisy, self.clean,
+                                 sigma=sigma)
+                for count in (0, 2, 4):
+                    self.refused(cae.ShapeError, "sigma has shape", method, self.noisy, self.clean,
+                                 sigma=np.full(count, 0.1, np.float32))
+                for sigma in ("0.1", [0.1, 0.1, 0.1], np.full(3, 0.1)):
+                    self.refused(TypeError, "sigma", method, self.noisy, self.clean, sigma=sigma)
+        self.assertEqual(self.model.to_bytes(True), before)
+        self.refused(cae.ArgumentError, "takes no noise level", trained().train_step, self.noisy,
+                     sigma=0.1)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from cae import _library
 class Describing(Case):
     def test_presets(self):
         self.assertEqual(set(cae.presets()),
-                         {"sae-compress", "sae-denoise", "cae-compress", "cae-denoise", "vae"})
+                         {"sae-compress", "sae-denoise", "cae-compress", "cae-denoise", "vae",
+                          "unet-denoise-fast", "unet-denoise", "unet-denoise-best",
+                          "unet-denoise-rgb", "unet-denoise-best-rgb"})
         for name, text in cae.presets().items():
             with cae.Model(text) as model:
                 self.assertEqual(model.architecture, text, name)

@@ -17,7 +17,7 @@ import unittest
 import warnings
 from unittest import mock
 
-from common import COLOUR, GREY, PACKAGE, SAMPLED, Case, cae, np, pictures
+from common import COLOUR, GREY, PACKAGE, SAMPLED, TOLD, Case, cae, np, pictures
 
 TOOL = os.environ.get("CAE_TOOL", "")
 NOISE = 25 / 255
@@ -78,11 +78,51 @@ class Steps(Case):
             model = cae.Model(GREY, seed=6, learning_rate=0.01)
             trainer = cae.Trainer(model, images, noise=NOISE, batch_size=3, seed=6)
             for step in range(steps):
-                model.train_step(*trainer._batches.of_step(step))
+                model.train_step(*trainer._batches.of_step(step)[:2])
                 trainer._note_run()
             trainer._save(True)
             with open(out, "rb") as file:
                 self.assertEqual(file.read(), model.to_bytes(training=True), steps)
+
+    def test_the_same_file_as_cae_train_with_every_option(self):
+        if not TOOL:
+            self.skipTest("the command cae was not built (it needs libpng)")
+        folder = self.make_folder()
+        data, out = os.path.join(folder, "data"), os.path.join(folder, "out.safetensors")
+        text = os.path.join(folder, "net.txt")
+        os.mkdir(data)
+        rng = np.random.default_rng(4)
+        pixels = [rng.integers(0, 256, size, np.uint8)
+                  for size in [(16, 16), (16, 30), (40, 17), (20, 20), (33, 34)]]
+        for i, picture in enumerate(pixels):
+            write_pgm(os.path.join(data, f"{i}.pgm"), picture)
+        images = [cae.images_from_pixels(picture[np.newaxis])[0] for picture in pixels]
+        for net, noise, of255 in ((TOLD, (5 / 255, 75 / 255), "5-75"), (TOLD, NOISE, "25"),
+                                  (GREY, (2.5 / 255, 0.3), "2.5-76.5"),
+                                  (TOLD.replace("input 1 16 16", "input 1 16 12"), NOISE, "25")):
+            with open(text, "w", encoding="ascii") as file:
+                file.write(net)
+            for schedule, warmup in (("cosine", 0.3), ("linear", 0.0), ("constant", 1 / 3)):
+                subprocess.run([TOOL, "train", "--model", text, "--data", data, "--epochs", "6",
+                                "--batch", "3", "--noise", of255, "--symmetries", "--schedule",
+                                schedule, "--warmup", repr(warmup), "--seed", "6", "--out", out,
+                                "--quiet"], check=True, timeout=60)
+                model = cae.Model(net, seed=6)
+                cae.Trainer(model, images, noise=noise, symmetries=True, schedule=schedule,
+                            warmup=warmup, batch_size=3, seed=6).run(6)
+                with open(out, "rb") as file:
+                    self.assertEqual(file.read(), model.to_bytes(training=True),
+                                     (net, of255, schedule))
+
+    def test_symmetries_are_eight(self):
+        images = np.arange(256, dtype=np.float32).reshape(1, 1, 16, 16) / 255
+        ways = set()
+        batches = cae.Trainer(cae.Model(GREY), images, symmetries=True)._batches
+        for step in range(80):
+            _, target, _ = batches.of_step(step)
+            self.assertEqual(sorted(target.ravel()), sorted(images.ravel()))
+            ways.add(target.tobytes())
+        self.assertEqual(len(ways), 8)
 
     def test_each_image_once_an_epoch_in_another_order(self):
         images = np.repeat(np.arange(10, dtype=np.float32) / 16, 256).reshape(10, 1, 16, 16)
@@ -100,11 +140,11 @@ class Steps(Case):
         batches = cae.Trainer(cae.Model(GREY), images, noise=0.1, batch_size=64)._batches
         differences = []
         for step in (0, 1):
-            noisy, target = batches.of_step(step)
+            noisy, target, _ = batches.of_step(step)
             differences.append(np.sort((noisy - target).ravel()))
             self.assertAlmostEqual(float((noisy - target).std()), 0.1, 2)
         self.assertFalse(np.allclose(*differences))
-        noisy, target = cae.Trainer(cae.Model(GREY), images)._batches.of_step(0)
+        noisy, target, _ = cae.Trainer(cae.Model(GREY), images)._batches.of_step(0)
         self.assertTrue(np.shares_memory(noisy, target))
 
     def test_cuts_stay_inside_and_differ(self):
@@ -124,6 +164,85 @@ class Steps(Case):
         before = np.random.get_state()[1].copy()
         cae.Trainer(cae.Model(GREY), pictures(), noise=NOISE).run(2)
         np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+class Recipe(Case):
+    def trainer(self, model, **more):
+        return cae.Trainer(model, pictures(7), **{
+            "noise": (5 / 255, 75 / 255), "batch_size": 3, "symmetries": True,
+            "schedule": "cosine", "warmup": 0.2, "validation": pictures(2, seed=5), **more})
+
+    def test_resumed_ends_with_the_same_bytes(self):
+        folder = self.make_folder()
+        whole, best = (os.path.join(folder, name) for name in ("whole", "best"))
+        model = cae.Model(TOLD, seed=1)
+        self.trainer(model, checkpoint=whole, keep_best=best).run(8)
+        with open(best, "rb") as file:
+            expected = model.to_bytes(True), file.read()
+        for stop in (1, 4, 7):
+            path = os.path.join(folder, f"part{stop}")
+            os.remove(best)
+            for epoch in self.trainer(cae.Model(TOLD, seed=1), checkpoint=path,
+                                      keep_best=best).epochs(8):
+                if epoch.number == stop:
+                    break
+            again = cae.Model.load(path)
+            self.assertEqual(again.settings.learning_rate, 0.001)
+            self.trainer(again, checkpoint=path, keep_best=best).run(8)
+            with open(best, "rb") as file:
+                self.assertEqual((again.to_bytes(True), file.read()), expected, stop)
+
+    def test_the_best_is_kept(self):
+        path = os.path.join(self.make_folder(), "best")
+        model = cae.Model(TOLD, seed=1, learning_rate=0.1)
+        trainer = self.trainer(model, keep_best=path, schedule="constant", warmup=0)
+        losses = [epoch.validation_loss for epoch in trainer.run(20)]
+        with cae.Model.load(path) as best:
+            self.assertIn(f"{min(losses)!r} at step", best.notes["cae.best"])
+            other = self.trainer(best.copy())
+            self.assertEqual(other._measure(), min(losses))
+        self.assertNotEqual(losses[-1], min(losses))
+
+    def test_of_several_levels_the_geometric_mean(self):
+        model = cae.Model(TOLD, seed=1)
+        images = pictures(2, seed=5)
+        trainer = self.trainer(model, noise=(5 / 255, 80 / 255), seed=3)
+        product = 1.0
+        for i in range(4):
+            level = 5 / 255 * 2**0.5 * 2**i
+            product *= model.evaluate(cae.add_noise(images, level, 3), images, sigma=level)
+        self.assertAlmostEqual(trainer._measure() / product**0.25, 1, 5)
+
+    def test_another_recipe_is_another_training(self):
+        model = cae.Model(TOLD, seed=1)
+        self.trainer(model).run(2)
+        self.refused(cae.ArgumentError, "schedule: cosine, warm-up 0.2, 6 steps before, cosine, "
+                     "warm-up 0.2, 9 steps now", self.trainer(model).run, 3)
+        self.trainer(model).run(2)  # nothing to do, and nothing refused
+        for more, words in (({"symmetries": False}, "symmetries: 8 before, none now"),
+                            ({"noise": 0.1}, "noise \\(of 255\\): 5-75 before, 25.5 now")):
+            self.refused(cae.ArgumentError, words, self.trainer, model, **more)
+        self.refused(cae.ArgumentError, "schedule: .* 6 steps before, none now",
+                     self.trainer(model, schedule="constant", warmup=0).run, 2)
+        fresh = model.copy()  # which begins a new training
+        self.trainer(fresh, symmetries=False, schedule="constant", warmup=0).run(1)
+        self.assertNotIn("cae.schedule", fresh.notes)
+        self.assertNotIn("cae.symmetries", fresh.notes)
+
+    def test_what_is_refused(self):
+        model = cae.Model(TOLD, seed=1)
+        for more, words in (({"noise": 0.0}, "takes a noise level"), ({"noise": -1}, "noise is -1"),
+                            ({"noise": (0.0, 0.1)}, "noise is"), ({"noise": (0.1, 0.1)}, "noise is"),
+                            ({"noise": (0.2, 0.1)}, "noise is"), ({"noise": (0.1, 1.1)}, "noise is"),
+                            ({"noise": (0.1,)}, "noise is"), ({"noise": (0.1, float("nan"))}, "noise"),
+                            ({"schedule": "step"}, "schedule is 'step'"), ({"warmup": 1.5}, "warmup"),
+                            ({"warmup": -0.1}, "warmup"), ({"warmup": float("nan")}, "warmup"),
+                            ({"validation": None, "keep_best": "x"}, "keep_best needs validation")):
+            with self.subTest(more):
+                self.refused(cae.ArgumentError, words, self.trainer, model, **more)
+        self.refused(TypeError, "noise", self.trainer, model, noise=("a", 1))
+        self.refused(TypeError, "warmup", self.trainer, model, warmup="0.1")
+        self.refused(cae.FileError, "nonexistent", self.trainer, model, keep_best="/nonexistent/x")
 
 
 class Runs(Case):
@@ -160,7 +279,7 @@ class Runs(Case):
         trainer, losses = self.trainer(), []
         copy = trainer.model.copy()
         for step in range(3):
-            noisy, target = trainer._batches.of_step(step)
+            noisy, target, _ = trainer._batches.of_step(step)
             losses.append((copy.train_step(noisy, target), len(noisy)))
         expected = sum(loss * count for loss, count in losses) / 10
         self.assertAlmostEqual(trainer.run(1)[0].loss, expected, 12)
@@ -208,7 +327,7 @@ class Runs(Case):
         with cae.Model("cae-denoise", seed=1) as model:
             trainer = cae.Trainer(model, pictures(4, 1, 64, 64), noise=NOISE, batch_size=4)
             for i in range(step):
-                model.train_step(*trainer._batches.of_step(i))
+                model.train_step(*trainer._batches.of_step(i)[:2])
                 trainer._note_run()
             trainer._save(True)
             self.assertEqual(pathlib.Path(self.path).read_bytes(), model.to_bytes(training=True))
