@@ -43,13 +43,17 @@ static int set_level(struct settings *s)
                              "--sigma is 0: nothing is to be removed; auto estimates it");
 }
 
-/* The model that came with the library for images of so many channels. */
+/* The model that came with the library for images of so many channels; that for grey images takes
+ * those of a colour image one by one. */
 static int load_shipped(cae_model **model, size_t channels)
 {
-    *model = NULL;
-    return fail("no model came with this installation for images of %zu channel%s: name one, MODEL "
-                "IN.png OUT.png",
-                channels, channels == 1 ? "" : "s");
+    const char *name = channels == 3 ? "denoise-rgb" : "denoise";
+    if (cae_model_load_shipped(model, name) == CAE_OK ||
+        (channels == 3 && cae_model_load_shipped(model, "denoise") == CAE_OK)) {
+        return DONE;
+    }
+    return fail("no model that came with the library: %s (or name one: MODEL IN.png OUT.png)",
+                cae_last_error());
 }
 
 static int load_model(cae_model **model, const struct settings *s, size_t channels, size_t shape[3])

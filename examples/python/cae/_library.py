@@ -143,7 +143,7 @@ lib = bind()
 _HERE = (("CAE_IMPORT_STRIP", "strip=True"), ("CAE_IMPORT_SKIP", "skip=True"),
          ("cae_fit_code", "Model.fit_code"), ("cae_model_load_weights", "Model.load_weights"),
          (" (the command: cae train --from)", ""), ("CAE_SAVE_F16", "half=True"),
-         ("CAE_SAVE_TRAINING", "training=True"), ("for cae_model_load", "for Model.load",
+         ("CAE_SAVE_TRAINING", "training=True"), ("for cae_model_load", "for Model.load"),
          ("call the function whose name ends in _sigma", "pass sigma"))
 
 
