@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Keeping the best: the weights of the lowest validation loss, in a file of their own. A note of the
-model says what was measured on what, so that a training that goes on knows what to surpass.
+"""Keeping the best: the weights of the lowest validation loss, in a file of their own. A note of
+the model says what was measured on what, so that a training that goes on knows what to surpass.
 """
 
 from __future__ import annotations

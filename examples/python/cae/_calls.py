@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ctypes import byref, c_float
 from typing import Any, NamedTuple, Optional, Union
 
@@ -50,16 +51,15 @@ def _levels(sigma: Union[float, Floats], count: int) -> Floats:
 
 
 class Function(NamedTuple):
-    """Of images and targets, in its two forms."""
+    """Of images and targets."""
 
-    plain: Any
-    sigma: Any  # with a noise level for each image
+    forms: Callable[[], tuple[Any, Any]]  # without noise levels, with one for each image
     changes: bool  # the model
 
 
-STEP = Function(lib.cae_train_step, lib.cae_train_step_sigma, True)
-GRADIENT = Function(lib.cae_train_gradient, lib.cae_train_gradient_sigma, True)
-EVALUATE = Function(lib.cae_evaluate, lib.cae_evaluate_sigma, False)
+STEP = Function(lambda: (lib.cae_train_step, lib.cae_train_step_sigma), True)
+GRADIENT = Function(lambda: (lib.cae_train_gradient, lib.cae_train_gradient_sigma), True)
+EVALUATE = Function(lambda: (lib.cae_evaluate, lib.cae_evaluate_sigma), False)
 
 
 def loss(handle: Handle, function: Function, images: Floats, target: Optional[Floats],
@@ -73,10 +73,8 @@ def loss(handle: Handle, function: Function, images: Floats, target: Optional[Fl
     if function.changes:
         warn_far("the targets", target, handle.architecture, 3)
     count, _, height, width = images.shape
-    call, form = handle.update if function.changes else handle.call, function.plain
-    arrays = [images, target]
-    if sigma is not None:
-        form = function.sigma
-        arrays.append(_levels(sigma, count))
-    call(form, *(array.ctypes.data for array in arrays), count, height, width, byref(value))
+    call = handle.update if function.changes else handle.call
+    arrays = [images, target] if sigma is None else [images, target, _levels(sigma, count)]
+    call(function.forms()[sigma is not None], *(array.ctypes.data for array in arrays), count,
+         height, width, byref(value))
     return value.value

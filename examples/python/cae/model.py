@@ -312,7 +312,7 @@ class Model(Pictures):
 
     def train_gradient(self, input: Floats, target: Optional[Floats] = None, *,
                        sigma: Levels = None) -> float:
-        """The first half of train_step(), sigma and all: computes the gradient, returns the loss."""
+        """The first half of train_step(), sigma and all: keeps the gradient, returns the loss."""
         return loss(self._open(), GRADIENT, input, target, sigma)
 
     def get_gradient(self, out: Optional[Floats] = None) -> Floats:

@@ -150,8 +150,8 @@ class Trainer:
                     every `save_every` epochs, in the end, and when the loop is left early. The
                     save is tried here; if the last one fails all the same, the model is kept in
                     another file, which the FileError names. An earlier one that fails is a warning
-        keep_best   file for the weights of the lowest validation_loss, written after each epoch that
-                    has it; the note cae.best says what that was
+        keep_best   file for the weights of the lowest validation_loss, written after each epoch
+                    that has it; the note cae.best says what that was
         progress    a line on standard error with epoch, loss, images per second and time left; None
                     means if that is a terminal
 
