@@ -415,7 +415,6 @@ class Model(Pictures):
 
     def compress(self, pixels: Pixels, quality: int = 0) -> bytes:
         """One picture -> bytes, which decompress() of the same model restores.
-
         pixels   uint8 (height, width, channels), or (height, width) for a grey model, of any size
                  that the network takes; read in place as long as each row is contiguous
         quality  1 (smallest) .. 100 (best); 0 means the default, 50
