@@ -134,6 +134,9 @@ static void print_usage(const struct command_line *line)
     for (const struct operand *o = line->operands; o->name != NULL; o++) {
         print_wrapped(&column, indent, o->name);
     }
+    if (line->more != NULL) {
+        print_wrapped(&column, indent, "...");
+    }
     printf("\n");
 }
 
@@ -470,6 +473,8 @@ static int parse_all(const struct command_line *line, int argc, char **argv)
             if (parse_option(line, argc, argv, &i) != DONE) {
                 return USAGE;
             }
+        } else if (operand->name == NULL && line->more != NULL && argv[i][0] != '\0') {
+            line->more[(*line->more_len)++] = argv[i];
         } else if (operand->name == NULL || argv[i][0] == '\0') {
             return usage_error(line->command, "\"%s\" is one word too many", argv[i]);
         } else {

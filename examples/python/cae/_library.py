@@ -66,6 +66,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "cae_decode": (c_int, [model_p, _pointer, *_images, _pointer]),
     "cae_denoise": (c_int, [model_p, _pointer, *_images, c_float, _pointer]),
     "cae_add_noise": (c_int, [_pointer, c_size_t, c_float, c_uint64]),
+    "cae_estimate_noise": (c_int, [_pointer, c_size_t, c_size_t, c_size_t, c_size_t, _pointer]),
     "cae_fit_code": (c_int, [model_p, _pointer, *_images]),
     "cae_compress_bound": (c_size_t, [model_p, c_size_t, c_size_t]),
     "cae_compress": (c_int, [model_p, _pointer, *_images, c_uint32, _pointer, c_size_t,

@@ -393,9 +393,9 @@ class Model:
         """The whole network of any model: images -> images of the same shape.
 
         noisy  float32 (count, channels, height, width)
-        sigma  the noise's standard deviation on the scale 0..1, >= 0; 0 means not known. Today no
-               network uses it: the result is the same for any value. Networks that take a noise
-               level come with a later release
+        sigma  the noise's standard deviation on the scale 0..1, >= 0; 0 means not known: it is
+               estimated for each image, as estimate_noise() does, but at least 0.5/255. Networks
+               whose input line says `noise` use it; for others the result is the same
         out    float32 of the same shape, C-contiguous, writable, not overlapping noisy: filled and
                returned in place of a new array
 
