@@ -31,6 +31,7 @@ BRIEFS = {
     "cae_denoise": "run the whole network of a model",
     "cae_denoise_pixels": "de-noise interleaved pixels",
     "cae_encode": "encode images to codes",
+    "cae_estimate_noise": "estimate the noise of images",
     "cae_evaluate": "loss of a model on images, without training",
     "cae_evaluate_sigma": "the same with noise levels",
     "cae_fit_code": "gather the ranges of a model's code from images",

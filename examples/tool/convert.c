@@ -187,8 +187,100 @@ static int add_noise(struct image *image, double sigma, uint64_t seed, const cha
     return result;
 }
 
+/* The noise's standard deviation of 255; false when that has failed and been said. */
+static bool estimate_noise(const struct image *image, const char *in, double *sigma)
+{
+    float level = 0;
+    float *values = calloc(image_len(image), sizeof *values);
+    if (values == NULL) {
+        return fail("%s: out of memory", in) == DONE;
+    }
+    image_to_floats(image, values);
+    const bool good = cae_estimate_noise(values, 1, image->channels, image->height, image->width,
+                                         &level) == CAE_OK ||
+                      fail("%s: %s", in, cae_last_error()) == DONE;
+    free(values);
+    *sigma = 255 * (double)level;
+    return good;
+}
+
+/* Loads one image and prints its noise. */
+static int estimate_file(const char *in, bool json, bool first)
+{
+    struct image image = {0};
+    unsigned said = 0;
+    double sigma = 0;
+    int result = image_load_input(&image, in);
+    if (result == DONE) {
+        image_note_changes(&image, file_input_name(in), &said);
+        result = estimate_noise(&image, file_input_name(in), &sigma) ? DONE : FAILED;
+    }
+    image_free(&image);
+    if (result == DONE && json) {
+        printf("%s{\"name\": ", first ? "[" : ",\n ");
+        print_json_string(in);
+        printf(", \"sigma\": %.9g}", sigma);
+    } else if (result == DONE) {
+        print_safely(stdout, in);
+        printf(" %.2f\n", sigma);
+    }
+    return result;
+}
+
+static int estimate_main(int argc, char **argv)
+{
+    const char *in = NULL;
+    bool estimate = true, json = false;
+    size_t len = 0;
+    int result = DONE;
+    const struct operand operands[] = {{"IN.png", &in}, {NULL, NULL}};
+    const struct option options[] = {
+        SWITCH_OPTION("estimate", &estimate, "print the noise of images"),
+        SWITCH_OPTION("json", &json, "print JSON"),
+        OPTIONS_END,
+    };
+    const char **more = calloc((size_t)argc + 1, sizeof *more);
+    if (more == NULL) {
+        return fail("out of memory");
+    }
+    const struct command_line line = {
+        .command = "noise",
+        .summary = "Estimates the standard deviation, of 255, of the white noise in images.",
+        .operands = operands,
+        .options = options,
+        .details = "Prints the name and the noise of each image.\n",
+        .more = more,
+        .more_len = &len,
+    };
+    if (options_parse(&line, argc, argv, &result)) {
+        result = estimate_file(in, json, true);
+        for (size_t i = 0; i < len && result == DONE; i++) {
+            result = estimate_file(more[i], json, false);
+        }
+        if (json && result == DONE) {
+            printf("]\n");
+        }
+    }
+    free((void *)more);
+    return result;
+}
+
+/* Whether the option is among the arguments. */
+static bool asks_for_estimate(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--estimate") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int noise_main(int argc, char **argv)
 {
+    if (asks_for_estimate(argc, argv)) {
+        return estimate_main(argc, argv);
+    }
     const char *in = NULL, *out = NULL, *format = NULL;
     double sigma = -1;
     uint64_t seed = 1;
@@ -205,7 +297,9 @@ int noise_main(int argc, char **argv)
             "Adds Gaussian noise to an image (PNG, JPEG, PGM, PPM), rounded and clipped to pixels.",
         .operands = operands,
         .options = options,
-        .details = "The same seed gives the same noise on every machine.\n",
+        .details =
+            "The same seed gives the same noise on every machine. With --estimate IN.png ..., "
+            "the noise in images is estimated and printed; --help --estimate says more.\n",
     };
     int result = DONE;
     if (!options_parse(&line, argc, argv, &result) ||

@@ -19,22 +19,6 @@
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static void print_json_string(const char *text)
-{
-    putchar('"');
-    for (; *text != '\0'; text++) {
-        const unsigned char byte = (unsigned char)*text;
-        if (byte == '"' || byte == '\\') {
-            printf("\\%c", byte);
-        } else if (byte < 0x20) {
-            printf("\\u%04x", byte);
-        } else {
-            putchar(byte);
-        }
-    }
-    putchar('"');
-}
-
 static void print_json_shape(const char *name, const size_t *shape, size_t rank)
 {
     printf("\"%s\": [", name);

@@ -49,6 +49,9 @@ void message_say(const char *before, const char *format, va_list values, const c
 /* Prints a text with \xNN for each byte of a control character and of invalid UTF-8. */
 void print_safely(FILE *file, const char *text);
 
+/* Prints a text as a string of JSON, to standard output. */
+void print_json_string(const char *text);
+
 /* True when it is time for another progress line: not quiet, and the last one is not recent. */
 bool progress_is_due(void);
 

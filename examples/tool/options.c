@@ -136,6 +136,9 @@ static void print_usage(const struct command_line *line)
         snprintf(word, sizeof word, optional ? "[%s]" : "%s", o->name);
         print_wrapped(&column, indent, word);
     }
+    if (line->more != NULL) {
+        print_wrapped(&column, indent, "...");
+    }
     printf("\n");
 }
 
@@ -505,6 +508,8 @@ static int parse_all(const struct command_line *line, int argc, char **argv)
             if (parse_option(line, argc, argv, &i) != DONE) {
                 return USAGE;
             }
+        } else if (operand->name == NULL && line->more != NULL && argv[i][0] != '\0') {
+            line->more[(*line->more_len)++] = argv[i];
         } else if (operand->name == NULL || argv[i][0] == '\0') {
             return usage_error(line->command, "\"%s\" is one word too many", argv[i]);
         } else {

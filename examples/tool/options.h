@@ -110,6 +110,9 @@ struct command_line {
     bool first_optional;          /* one word less stands for the others; the first stays NULL */
     const struct option *options; /* without --quiet and --help, which every command has */
     const char *details;          /* paragraphs below the options in --help; may be NULL */
+    const char **more;            /* NULL: no words beyond the operands. Else receives them, in
+                                   * their order; has room for argc, and they are inputs */
+    size_t *more_len;
 };
 
 /* Reads the arguments after the command's name into the tables' values. True: go on. False: stop

@@ -439,7 +439,8 @@ CAE_API int cae_decode(const cae_model *m, const float *codes, size_t count, siz
  *   noisy, clean           the images and the results: count x channels x height x width
  *   count, height, width   how many images, and their size
  *   sigma                  the noise's standard deviation on the scale [0,1], finite and >= 0; 0 =
- *                          not known: estimated for each image, as cae_estimate_noise does.
+ *                          not known: estimated for each image, as cae_estimate_noise does, but
+ *                          at least 0.5/255: below it there is nothing to remove.
  *                          Networks whose input line says `noise` use it; others ignore it
  * For networks with `noise` that take any size, each image is extended by a mirror image of some
  * pixels (8, rounded up to the unit) at its four sides, and the result is cropped: convolutions
@@ -452,6 +453,18 @@ CAE_API int cae_denoise(const cae_model *m, const float *noisy, size_t count, si
  * numbers on every machine. The sums are not clipped. sigma must be finite and >= 0; it is on the
  * scale of the values (25/255 for the usual 25). Needs no model; any thread. Since 0.1. */
 CAE_API int cae_add_noise(float *images, size_t len, float sigma, uint64_t seed);
+
+/* Estimates the noise of each image: white Gaussian noise, alike in all channels.
+ * Values that a file has clipped to 0 or 1 are known as such and left aside.
+ *   images          count x channels x height x width finite values
+ *   count           how many images
+ *   channels        their channels; of more than 4 the first 4 are looked at
+ *   height, width   their size, any; with a side below 8 the estimate is rough, of one pixel 0
+ *   sigma           receives count standard deviations on the scale of the values, >= 0
+ * The same bits on every machine. Takes no memory. Returns CAE_OK, CAE_E_ARGUMENT,
+ * CAE_E_NONFINITE. Needs no model; any thread. Since 0.1. */
+CAE_API int cae_estimate_noise(const float *images, size_t count, size_t channels, size_t height,
+                               size_t width, float *sigma);
 
 /* ---- Pixels ---------------------------------------------------------------------------------- */
 

@@ -7,7 +7,9 @@
 #include "base/floats.h"
 #include "base/fpenv.h"
 #include "base/random.h"
+#include "base/size.h"
 #include "base/status.h"
+#include "image/noise_level.h"
 #include "net/infer.h"
 
 /* Values that go through a model, and where to. */
@@ -103,6 +105,60 @@ int cae_decode(const cae_model *m, const float *codes, size_t count, size_t heig
                               NULL, images});
 }
 
+/* The levels of finite images, none below `least`. */
+static void estimate(const cae_planes *images, size_t count, float least, float *sigma)
+{
+    const size_t len = images->channels * images->height * images->width;
+    cae_planes image = *images;
+    const cae_fpenv saved = cae_fpenv_enter();
+    for (size_t n = 0; n < count; n++, image.data += len) {
+        const float level = cae_noise_level(&image);
+        sigma[n] = level > least ? level : least;
+    }
+    cae_fpenv_leave(saved);
+}
+
+int cae_estimate_noise(const float *images, size_t count, size_t channels, size_t height,
+                       size_t width, float *sigma)
+{
+    CAE_TRY(cae_check_processor());
+    CAE_TRY(cae_check_pointer(images, "images"));
+    CAE_TRY(cae_check_pointer(sigma, "sigma"));
+    CAE_TRY(cae_check_sides(height, width));
+    if (count == 0 || channels == 0) {
+        return cae_fail(CAE_E_ARGUMENT, "%s is 0", count == 0 ? "count" : "channels");
+    }
+    const size_t len = cae_size_mul4(count, channels, height, width);
+    if (len > SIZE_MAX / 2 / sizeof(float)) {
+        return cae_fail(CAE_E_ARGUMENT, "%zu images of %zu x %zu x %zu are more than memory holds",
+                        count, channels, height, width);
+    }
+    CAE_TRY(cae_check_finite(images, len, "images"));
+    estimate(&(cae_planes){images, channels, height, width}, count, 0, sigma);
+    return CAE_OK;
+}
+
+/* The noise level of each image: what the caller says, or 0 for what the image says. */
+static int find_levels(const cae_model *m, const float *noisy, size_t count, size_t height,
+                       size_t width, float sigma, float *levels)
+{
+    static const float least = 0.5f / 255;
+    const size_t channels = m->net->input.c;
+    for (size_t n = 0; n < count; n++) {
+        levels[n] = sigma;
+    }
+    if (sigma > 0) {
+        return CAE_OK;
+    }
+    const size_t len = cae_size_mul4(count, channels, height, width);
+    if (len > SIZE_MAX / 2 / sizeof(float)) {
+        return cae_fail(CAE_E_ARGUMENT, "noisy: more images than memory holds");
+    }
+    CAE_TRY(cae_check_finite(noisy, len, "noisy"));
+    estimate(&(cae_planes){noisy, channels, height, width}, count, least, levels);
+    return CAE_OK;
+}
+
 int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t height, size_t width,
                 float sigma, float *clean)
 {
@@ -117,11 +173,11 @@ int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t hei
     if (levels == NULL) {
         return CAE_E_NOMEM;
     }
-    for (size_t n = 0; n < count; n++) {
-        levels[n] = sigma;
+    int status = find_levels(m, noisy, count, height, width, sigma, levels);
+    if (status == CAE_OK) {
+        status = run(&(struct call){m, CAE_WHOLE, count, height, width, "noisy", "clean", noisy,
+                                    NULL, levels, clean});
     }
-    const int status = run(&(struct call){m, CAE_WHOLE, count, height, width, "noisy", "clean",
-                                          noisy, NULL, levels, clean});
     cae_release(m->memory, levels);
     return status;
 }

@@ -39,6 +39,7 @@ static void refused(int lesser)
     } while (0)
     REFUSED(cae_setting_info(0, &key, &least, &most, &initial), CAE_OK);
     REFUSED(cae_add_noise(image, 4, 0.5f, 1), CAE_OK);
+    REFUSED(cae_estimate_noise(image, 1, 1, 2, 2, image), CAE_OK);
     REFUSED(cae_compressed_info(image, sizeof image, shape), CAE_E_FORMAT);
     REFUSED(cae_model_load(&model, "/nonexistent"), CAE_E_IO);
     expect(model == NULL, "cae_model_load leaves a model");

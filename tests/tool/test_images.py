@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Reading and writing images: `noise --sigma 0` copies one, so what comes out shows what was read."""
 
+import json
 import os
 import struct
 import unittest
@@ -165,6 +166,20 @@ class Images(tool.Case):
         deviation = (sum((v - mean) ** 2 for v in values) / len(values)) ** 0.5
         self.assertAlmostEqual(mean, 128, delta=1)
         self.assertAlmostEqual(deviation, 25, delta=0.5)
+
+    def test_noise_is_estimated(self):
+        tool.write("grey.pgm", b"P5 200 200 255\n" + b"\x80" * 40000)
+        self.ok("noise", "--sigma", 25, "grey.pgm", "25.pgm")
+        lines = self.ok("noise", "--estimate", "grey.pgm", "25.pgm").stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in lines], ["grey.pgm", "25.pgm"])
+        self.assertEqual(lines[0], "grey.pgm 0.00")
+        self.assertAlmostEqual(float(lines[1].split()[1]), 25, delta=1.5)
+        listed = json.loads(self.ok("noise", "--json", "25.pgm", "--estimate", "--",
+                                    "grey.pgm").stdout)
+        self.assertEqual([row["name"] for row in listed], ["25.pgm", "grey.pgm"])
+        self.assertAlmostEqual(listed[0]["sigma"], float(lines[1].split()[1]), delta=0.006)
+        self.fails("noise", "--estimate", "absent.png", naming="absent.png")
+        self.fails("noise", "--estimate", code=2, naming="IN.png")
 
     def test_a_large_compressed_gap_is_read_in_little_time(self):
         rows = zlib.compress(bytes(4001) * 4000, 9)

@@ -53,8 +53,8 @@ from .errors import (ArchitectureError, ArgumentError, BufferTooSmallError, CaeE
                      CancelledError, FileError, FormatError, LibraryError, LimitError,
                      NonFiniteError, OutOfMemoryError, ShapeError, UnsupportedError, VersionError,
                      WrongModelError)
-from .images import (add_noise, compressed_info, images_from_pixels, pixels_from_images,
-                     presets)
+from .images import (add_noise, compressed_info, estimate_noise, images_from_pixels,
+                     pixels_from_images, presets)
 from .model import Model
 from .notes import Notes
 from .settings import Settings, setting_ranges
@@ -67,5 +67,5 @@ __all__ = [
     "Epoch", "FileError", "FormatError", "LibraryError", "LimitError", "Model",
     "NonFiniteError", "Notes", "OutOfMemoryError", "Settings", "ShapeError", "Trainer",
     "UnsupportedError", "VersionError", "WrongModelError", "add_noise", "compressed_info",
-    "images_from_pixels", "pixels_from_images", "presets", "setting_ranges",
+    "estimate_noise", "images_from_pixels", "pixels_from_images", "presets", "setting_ranges",
 ]

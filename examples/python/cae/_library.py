@@ -74,6 +74,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "cae_denoise_pixels": (c_int, [model_p, *2 * [_pointer, c_size_t], c_uint32, *_images,
                                    *3 * [c_float], progress_p, c_void_p]),
     "cae_add_noise": (c_int, [_pointer, c_size_t, c_float, c_uint64]),
+    "cae_estimate_noise": (c_int, [_pointer, c_size_t, c_size_t, c_size_t, c_size_t, _pointer]),
     "cae_fit_code": (c_int, [model_p, _pointer, *_images]),
     "cae_compress_bound": (c_size_t, [model_p, c_size_t, c_size_t]),
     "cae_compress": (c_int, [model_p, _pointer, *_images, c_uint32, _pointer, c_size_t,

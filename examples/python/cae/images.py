@@ -57,6 +57,29 @@ def add_noise(images: Floats, sigma: float, seed: int = 0, out: Optional[Floats]
     return out
 
 
+def estimate_noise(images: Floats) -> Floats:
+    """The standard deviation of the noise in each image, on the scale of the values.
+
+    images  float32 (count, channels, height, width), finite; white noise, alike in all channels
+    Returns float32 (count,), each >= 0; times 255 for the usual scale.
+
+    Raises TypeError for another dtype, ShapeError for another number of axes, ArgumentError for
+    an array without values, NonFiniteError.
+
+    >>> noisy = add_noise(numpy.full((2, 1, 64, 64), 0.5, numpy.float32), 25 / 255, seed=7)
+    >>> [round(float(sigma) * 25.5) for sigma in estimate_noise(noisy)]
+    [2, 2]
+    """
+    view = typed("images", images, np.float32, "convert with images.astype(numpy.float32)")
+    if view.ndim != 4:
+        raise ShapeError(f"images has shape {view.shape}; "
+                         "it must be (count, channels, height, width)")
+    view = np.ascontiguousarray(view)
+    sigma = np.zeros(view.shape[0], np.float32)
+    check(lib.cae_estimate_noise(view.ctypes.data, *view.shape, sigma.ctypes.data))
+    return sigma
+
+
 def compressed_info(data: Bytes) -> tuple[int, int, int]:
     """(channels, height, width) of a compressed image, from its header alone.
 

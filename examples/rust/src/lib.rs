@@ -154,6 +154,23 @@ pub fn add_noise(images: &mut [f32], sigma: f32, seed: u64) -> Result<()> {
     check(unsafe { sys::cae_add_noise(images.as_mut_ptr(), images.len(), sigma, seed) })
 }
 
+/// The standard deviation of the noise in each image, on the scale of the values: white noise,
+/// alike in all channels. `images` are planar, each of `shape`: channels, height and width.
+///
+/// # Errors
+/// [`Kind::Argument`] (no images, a side of 0), [`Kind::Shape`] (a part of an image),
+/// [`Kind::NonFinite`].
+#[doc(alias = "cae_estimate_noise")]
+pub fn estimate_noise(images: &[f32], shape: [usize; 3]) -> Result<Vec<f32>> {
+    library()?;
+    let [channels, height, width] = shape;
+    let count = buffer::count("images", images.len(), buffer::product(&shape)?)?;
+    let mut sigma = buffer::zeros(count)?;
+    let (from, to) = (images.as_ptr(), sigma.as_mut_ptr());
+    check(unsafe { sys::cae_estimate_noise(from, count, channels, height, width, to) })?;
+    Ok(sigma)
+}
+
 /// Channels, height and width of a compressed image, from its header alone: the rest may be
 /// missing, and nothing but the header has been checked.
 ///

@@ -223,6 +223,14 @@ extern "C" {
         user: *mut c_void,
     ) -> c_int;
     pub fn cae_add_noise(images: *mut f32, len: usize, sigma: f32, seed: u64) -> c_int;
+    pub fn cae_estimate_noise(
+        images: *const f32,
+        count: usize,
+        channels: usize,
+        height: usize,
+        width: usize,
+        sigma: *mut f32,
+    ) -> c_int;
 
     pub fn cae_fit_code(
         m: *mut cae_model,

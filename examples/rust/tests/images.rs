@@ -52,6 +52,15 @@ fn noise_depends_on_the_seed_alone() {
 }
 
 #[test]
+fn the_level_of_the_noise_is_found() {
+    let mut values = vec![0.5; 2 * 3 * 64 * 64];
+    cae::add_noise(&mut values[3 * 64 * 64..], 0.1, 5).unwrap();
+    let levels = cae::estimate_noise(&values, [3, 64, 64]).unwrap();
+    assert_eq!((levels.len(), levels[0]), (2, 0.0));
+    assert!((levels[1] - 0.1).abs() < 0.01, "{levels:?}");
+}
+
+#[test]
 fn fitting_the_code_changes_its_ranges_alone() {
     let (mut model, images) = (Model::new(NET, 3).unwrap(), draw(4, 0, SIZE));
     let (before, clean) = (pixels(SIZE), model.denoise(&images, SIZE, 0.0).unwrap());

@@ -88,6 +88,19 @@ class Using(Case):
         flipped = pictures()[..., ::-1]
         np.testing.assert_array_equal(cae.add_noise(flipped, 0.0), flipped)
 
+    def test_levels_of_noise(self):
+        images = np.full((3, 1, 64, 64), 0.5, np.float32)
+        cae.add_noise(images[1], 0.1, seed=1, out=images[1])
+        cae.add_noise(images[2], 0.2, seed=2, out=images[2])
+        levels = cae.estimate_noise(images)
+        self.assertEqual((levels.shape, levels.dtype, levels[0]), ((3,), np.float32, 0))
+        np.testing.assert_allclose(levels[1:], [0.1, 0.2], rtol=0.05)
+        np.testing.assert_array_equal(cae.estimate_noise(images[::-1]), levels[::-1])
+        for bad, error in ((images[0], cae.ShapeError), (images[:0], cae.ArgumentError),
+                           (images * np.nan, cae.NonFiniteError), (images.astype(int), TypeError)):
+            with self.assertRaises(error):
+                cae.estimate_noise(bad)
+
     def test_compress(self):
         for architecture, channels, shape in ((GREY, 1, (21, 18)), (COLOUR, 3, (21, 18, 3))):
             model = trained(architecture, 20, channels)
