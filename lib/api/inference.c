@@ -106,13 +106,12 @@ int cae_decode(const cae_model *m, const float *codes, size_t count, size_t heig
 }
 
 /* The levels of finite images, none below `least`. */
-static void estimate(const cae_planes *images, size_t count, float least, float *sigma)
+static void estimate(const cae_planar *images, size_t count, float least, float *sigma)
 {
-    const size_t len = images->channels * images->height * images->width;
-    cae_planes image = *images;
+    const cae_source source = cae_source_planar(images);
     const cae_fpenv saved = cae_fpenv_enter();
-    for (size_t n = 0; n < count; n++, image.data += len) {
-        const float level = cae_noise_level(&image);
+    for (size_t n = 0; n < count; n++) {
+        const float level = cae_noise_level(&source, n, images->c);
         sigma[n] = level > least ? level : least;
     }
     cae_fpenv_leave(saved);
@@ -134,7 +133,7 @@ int cae_estimate_noise(const float *images, size_t count, size_t channels, size_
                         count, channels, height, width);
     }
     CAE_TRY(cae_check_finite(images, len, "images"));
-    estimate(&(cae_planes){images, channels, height, width}, count, 0, sigma);
+    estimate(&(cae_planar){images, channels, height, width}, count, 0, sigma);
     return CAE_OK;
 }
 
@@ -142,7 +141,6 @@ int cae_estimate_noise(const float *images, size_t count, size_t channels, size_
 static int find_levels(const cae_model *m, const float *noisy, size_t count, size_t height,
                        size_t width, float sigma, float *levels)
 {
-    static const float least = 0.5f / 255;
     const size_t channels = m->net->input.c;
     for (size_t n = 0; n < count; n++) {
         levels[n] = sigma;
@@ -155,7 +153,7 @@ static int find_levels(const cae_model *m, const float *noisy, size_t count, siz
         return cae_fail(CAE_E_ARGUMENT, "noisy: more images than memory holds");
     }
     CAE_TRY(cae_check_finite(noisy, len, "noisy"));
-    estimate(&(cae_planes){noisy, channels, height, width}, count, least, levels);
+    estimate(&(cae_planar){noisy, channels, height, width}, count, cae_noise_least, levels);
     return CAE_OK;
 }
 

@@ -16,6 +16,7 @@
 #include "base/floats.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "image/noise_level.h"
 
 /* ---- Values ---------------------------------------------------------------------------------- */
 
@@ -303,11 +304,16 @@ static int check_finite(const cae_picture *p)
     return CAE_OK;
 }
 
-/* The noise level of each of the run's images, where none is given. */
-static int estimate_levels(struct job *j)
+/* The noise level of each of the run's images, where none is given: one for all channels, or of each
+ * channel its own. */
+static void estimate_levels(struct job *j)
 {
-    (void)j;
-    return cae_fail(CAE_E_UNSUPPORTED, "sigma and gain are 0: noise is not estimated yet");
+    const cae_picture *p = j->picture;
+    const cae_source source = {read_values, j, p->height, p->width};
+    for (size_t n = 0; n < j->images; n++) {
+        const float level = cae_noise_level(&source, n, p->channels / j->images);
+        j->levels[n] = level > cae_noise_least ? level : cae_noise_least;
+    }
 }
 
 /* What the network is told. A strength above 1 makes more of the noise than there is. */
@@ -323,7 +329,7 @@ static int set_levels(struct job *j)
     }
     const bool known = what->sigma > 0 || what->gain > 0;
     if (!known) {
-        CAE_TRY(estimate_levels(j));
+        estimate_levels(j);
     }
     const float given = j->transforms ? (float)(j->transform.a / 2) : what->sigma;
     for (size_t n = 0; n < j->images; n++) {

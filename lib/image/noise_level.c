@@ -52,8 +52,9 @@ struct weakest {
 };
 
 struct search {
-    const cae_planes *image;
-    size_t channels;
+    const cae_source *images;
+    size_t image; /* its number */
+    size_t channels, height, width;
     double weights[CHANNELS];  /* the combination of channels */
     double per_channel;        /* the noise's variance in a channel, of that in the combination */
     double low, high;          /* values at which the image was clipped; none: not in the image */
@@ -65,16 +66,25 @@ struct search {
 
 typedef double matrix[CHANNELS][CHANNELS];
 
+/* Value number i of a channel, row by row. */
+static double value_at(const struct search *s, size_t channel, size_t i)
+{
+    const size_t y = i / s->width, x = i % s->width;
+    float value = 0;
+    s->images->read(s->images->from, s->image, channel, y, x, x + 1, &value);
+    return (double)value;
+}
+
 /* Sums of products of the channels' deviations from their means, of the values that a large image
  * is thinned out to. */
 static void covariance(const struct search *s, matrix c)
 {
-    const size_t len = s->image->height * s->image->width;
+    const size_t len = s->height * s->width;
     const size_t step = cae_div_up(len, (size_t)MOST_BLOCKS * 4) | 1;
     double mean[CHANNELS] = {0};
     for (size_t k = 0; k < s->channels; k++) {
         for (size_t i = 0; i < len; i += step) {
-            mean[k] += (double)s->image->data[k * len + i];
+            mean[k] += value_at(s, k, i);
         }
         mean[k] /= (double)cae_div_up(len, step);
     }
@@ -82,8 +92,7 @@ static void covariance(const struct search *s, matrix c)
         for (size_t l = 0; l < s->channels; l++) {
             double sum = 0;
             for (size_t i = 0; i < len; i += step) {
-                sum += ((double)s->image->data[k * len + i] - mean[k]) *
-                       ((double)s->image->data[l * len + i] - mean[l]);
+                sum += (value_at(s, k, i) - mean[k]) * (value_at(s, l, i) - mean[l]);
             }
             c[k][l] = sum / (double)cae_div_up(len, step);
         }
@@ -142,14 +151,19 @@ static void choose_combination(struct search *s)
 }
 
 /* The combination of channels at a pixel. */
-static inline double combined(const struct search *s, size_t index)
+static double combined(const struct search *s, size_t index)
 {
-    const size_t len = s->image->height * s->image->width;
     double sum = 0;
     for (size_t k = 0; k < s->channels; k++) {
-        sum += s->weights[k] * (double)s->image->data[k * len + index];
+        sum += s->weights[k] * value_at(s, k, index);
     }
     return sum;
+}
+
+/* A block's row of one channel. */
+static void read_row(const struct search *s, size_t channel, size_t y, size_t x, float row[SIDE])
+{
+    s->images->read(s->images->from, s->image, channel, y, x, x + SIDE, row);
 }
 
 /* ---- Blocks ---------------------------------------------------------------------------------- */
@@ -184,10 +198,14 @@ static void transform(double in[SIDE][SIDE], double out[SIDE][SIDE])
 /* The coefficients of a block. */
 static void coefficients(const struct search *s, size_t y, size_t x, double out[SIDE][SIDE])
 {
-    double in[SIDE][SIDE], half[SIDE][SIDE];
+    double in[SIDE][SIDE] = {{0}}, half[SIDE][SIDE];
+    float row[SIDE];
     for (size_t i = 0; i < SIDE; i++) {
-        for (size_t j = 0; j < SIDE; j++) {
-            in[j][i] = combined(s, (y + i) * s->image->width + x + j);
+        for (size_t k = 0; k < s->channels; k++) {
+            read_row(s, k, y + i, x, row);
+            for (size_t j = 0; j < SIDE; j++) {
+                in[j][i] += s->weights[k] * (double)row[j];
+            }
         }
     }
     transform(in, half);
@@ -213,13 +231,15 @@ static double low_energy(double c[SIDE][SIDE])
 /* The most of its channels' pixels that have the value at which the image was clipped. */
 static size_t count_clipped(const struct search *s, size_t y, size_t x)
 {
-    const size_t width = s->image->width;
+    float row[SIDE];
     size_t most = 0;
     for (size_t k = 0; k < s->channels; k++) {
-        const float *from = s->image->data + (k * s->image->height + y) * width + x;
         size_t clipped = 0;
         for (size_t i = 0; i < PIXELS; i++) {
-            const double value = (double)from[i / SIDE * width + i % SIDE];
+            if (i % SIDE == 0) {
+                read_row(s, k, y + i / SIDE, x, row);
+            }
+            const double value = (double)row[i % SIDE];
             clipped += value <= s->low || value >= s->high;
         }
         most = cae_size_max(most, clipped);
@@ -311,12 +331,19 @@ static double high_energy(const struct search *s, const struct weakest *w)
 /* Values at the ends of [0,1] were clipped if nothing is beyond them. */
 static void find_clipping(struct search *s)
 {
-    const size_t len = s->channels * s->image->height * s->image->width;
-    double least = DBL_MAX, most = -DBL_MAX;
-    for (size_t i = 0; i < len; i++) {
-        const double value = (double)s->image->data[i];
-        least = value < least ? value : least;
-        most = value > most ? value : most;
+    enum { STRETCH = 64 };
+    float values[STRETCH];
+    float least = FLT_MAX, most = -FLT_MAX;
+    for (size_t row = 0; row < s->channels * s->height; row++) {
+        for (size_t x = 0; x < s->width; x += STRETCH) {
+            const size_t len = cae_size_min(STRETCH, s->width - x);
+            s->images->read(s->images->from, s->image, row / s->height, row % s->height, x, x + len,
+                            values);
+            for (size_t i = 0; i < len; i++) {
+                least = values[i] < least ? values[i] : least;
+                most = values[i] > most ? values[i] : most;
+            }
+        }
     }
     s->low = least < 0 ? -DBL_MAX : 0;
     s->high = most > 1 ? DBL_MAX : 1;
@@ -325,7 +352,7 @@ static void find_clipping(struct search *s)
 /* An image that has no block: mean energy of what neighbours do not share. */
 static double small_variance(const struct search *s)
 {
-    const size_t h = s->image->height, w = s->image->width;
+    const size_t h = s->height, w = s->width;
     const size_t down = h > 1, right = w > 1;
     if (h * w == 1) {
         return 0;
@@ -346,7 +373,7 @@ static double small_variance(const struct search *s)
 
 static double block_variance(struct search *s)
 {
-    const size_t rows = s->image->height - SIDE, columns = s->image->width - SIDE;
+    const size_t rows = s->height - SIDE, columns = s->width - SIDE;
     size_t stride = STRIDE;
     while (cae_size_mul(rows / stride + 1, columns / stride + 1) > MOST_BLOCKS) {
         stride++;
@@ -363,12 +390,16 @@ static double block_variance(struct search *s)
     return high_energy(s, choice ? &s->whole : &s->all);
 }
 
-float cae_noise_level(const cae_planes *image)
+float cae_noise_level(const cae_source *images, size_t image, size_t channels)
 {
-    struct search s = {.image = image, .channels = cae_size_min(image->channels, CHANNELS)};
+    struct search s = {.images = images,
+                       .image = image,
+                       .channels = cae_size_min(channels, CHANNELS),
+                       .height = images->h,
+                       .width = images->w};
     find_clipping(&s);
     choose_combination(&s);
-    const bool small = image->height < SIDE || image->width < SIDE;
+    const bool small = s.height < SIDE || s.width < SIDE;
     const double variance = small ? small_variance(&s) : block_variance(&s);
     const double sigma = sqrt(variance * s.per_channel);
     return sigma < (double)FLT_MAX ? (float)sigma : FLT_MAX;

@@ -6,16 +6,14 @@
 #ifndef CAE_IMAGE_NOISE_LEVEL_H
 #define CAE_IMAGE_NOISE_LEVEL_H
 
-#include <stddef.h>
+#include "net/exec.h"
 
-/* Planes of finite values. */
-typedef struct cae_planes {
-    const float *data;
-    size_t channels, height, width;
-} cae_planes;
+/* What de-noising takes for the level at least where it is estimated: there is nothing to remove
+ * below it, and the network divides by it. */
+static const float cae_noise_least = 0.5f / 255;
 
-/* The standard deviation of white noise that is alike in all channels, on the scale of the values:
- * 0 or more. Takes no memory but 8 KB of the stack. */
-float cae_noise_level(const cae_planes *image);
+/* The standard deviation of white noise that is alike in all `channels` of image number `image`, of
+ * finite values, on their scale: 0 or more. Takes no memory but 8 KB of the stack. */
+float cae_noise_level(const cae_source *images, size_t image, size_t channels);
 
 #endif
