@@ -67,8 +67,8 @@ def estimate_noise(images: Floats) -> Floats:
     an array without values, NonFiniteError.
 
     >>> noisy = add_noise(numpy.full((2, 1, 64, 64), 0.5, numpy.float32), 25 / 255, seed=7)
-    >>> [round(float(sigma) * 25.5) for sigma in estimate_noise(noisy)]
-    [2, 2]
+    >>> bool((abs(estimate_noise(noisy) * 255 - 25) < 3).all())
+    True
     """
     view = typed("images", images, np.float32, "convert with images.astype(numpy.float32)")
     if view.ndim != 4:

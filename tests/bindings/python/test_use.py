@@ -90,8 +90,8 @@ class Using(Case):
 
     def test_levels_of_noise(self):
         images = np.full((3, 1, 64, 64), 0.5, np.float32)
-        cae.add_noise(images[1], 0.1, seed=1, out=images[1])
-        cae.add_noise(images[2], 0.2, seed=2, out=images[2])
+        images[1] = cae.add_noise(images[1], 0.1, seed=1)
+        images[2] = cae.add_noise(images[2], 0.2, seed=2)
         levels = cae.estimate_noise(images)
         self.assertEqual((levels.shape, levels.dtype, levels[0]), ((3,), np.float32, 0))
         np.testing.assert_allclose(levels[1:], [0.1, 0.2], rtol=0.05)
