@@ -398,8 +398,7 @@ class Model(Pictures):
         """The whole network of any model: images -> images of the same shape.
 
         noisy  float32 (count, channels, height, width)
-        sigma  the noise's standard deviation on the scale 0..1, >= 0; 0 means not known: it is
-               estimated, as estimate_noise() does. Networks with `noise` use it, others ignore it
+        sigma  the noise on the scale 0..1, for networks with `noise`; 0: as estimate_noise() finds
         out    float32 of the same shape, C-contiguous, writable, not overlapping noisy: filled and
                returned in place of a new array
 
