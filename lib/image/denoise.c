@@ -304,8 +304,8 @@ static int check_finite(const cae_picture *p)
     return CAE_OK;
 }
 
-/* The noise level of each of the run's images, where none is given: one for all channels, or of each
- * channel its own. */
+/* The noise level of each of the run's images, where none is given: one for all channels, or of
+ * each channel its own. */
 static void estimate_levels(struct job *j)
 {
     const cae_picture *p = j->picture;

@@ -260,8 +260,8 @@ const cae_shape *cae_run_code(const cae_run *r)
     return &r->shapes[r->engine.net->code];
 }
 
-/* Marks what of [from, to) is not in [own, end), or is read as a mirror image, which may be after
- * it was made. Pixels beyond the last are that one. */
+/* Marks what of [from, to) is not in [own, end), which mirrored pixels never are: they are read as
+ * others, perhaps after these were made. Pixels beyond the last are that one. */
 static void mark(const cae_run *r, uint32_t *marks, size_t len, ptrdiff_t from, ptrdiff_t to,
                  ptrdiff_t own, ptrdiff_t end)
 {
@@ -269,7 +269,7 @@ static void mark(const cae_run *r, uint32_t *marks, size_t len, ptrdiff_t from, 
     const ptrdiff_t last = (ptrdiff_t)len + 2 * by - 1;
     for (ptrdiff_t i = from; i < to; i++) {
         const ptrdiff_t at = i < last ? i : last;
-        if (at < own || at >= end || at < by || at > last - by) {
+        if (at < own || at >= end) {
             marks[mirror(at - by, len)] = 1;
         }
     }
