@@ -9,6 +9,7 @@
         for epoch in trainer.epochs(100):
             print(epoch.number, epoch.loss)
         clean = model.denoise(noisy)
+    photograph = cae.denoise(photograph)           # with weights that came with the library
 
 Model has everything on one network: saving and loading, weights, training by steps, encoding,
 de-noising, compression. Trainer is the training loop, Settings what can be set, Notes
@@ -49,6 +50,7 @@ from __future__ import annotations
 # Not in __all__, for help() would explain the whole of numpy.ndarray.
 from ._arrays import Floats as Floats, Pixels as Pixels
 from ._library import lib as _lib
+from .denoising import denoise
 from .errors import (ArchitectureError, ArgumentError, BufferTooSmallError, CaeError,
                      CancelledError, FileError, FormatError, LibraryError, LimitError,
                      NonFiniteError, OutOfMemoryError, ShapeError, UnsupportedError, VersionError,
@@ -67,5 +69,6 @@ __all__ = [
     "Epoch", "FileError", "FormatError", "LibraryError", "LimitError", "Model",
     "NonFiniteError", "Notes", "OutOfMemoryError", "Settings", "ShapeError", "Trainer",
     "UnsupportedError", "VersionError", "WrongModelError", "add_noise", "compressed_info",
-    "estimate_noise", "images_from_pixels", "pixels_from_images", "presets", "setting_ranges",
+    "denoise", "estimate_noise", "images_from_pixels", "pixels_from_images", "presets",
+    "setting_ranges",
 ]

@@ -2,7 +2,9 @@
 """Model.denoise_pixels: dtypes, channels, rows that lie apart, in place, progress, refusals."""
 
 import gc
+import os
 import signal
+import tempfile
 import threading
 import unittest
 import weakref
@@ -178,6 +180,34 @@ class Pictures(Case):
         read_only.flags.writeable = False
         self.refused(cae.ArgumentError, "read-only", call, read_only, 0.1, out=read_only)
         call(read_only, 0.1)
+
+    def test_models_that_came_with_the_library(self):
+        """Grey and colour have their own; without the one for colours, each is grey by itself."""
+        before = os.environ.get("CAE_MODEL_PATH")
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["CAE_MODEL_PATH"] = folder
+            try:
+                grey, colour = cae.Model(LEVELS, seed=1), cae.Model(COLOURS, seed=2)
+                grey.save(os.path.join(folder, "denoise.safetensors"))
+                rgb = picture(np.uint8, 9, 11, 3)
+                np.testing.assert_array_equal(cae.denoise(rgb, 0.1), grey.denoise_pixels(rgb, 0.1))
+                colour.save(os.path.join(folder, "denoise-rgb.safetensors"))
+                for model, channels in ((grey, ()), (grey, (1,)), (grey, (2,)), (colour, (3,)),
+                                        (colour, (4,)), (grey, (5,))):
+                    array = picture(np.uint16, 9, 11, *channels)
+                    np.testing.assert_array_equal(cae.denoise(array, 0.1, strength=0.5),
+                                                  model.denoise_pixels(array, 0.1, strength=0.5))
+                np.testing.assert_array_equal(cae.denoise(rgb), colour.denoise_pixels(rgb))
+                self.assertRaises(TypeError, cae.denoise, [[1]])
+                os.remove(os.path.join(folder, "denoise.safetensors"))
+                os.remove(os.path.join(folder, "denoise-rgb.safetensors"))
+                os.environ["CAE_MODEL_PATH"] = "/nonexistent"
+                if not os.path.exists("/usr/share/libcae/models/denoise.safetensors"):
+                    self.assertRaises(cae.FileError, cae.denoise, rgb)
+            finally:
+                os.environ.pop("CAE_MODEL_PATH")
+                if before is not None:
+                    os.environ["CAE_MODEL_PATH"] = before
 
     def test_networks_without_levels(self):
         model, array = cae.Model(GREY, seed=1), picture(np.uint8, 8, 8)
