@@ -162,7 +162,7 @@ static void print_model_text(const char *path, const cae_model *model, const siz
     if (cae_code_shape(model, shape[1], shape[2], code) == CAE_OK) {
         printf("%-16s %zu x %zu x %zu\n", "code", code[0], code[1], code[2]);
     } else {
-        printf("%-16s none alone: a skip crosses it\n", "code");
+        printf("%-16s none: %s\n", "code", cae_last_error());
     }
     printf("%-16s %.0f\n", "parameters", model_get(model, "parameters"));
     printf("%-16s %.0f\n", "step", model_get(model, "step"));

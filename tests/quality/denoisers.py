@@ -66,8 +66,8 @@ def means(strength):
         channel_axis=0).astype(np.float32)
 
 
-BASELINES = {"Gaussian blur": (blur, (0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.6)),
-             "non-local means": (means, (0.5, 0.6, 0.7, 0.8, 0.9, 1.0))}
+BASELINES = {"Gaussian blur": (blur, (0.5, 0.7, 0.9, 1.2, 1.6)),
+             "non-local means": (means, (0.6, 0.8, 1.0))}
 
 
 def add_noise(picture, level, seed, number):
