@@ -61,9 +61,14 @@ def blur(strength):
 
 def means(strength):
     from skimage.restoration import denoise_nl_means
-    return lambda noisy, level: denoise_nl_means(
-        noisy, h=strength * level, sigma=level, patch_size=5, patch_distance=10, fast_mode=True,
-        channel_axis=0).astype(np.float32)
+
+    def run(noisy, level):
+        picture = noisy[0] if len(noisy) == 1 else noisy.transpose(1, 2, 0)
+        clean = denoise_nl_means(picture, h=strength * level, sigma=level, patch_size=5,
+                                 patch_distance=10, fast_mode=True,
+                                 channel_axis=None if len(noisy) == 1 else 2)
+        return np.atleast_3d(clean).transpose(2, 0, 1)
+    return run
 
 
 BASELINES = {"Gaussian blur": (blur, (0.5, 0.7, 0.9, 1.2, 1.6)),
