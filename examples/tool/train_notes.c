@@ -158,7 +158,7 @@ static void add(struct words *w, const char *format, ...)
 /* Whether a run may be without. */
 static bool optional(size_t fact)
 {
-    return fact == PARTS || fact == SCHEDULE || fact == SYMMETRIES;
+    return fact == PARTS || fact == SCHEDULE || fact == SYMMETRIES || fact == TEXTURE;
 }
 
 /* Adds what differs; the number of facts that were there to compare. */

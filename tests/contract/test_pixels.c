@@ -225,7 +225,7 @@ static const char nearby_net[] = "input 1 8 8 noise\n"
 static void tiles_in_place(void)
 {
     static const double threads[] = {1, 2, 3, 7};
-    static const size_t sizes[][3] = {{600, 40, 1}, {40, 3000, 1},  {531, 1601, 1},
+    static const size_t sizes[][3] = {{600, 40, 1}, {40, 3000, 1},   {531, 1601, 1},
                                       {400, 30, 3}, {1026, 1900, 1}, {1025, 2000, 1}};
     /* The last see few rows ahead: mirrored rows at the lower edge were made before they are read. */
     const char *const texts[] = {grey_net, grey_net,   "unet-denoise-fast",

@@ -19,7 +19,8 @@ conv 4 kernel 3 pad 1 relu
 conv 1 kernel 3 pad 1
 add noisy
 """
-ALL = ["--noise", "5-75", "--symmetries", "--schedule", "cosine", "--warmup", "0.2", "--keep-best",
+ALL = ["--noise", "5-75", "--texture", "2", "--symmetries", "--schedule", "cosine",
+       "--warmup", "0.2", "--keep-best",
        "--save-every", "1"]
 
 
@@ -60,15 +61,16 @@ class Recipe(tool.Case):
         seen = {plain}
         for more in [["--noise", "5-75"], ["--noise", 25, "--symmetries"],
                      ["--noise", 25, "--warmup", 0.5], ["--noise", 25, "--schedule", "linear"],
-                     ["--noise", 25, "--schedule", "cosine"]]:
+                     ["--noise", 25, "--texture", 3], ["--noise", 25, "--schedule", "cosine"]]:
             seen.add(self.weights("c", *more, "--steps", 6))
-        self.assertEqual(len(seen), 6)
+        self.assertEqual(len(seen), 7)
 
     def test_notes_say_what_a_run_depends_on(self):
         self.train("a", *ALL, "--epochs", 4)
         notes = self.notes("a")
         self.assertEqual(notes["cae.noise"], "5-75")
         self.assertEqual(notes["cae.symmetries"], "8")
+        self.assertEqual(notes["cae.texture"], "2")
         self.assertEqual(notes["cae.schedule"], "cosine, warm-up 0.2, 12 steps")
         settings = json.loads(self.ok("info", "a", "--json").stdout)["settings"]
         self.assertEqual(settings["learning_rate"], 0.001)  # the base, which a resumed run takes
@@ -97,6 +99,7 @@ class Recipe(tool.Case):
         # A run without them is no run with them, nor the other way round.
         self.train("a", "--noise", 25, "--epochs", 4)
         refused("--noise", 25, "--symmetries", "--epochs", 5, naming="--symmetries: none before, 8 now")
+        refused("--noise", 25, "--texture", 2, "--epochs", 5, naming="--texture: none before, 2 now")
         refused("--noise", 25, "--warmup", "0.5", "--epochs", 5,
                 naming="--schedule: none before, constant, warm-up 0.5, 15 steps now")
         self.ok(*self.command("a", "--resume", "--noise", 25, "--epochs", 5))

@@ -237,6 +237,52 @@ START_TEST(symmetries_are_eight)
 }
 END_TEST
 
+/* In how many of 200 epochs the cut of an image that is grey but for a corner has texture. */
+static size_t count_textured(size_t places)
+{
+    enum { LARGE = 40, CUT = 8, CORNER = 16 };
+    struct image image;
+    ck_assert_int_eq(image_new(&image, 3, LARGE, LARGE, "a"), DONE);
+    for (size_t i = 0; i < image_len(&image); i++) {
+        const size_t y = i / (3 * LARGE), x = i / 3 % LARGE;
+        image.pixels[i] = (uint8_t)(y < CORNER && x < CORNER ? i * 2654435761u >> 8 : 128);
+    }
+    char *name = strdup("a");
+    struct train_data data = {.batch = 1, .places = places, .seed = 3};
+    data.set = (struct image_set){
+        .images = calloc(1, sizeof(image)), .names = calloc(1, sizeof(name)), .len = 1};
+    data.set.images[0] = image;
+    data.set.names[0] = name;
+    const size_t shape[3] = {3, CUT, CUT};
+    ck_assert_int_eq(train_data_start(&data, shape), DONE);
+    size_t textured = 0;
+    for (uint64_t step = 0; step < 200; step++) {
+        size_t count = 0;
+        bool differs = false;
+        ck_assert_int_eq(train_data_fill(&data, step, &count), DONE);
+        for (size_t i = 1; i < 3 * CUT * CUT; i++) {
+            differs = differs || data.target[i] < data.target[0] || data.target[i] > data.target[0];
+        }
+        textured += differs;
+    }
+    train_data_free(&data);
+    return textured;
+}
+
+/* A quarter of the places meet the corner: one of two does 7 times of 16, one of 50 nearly always.
+ */
+START_TEST(texture_is_preferred)
+{
+    const size_t one = count_textured(1), two = count_textured(2), many = count_textured(50);
+    ck_assert_uint_eq(count_textured(0), one);
+    ck_assert_uint_ge(one, 30);
+    ck_assert_uint_le(one, 75);
+    ck_assert_uint_ge(two, one + 15);
+    ck_assert_uint_le(two, 130);
+    ck_assert_uint_eq(many, 200);
+}
+END_TEST
+
 START_TEST(levels_are_read_and_written)
 {
     static const char *const good[] = {"0", "25", "255", ".5", "5-75", "0.01-255", "1e1-20", "2.5"};
@@ -342,11 +388,17 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        an_epoch_sees_every_image_once, a_batch_is_a_function_of_its_step,
-        a_feed_gives_the_same_batches,  a_feed_passes_failures_on,
-        symmetries_are_eight,           levels_are_read_and_written,
-        levels_are_drawn_evenly,        schedules,
-        schedules_at_their_ends,        NULL,
+        an_epoch_sees_every_image_once,
+        a_batch_is_a_function_of_its_step,
+        a_feed_gives_the_same_batches,
+        a_feed_passes_failures_on,
+        symmetries_are_eight,
+        texture_is_preferred,
+        levels_are_read_and_written,
+        levels_are_drawn_evenly,
+        schedules,
+        schedules_at_their_ends,
+        NULL,
     };
     return unit_run("training parts", tests);
 }
