@@ -48,7 +48,9 @@ PARAMETERS = (  # one more, one less, and a model that others may no longer shar
     [(INFERENCE, "sigma, seed, CAE_STREAM_NOISE", "sigma, 1, CAE_STREAM_NOISE")] +
     both(SOURCE, "cae_model_kernels(const cae_model *m", "cae_model_kernels(cae_model *m"))
 STATUSES = [(HEADER, "#define CAE_E_IO          (-3)", "#define CAE_E_IO          (-30)"),
-            (HEADER, "#define CAE_E_CANCELLED ", "#define CAE_GONE ")]
+            (HEADER, "#define CAE_E_CANCELLED ", "#define CAE_GONE "),
+            *((path, "cae_fail(CAE_E_CANCELLED,", "cae_fail(CAE_GONE,")
+              for path in ("lib/net/infer.c", "lib/image/denoise.c"))]
 
 # What, the edits, and words of the error (none: no error).
 CHANGES = [
