@@ -148,11 +148,7 @@ static int find_levels(const cae_model *m, const float *noisy, size_t count, siz
     if (sigma > 0) {
         return CAE_OK;
     }
-    const size_t len = cae_size_mul4(count, channels, height, width);
-    if (len > SIZE_MAX / 2 / sizeof(float)) {
-        return cae_fail(CAE_E_ARGUMENT, "noisy: more images than memory holds");
-    }
-    CAE_TRY(cae_check_finite(noisy, len, "noisy"));
+    CAE_TRY(cae_check_finite(noisy, count * channels * height * width, "noisy"));
     estimate(&(cae_planar){noisy, channels, height, width}, count, cae_noise_least, levels);
     return CAE_OK;
 }
@@ -166,6 +162,10 @@ int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t hei
     if (!m->net->noise) {
         return run(&(struct call){m, CAE_WHOLE, count, height, width, "noisy", "clean", noisy, NULL,
                                   NULL, clean});
+    }
+    if (cae_size_mul4(count, m->net->input.c, height, width) > SIZE_MAX / 2 / sizeof(float)) {
+        return cae_fail(CAE_E_ARGUMENT, "noisy: %zu images of %zu x %zu are more than memory holds",
+                        count, height, width);
     }
     float *levels = cae_alloc(m->memory, count, sizeof(levels[0]));
     if (levels == NULL) {

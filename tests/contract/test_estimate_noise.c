@@ -168,7 +168,7 @@ static void denoises_as_estimated(void)
                 "another level than estimated");
     images[LEN] = NAN;
     FAILS(cae_denoise(m, images, 2, H, W, 0, out), CAE_E_NONFINITE, "noisy");
-    FAILS(cae_denoise(m, images, SIZE_MAX / 4, H, W, 0, out), CAE_E_NOMEM, "memory");
+    FAILS(cae_denoise(m, images, SIZE_MAX / 4, H, W, 0, out), CAE_E_ARGUMENT, "memory");
     cae_model_free(m);
     free(images);
     free(out);

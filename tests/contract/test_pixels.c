@@ -69,10 +69,10 @@ static uint8_t *value_at(const struct picture *p, size_t y, size_t x, size_t c)
 static void put(const struct picture *p, size_t y, size_t x, size_t c, float v)
 {
     uint8_t *at = value_at(p, y, x, c);
-    const uint16_t deep = (uint16_t)((double)v * 65535 + 0.5);
     if (p->format == CAE_U8) {
         *at = (uint8_t)((double)v * 255 + 0.5);
     } else if (p->format == CAE_U16) {
+        const uint16_t deep = (uint16_t)((double)v * 65535 + 0.5);
         memcpy(at, &deep, 2);
     } else {
         memcpy(at, &v, 4);

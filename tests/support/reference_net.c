@@ -339,6 +339,9 @@ static void run_sample(const double *x, net_size out, const double *eps, double 
 /* Of the code of the last forward pass from the standard normal distribution. */
 static double divergence(const net *n)
 {
+    if (n->code == 0) {
+        return 0;
+    }
     const net_layer *l = &n->layers[n->code - 1];
     const size_t len = len_of(n->sizes[n->code]);
     const double *x = n->tensors[l->input[0]];
