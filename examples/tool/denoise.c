@@ -31,12 +31,11 @@ static int set_level(struct settings *s)
                    ? DONE
                    : usage_error("denoise", "--gain needs a --sigma that is a number");
     }
-    struct noise noise;
-    if (!noise_reading.read(&noise, text) || noise.low < noise.high) {
+    const char *end = noise_read_level(text, &s->level);
+    if (end == NULL || *end != '\0') {
         return usage_error("denoise", "--sigma: \"%s\" is no number from 0 to 255, and not auto",
                            text);
     }
-    s->level = noise.low;
     return s->level > 0 || s->gain > 0
                ? DONE
                : usage_error("denoise",

@@ -504,9 +504,8 @@ CAE_API int cae_estimate_noise(const float *images, size_t count, size_t channel
  * of some rows and columns. The setting memory_limit bounds all of it.
  * Returns CAE_OK; CAE_E_ARGUMENT, _LIMIT, _NOMEM; CAE_E_SHAPE for channels or a size that the model
  * does not take; CAE_E_NONFINITE for a float, naming it (alpha may be anything), and for a result
- * that overflowed; CAE_E_CANCELLED. After
- * CAE_E_CANCELLED and an overflow, pixels of `out` may be written, also in place; after other
- * failures none is. Since 0.1. */
+ * that overflowed; CAE_E_CANCELLED. After that and an overflow, pixels of `out` may be written,
+ * also in place; after other failures none is. Since 0.1. */
 CAE_API int cae_denoise_pixels(const cae_model *m, const void *in, size_t in_stride, void *out,
                                size_t out_stride, uint32_t format, size_t height, size_t width,
                                size_t channels, float sigma, float gain, float strength,

@@ -163,20 +163,24 @@ int cae_check_gradient(const cae_model *m)
                : cae_fail(CAE_E_ARGUMENT, "there is no gradient: cae_train_gradient makes one");
 }
 
+int cae_check_rows(const char *name, size_t stride, size_t row, size_t height)
+{
+    if (stride < row) {
+        return cae_fail(CAE_E_ARGUMENT, "%s is %zu bytes, less than a row of %zu", name, stride,
+                        row);
+    }
+    return cae_size_mul(stride, height) <= SIZE_MAX / 2
+               ? CAE_OK
+               : cae_fail(CAE_E_ARGUMENT, "%s: %zu rows of %zu bytes are more than memory holds",
+                          name, height, stride);
+}
+
 int cae_check_pixels(const cae_model *m, const void *pixels, size_t height, size_t width,
                      size_t stride)
 {
-    const size_t channels = m->net->input.c;
     CAE_TRY(cae_check_pointer(pixels, "pixels"));
     CAE_TRY(cae_check_sides(height, width));
-    if (stride < cae_size_mul(width, channels)) {
-        return cae_fail(CAE_E_ARGUMENT, "stride is %zu bytes, less than %zu pixels of %zu channels",
-                        stride, width, channels);
-    }
-    if (cae_size_mul(stride, height) > SIZE_MAX / 2) {
-        return cae_fail(CAE_E_ARGUMENT, "%zu rows of %zu bytes are more than memory holds", height,
-                        stride);
-    }
+    CAE_TRY(cae_check_rows("stride", stride, cae_size_mul(width, m->net->input.c), height));
     return cae_check_code(m);
 }
 

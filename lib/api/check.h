@@ -60,6 +60,9 @@ int cae_check_ranges(const cae_model *m);
 /* CAE_E_ARGUMENT when no gradient waits. */
 int cae_check_gradient(const cae_model *m);
 
+/* Rows of `row` bytes that begin `stride` bytes apart, which `name` stands for. */
+int cae_check_rows(const char *name, size_t stride, size_t row, size_t height);
+
 /* Rows of bytes that a model whose code stands alone can take. */
 int cae_check_pixels(const cae_model *m, const void *pixels, size_t height, size_t width,
                      size_t stride);

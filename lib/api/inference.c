@@ -7,7 +7,6 @@
 #include "base/floats.h"
 #include "base/fpenv.h"
 #include "base/random.h"
-#include "base/size.h"
 #include "base/status.h"
 #include "image/noise_level.h"
 #include "net/infer.h"
@@ -127,29 +126,23 @@ int cae_estimate_noise(const float *images, size_t count, size_t channels, size_
     if (count == 0 || channels == 0) {
         return cae_fail(CAE_E_ARGUMENT, "%s is 0", count == 0 ? "count" : "channels");
     }
-    const size_t len = cae_size_mul4(count, channels, height, width);
-    if (len > SIZE_MAX / 2 / sizeof(float)) {
-        return cae_fail(CAE_E_ARGUMENT, "%zu images of %zu x %zu x %zu are more than memory holds",
-                        count, channels, height, width);
-    }
-    CAE_TRY(cae_check_finite(images, len, "images"));
-    estimate(&(cae_planar){images, channels, height, width}, count, 0, sigma);
+    const cae_planar planar = {images, channels, height, width};
+    CAE_TRY(cae_planar_check(&planar, count, "images"));
+    estimate(&planar, count, 0, sigma);
     return CAE_OK;
 }
 
 /* The noise level of each image: what the caller says, or 0 for what the image says. */
-static int find_levels(const cae_model *m, const float *noisy, size_t count, size_t height,
-                       size_t width, float sigma, float *levels)
+static int find_levels(const cae_planar *noisy, size_t count, float sigma, float *levels)
 {
-    const size_t channels = m->net->input.c;
     for (size_t n = 0; n < count; n++) {
         levels[n] = sigma;
     }
     if (sigma > 0) {
         return CAE_OK;
     }
-    CAE_TRY(cae_check_finite(noisy, count * channels * height * width, "noisy"));
-    estimate(&(cae_planar){noisy, channels, height, width}, count, cae_noise_least, levels);
+    CAE_TRY(cae_planar_check(noisy, count, "noisy"));
+    estimate(noisy, count, cae_noise_least, levels);
     return CAE_OK;
 }
 
@@ -163,15 +156,14 @@ int cae_denoise(const cae_model *m, const float *noisy, size_t count, size_t hei
         return run(&(struct call){m, CAE_WHOLE, count, height, width, "noisy", "clean", noisy, NULL,
                                   NULL, clean});
     }
-    if (cae_size_mul4(count, m->net->input.c, height, width) > SIZE_MAX / 2 / sizeof(float)) {
-        return cae_fail(CAE_E_ARGUMENT, "noisy: %zu images of %zu x %zu are more than memory holds",
-                        count, height, width);
-    }
+    cae_planar planar = {NULL, m->net->input.c, height, width};
+    CAE_TRY(cae_planar_check(&planar, count, "noisy")); /* the size alone, before memory is taken */
+    planar.data = noisy;
     float *levels = cae_alloc(m->memory, count, sizeof(levels[0]));
     if (levels == NULL) {
         return CAE_E_NOMEM;
     }
-    int status = find_levels(m, noisy, count, height, width, sigma, levels);
+    int status = find_levels(&planar, count, sigma, levels);
     if (status == CAE_OK) {
         status = run(&(struct call){m, CAE_WHOLE, count, height, width, "noisy", "clean", noisy,
                                     NULL, levels, clean});

@@ -35,19 +35,6 @@ static int set_channels(cae_picture *p, const cae_model *m, size_t channels)
                           channels, own, own + 1);
 }
 
-/* Rows of `row` bytes. */
-static int check_rows(const char *name, size_t stride, size_t row, size_t height)
-{
-    if (stride < row) {
-        return cae_fail(CAE_E_ARGUMENT, "%s is %zu bytes, less than a row of %zu", name, stride,
-                        row);
-    }
-    return cae_size_mul(stride, height) <= SIZE_MAX / 2
-               ? CAE_OK
-               : cae_fail(CAE_E_ARGUMENT, "%s: %zu rows of %zu bytes are more than memory holds",
-                          name, height, stride);
-}
-
 /* The same rows, or rows that share no byte: apart in memory, or side by side in one image. */
 static int check_overlap(const cae_picture *p, size_t row)
 {
@@ -118,8 +105,8 @@ int cae_denoise_pixels(const cae_model *m, const void *in, size_t in_stride, voi
     CAE_TRY(cae_check_sides(height, width));
     CAE_TRY(set_channels(&picture, m, channels));
     const size_t row = cae_size_mul(width, cae_picture_pixel(&picture));
-    CAE_TRY(check_rows("in_stride", in_stride, row, height));
-    CAE_TRY(check_rows("out_stride", out_stride, row, height));
+    CAE_TRY(cae_check_rows("in_stride", in_stride, row, height));
+    CAE_TRY(cae_check_rows("out_stride", out_stride, row, height));
     CAE_TRY(check_overlap(&picture, row));
     CAE_TRY(check_noise_model(&what));
     outside.fpenv = cae_fpenv_enter();

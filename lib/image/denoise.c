@@ -320,12 +320,8 @@ static void estimate_levels(struct job *j)
 static int set_levels(struct job *j)
 {
     const cae_denoising *what = j->what;
-    if (!j->engine->net->noise) {
-        return CAE_OK;
-    }
-    j->levels = cae_alloc(j->engine->net->memory, j->images, sizeof(j->levels[0]));
     if (j->levels == NULL) {
-        return CAE_E_NOMEM;
+        return CAE_OK;
     }
     const bool known = what->sigma > 0 || what->gain > 0;
     if (!known) {
@@ -413,13 +409,18 @@ static void copy(const struct job *j)
 static int denoise(struct job *j)
 {
     cae_engine engine = *j->engine;
+    if (engine.net->noise) {
+        j->levels = cae_alloc(engine.net->memory, j->images, sizeof(j->levels[0]));
+        if (j->levels == NULL) {
+            return CAE_E_NOMEM;
+        }
+        engine.sigma = j->levels;
+    }
     CAE_TRY(make_run(j, &engine));
     CAE_TRY(check_finite(j->picture));
     const bool idle = !(j->what->strength > 0);
     if (!idle) {
         CAE_TRY(set_levels(j));
-        engine.sigma = j->levels;
-        CAE_TRY(make_run(j, &engine)); /* the run copies the engine */
         CAE_TRY(j->picture->in == j->picture->out ? fit_in_place(j, &engine)
                                                   : cae_run_fit(j->run, 0));
     }

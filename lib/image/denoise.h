@@ -33,8 +33,8 @@ typedef struct cae_denoising {
 /* The bytes of a pixel, alpha included. */
 size_t cae_picture_pixel(const cae_picture *p);
 
-/* CAE_E_SHAPE, _LIMIT, _NOMEM, _CANCELLED, _UNSUPPORTED; CAE_E_NONFINITE for a float, naming it, or
- * a result. Nothing is written before the watch has been called with 0. */
+/* CAE_E_SHAPE, _LIMIT, _NOMEM, _CANCELLED; CAE_E_NONFINITE for a float, naming it, or a result.
+ * Nothing is written before the watch has been called with 0. */
 int cae_image_denoise(const cae_engine *engine, const cae_picture *picture,
                       const cae_denoising *what);
 

@@ -88,13 +88,19 @@ static void covariance(const struct search *s, matrix c)
         }
         mean[k] /= (double)cae_div_up(len, step);
     }
-    for (size_t k = 0; k < s->channels; k++) {
-        for (size_t l = 0; l < s->channels; l++) {
-            double sum = 0;
-            for (size_t i = 0; i < len; i += step) {
-                sum += (value_at(s, k, i) - mean[k]) * (value_at(s, l, i) - mean[l]);
+    for (size_t i = 0; i < len; i += step) {
+        double deviation[CHANNELS];
+        for (size_t k = 0; k < s->channels; k++) {
+            deviation[k] = value_at(s, k, i) - mean[k];
+            for (size_t l = 0; l <= k; l++) {
+                c[k][l] += deviation[k] * deviation[l];
             }
-            c[k][l] = sum / (double)cae_div_up(len, step);
+        }
+    }
+    for (size_t k = 0; k < s->channels; k++) {
+        for (size_t l = 0; l <= k; l++) {
+            c[k][l] /= (double)cae_div_up(len, step);
+            c[l][k] = c[k][l];
         }
     }
 }
@@ -125,7 +131,11 @@ static void choose_combination(struct search *s)
 {
     enum { SWEEPS = 12 };
     const size_t n = s->channels;
-    matrix c, v = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}};
+    s->weights[0] = s->per_channel = 1;
+    if (n == 1) {
+        return; /* whatever it is */
+    }
+    matrix c = {{0}}, v = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}};
     covariance(s, c);
     for (size_t sweep = 0; sweep < SWEEPS; sweep++) {
         for (size_t p = 0; p + 1 < n; p++) {

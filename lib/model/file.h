@@ -36,8 +36,7 @@ typedef struct cae_model_list {
 } cae_model_list;
 
 /* The training state if the flags have CAE_SAVE_TRAINING, weights to be stored as F16 if they have
- * CAE_SAVE_F16. The list stays where it is made; it is to
- * be freed in every case. */
+ * CAE_SAVE_F16. The list stays where it is made; it is to be freed in every case. */
 int cae_model_list_make(cae_model_list *l, const cae_model *m, uint32_t flags);
 void cae_model_list_free(cae_model_list *l);
 

@@ -18,29 +18,16 @@ most that they can do.
 
 import argparse
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"))
 
-import cae  # noqa: E402
 import numpy as np  # noqa: E402
 
-ENDINGS = {".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp"}
-
-
-def read(path):
-    """A picture, channels x height x width of 0 .. 255, by the command."""
-    tool = os.environ.get("CAE_TOOL", "cae")
-    done = subprocess.run([tool, "noise", "--sigma", "0", "--format", "pnm", path, "-"],
-                          capture_output=True, check=True)
-    _, size, _, pixels = done.stdout.split(b"\n", 3)
-    width, height = map(int, size.split())
-    return np.frombuffer(pixels, np.uint8).reshape(height, width, -1).transpose(2, 0, 1)
+import pictures  # noqa: E402 (finds the package)
+import cae  # noqa: E402
 
 
 def psnr(result, clean):
@@ -80,12 +67,12 @@ def add_noise(picture, level, seed, number):
     return cae.add_noise(noisy, level, seed * 1000003 + number)
 
 
-def measure(run, pictures, level, seeds):
+def measure(run, clean, level, seeds):
     """The mean PSNR, the lowest picture's, and the seconds for a megapixel."""
     scores = []
     spent = pixels = 0
     for seed in seeds:
-        for number, picture in enumerate(pictures):
+        for number, picture in enumerate(clean):
             noisy = add_noise(picture, level, seed, number)
             start = time.process_time()
             result = run(noisy, level)
@@ -95,9 +82,9 @@ def measure(run, pictures, level, seeds):
     return float(np.mean(scores)), scores, spent / pixels * 1e6
 
 
-def best_of(make, strengths, pictures, level, seeds):
-    found = {s: measure(make(s), pictures, level, seeds[:1])[0] for s in strengths}
-    return measure(make(max(found, key=found.get)), pictures, level, seeds)
+def best_of(make, strengths, clean, level, seeds):
+    found = {s: measure(make(s), clean, level, seeds[:1])[0] for s in strengths}
+    return measure(make(max(found, key=found.get)), clean, level, seeds)
 
 
 def main():
@@ -114,23 +101,21 @@ def main():
     options = parser.parse_args()
     levels = [float(word) for word in options.levels.split(",")]
     seeds = [int(word) for word in options.seeds.split(",")]
-    files = sorted(path for path in pathlib.Path(options.folder).iterdir()
-                   if path.suffix.lower() in ENDINGS)[:options.limit]
-    pictures = [read(path) for path in files]
+    shown = [pictures.read(path) for path in pictures.files(options.folder)[:options.limit]]
     if options.grey:
-        pictures = [picture[len(picture) // 2:][:1] for picture in pictures]
-    rows = {"noisy": lambda level: measure(lambda noisy, _: noisy, pictures, level, seeds)}
+        shown = [pictures.grey(picture) for picture in shown]
+    rows = {"noisy": lambda level: measure(lambda noisy, _: noisy, shown, level, seeds)}
     if options.baselines:
         for name, (make, strengths) in BASELINES.items():
             rows[name] = (lambda level, make=make, strengths=strengths:
-                          best_of(make, strengths, pictures, level, seeds))
+                          best_of(make, strengths, shown, level, seeds))
     for path in options.models:
         rows[path] = (lambda level, path=path:
-                      measure(network(path, False), pictures, level, seeds))
+                      measure(network(path, False), shown, level, seeds))
         if options.estimate:
             rows[path + ", estimated"] = (lambda level, path=path:
-                                          measure(network(path, True), pictures, level, seeds))
-    print(f"{options.folder}: {len(pictures)} pictures, seeds {options.seeds}; dB at "
+                                          measure(network(path, True), shown, level, seeds))
+    print(f"{options.folder}: {len(shown)} pictures, seeds {options.seeds}; dB at "
           + ", ".join(f"{level:g}" for level in levels) + "; s per Mpx")
     table = {}
     for name, run in rows.items():

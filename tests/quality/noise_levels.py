@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How well cae_estimate_noise does: its error, and what it costs a de-noiser.
 
-    python3 tests/quality/noise_levels.py DATA [MODEL] [--every N]
+    LIBCAE=build/lib/libcae.so.0 CAE_TOOL=build/examples/tool/cae \\
+        python3 tests/quality/noise_levels.py DATA [MODEL] [--every N]
 
 DATA has the folders set12, bsd68 (grey) and kodak24 (colour) of the CAE_TEST_DATA; MODEL is a grey
 network whose input line says `noise`. Prints a table in Markdown. The noise is that of
@@ -10,19 +11,21 @@ cae.add_noise, not clipped, with the image's number as the seed.
 import argparse
 import math
 import pathlib
+import sys
 
-import numpy as np
-from PIL import Image
+sys.dont_write_bytecode = True
 
-import cae
+import numpy as np  # noqa: E402
+
+import pictures  # noqa: E402 (finds the package)
+import cae  # noqa: E402
 
 LEVELS = (5, 10, 15, 25, 50, 75)
 
 
 def images(folder):
-    for path in sorted(folder.glob("*.png")):
-        pixels = np.asarray(Image.open(path)).astype(np.float32) / 255
-        yield np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1))[None]
+    for path in pictures.files(folder):
+        yield np.ascontiguousarray(pictures.read(path).astype(np.float32) / 255)[None]
 
 
 def psnr(a, b):

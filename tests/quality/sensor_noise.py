@@ -23,30 +23,23 @@ of the result minus the clean picture, in thousandths, of the third way.
 """
 
 import argparse
-import os
 import pathlib
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"))
 
-import cae  # noqa: E402
 import numpy as np  # noqa: E402
+
+import pictures  # noqa: E402 (finds the package)
+import cae  # noqa: E402
 
 NOISES = [(0.0, 0.002), (0.01, 0.005), (0.02, 0.01), (0.0, 0.03), (0.05, 0.03), (0.02, 0.1)]
 LEVELS = np.geomspace(4, 110, 16) / 255
 
 
 def read(path):
-    """A picture as floats, by the command; colour becomes its green channel."""
-    tool = os.environ.get("CAE_TOOL", "cae")
-    done = subprocess.run([tool, "noise", "--sigma", "0", "--format", "pnm", path, "-"],
-                          capture_output=True, check=True)
-    kind, size, _, pixels = done.stdout.split(b"\n", 3)
-    width, height = map(int, size.split())
-    values = np.frombuffer(pixels, np.uint8).reshape(height, width, -1)
-    return values[:, :, 0 if kind == b"P5" else 1].astype(np.float32) / np.float32(255)
+    """A picture as floats; of colour its green channel."""
+    return pictures.grey(pictures.read(path))[0].astype(np.float32) / np.float32(255)
 
 
 def psnr(picture, clean):

@@ -189,6 +189,17 @@ static unsigned way_of(const float *v, size_t height, size_t width)
     return way;
 }
 
+/* A set of this image alone, which the data then own. */
+static void start_with(struct train_data *data, struct image image, size_t height, size_t width)
+{
+    const size_t shape[3] = {image.channels, height, width};
+    data->set = (struct image_set){
+        .images = calloc(1, sizeof(image)), .names = calloc(1, sizeof(char *)), .len = 1};
+    data->set.images[0] = image;
+    data->set.names[0] = strdup("a");
+    ck_assert_int_eq(train_data_start(data, shape), DONE);
+}
+
 static size_t count_ways(size_t height, size_t width, bool symmetries)
 {
     struct image image;
@@ -198,14 +209,8 @@ static size_t count_ways(size_t height, size_t width, bool symmetries)
     for (size_t i = 0; i < image_len(&image); i++) {
         image.pixels[i] = (uint8_t)i;
     }
-    char *name = strdup("a");
     struct train_data data = {.batch = 1, .symmetries = symmetries, .seed = 3};
-    data.set = (struct image_set){
-        .images = calloc(1, sizeof(image)), .names = calloc(1, sizeof(name)), .len = 1};
-    data.set.images[0] = image;
-    data.set.names[0] = name;
-    const size_t shape[3] = {1, height, width};
-    ck_assert_int_eq(train_data_start(&data, shape), DONE);
+    start_with(&data, image, height, width);
     for (uint64_t step = 0; step < 100; step++) {
         size_t count = 0;
         ck_assert_int_eq(train_data_fill(&data, step, &count), DONE);
@@ -247,14 +252,8 @@ static size_t count_textured(size_t places)
         const size_t y = i / (3 * LARGE), x = i / 3 % LARGE;
         image.pixels[i] = (uint8_t)(y < CORNER && x < CORNER ? i * 2654435761u >> 8 : 128);
     }
-    char *name = strdup("a");
     struct train_data data = {.batch = 1, .places = places, .seed = 3};
-    data.set = (struct image_set){
-        .images = calloc(1, sizeof(image)), .names = calloc(1, sizeof(name)), .len = 1};
-    data.set.images[0] = image;
-    data.set.names[0] = name;
-    const size_t shape[3] = {3, CUT, CUT};
-    ck_assert_int_eq(train_data_start(&data, shape), DONE);
+    start_with(&data, image, CUT, CUT);
     size_t textured = 0;
     for (uint64_t step = 0; step < 200; step++) {
         size_t count = 0;

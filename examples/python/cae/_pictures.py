@@ -74,7 +74,7 @@ class Pictures:
                   CancelledError; what it raises comes out here. `out` is then half done
 
         Raises what the class says; TypeError for another dtype, ShapeError for other channels,
-        ArgumentError for a number out of range, UnsupportedError if noise cannot be estimated.
+        ArgumentError for a number out of range.
         """
         handle = self._open()
         sigma, gain = real("sigma", sigma), real("gain", gain)

@@ -83,8 +83,7 @@ impl Model {
     /// # Errors
     /// [`Kind::Argument`](crate::Kind::Argument), [`Kind::Shape`](crate::Kind::Shape) (channels or a
     /// size that do not fit), [`Kind::NonFinite`](crate::Kind::NonFinite),
-    /// [`Kind::Limit`](crate::Kind::Limit), [`Kind::NoMemory`](crate::Kind::NoMemory),
-    /// [`Kind::Unsupported`](crate::Kind::Unsupported) when the noise cannot be estimated. After an
+    /// [`Kind::Limit`](crate::Kind::Limit), [`Kind::NoMemory`](crate::Kind::NoMemory). After an
     /// overflow pixels may be written, after others none is.
     pub fn denoise_pixels<V: PixelValue>(
         &self,
