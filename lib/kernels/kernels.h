@@ -50,7 +50,8 @@ typedef enum cae_activation {
  * (b_k = width of the panel) and plain rows can be used as they are (b_panel = 16). The last panel
  * has the columns that are left of n. The start is 0, C itself, bias[j] or bias[i]; without entries
  * or with k = 0, C becomes the start. This is a batch-reduce GEMM: one batch entry is a tap or a
- * row of taps of a convolution, or a row of pixels. With `relu` the stored value is relu(C). With
+ * row of taps of a convolution, or a row of pixels. The `activation`, none or relu or leaky, is
+ * applied to what is stored. With
  * `b_over` rows of the last panel may be read up to the next multiple of CAE_OVER columns; the
  * extra columns are ignored.
  */
@@ -77,7 +78,7 @@ typedef struct cae_gemm {
     ptrdiff_t c_line, c_row;
     cae_gemm_start start;
     const float *bias;
-    bool relu;
+    cae_activation activation;
 } cae_gemm;
 
 /*

@@ -40,38 +40,6 @@ static float start_of(const cae_gemm *g, size_t i, size_t j)
     }
 }
 
-static void gemm(const cae_gemm *g)
-{
-    for (size_t i = 0; i < g->m; i++) {
-        for (size_t j = 0; j < g->n; j++) {
-            const ptrdiff_t column =
-                (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
-            float acc = start_of(g, i, j);
-            for (size_t s = 0; s < g->entries; s++) {
-                const float *a = g->a + g->a_entry[s] + row_at(g, i, g->a_line, g->a_row);
-                const float *b = g->b + g->b_entry[s] + column;
-                for (size_t l = 0; l < g->k; l++) {
-                    acc = madd(a[(ptrdiff_t)l * g->a_k], b[(ptrdiff_t)l * g->b_k], acc);
-                }
-            }
-            if (g->relu && acc < 0.0f) {
-                acc = 0.0f;
-            }
-            g->c[row_at(g, i, g->c_line, g->c_row) + (ptrdiff_t)j] = acc;
-        }
-    }
-}
-
-static void transpose(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t from_row,
-                      size_t rows, size_t cols)
-{
-    for (size_t i = 0; i < rows; i++) {
-        for (size_t j = 0; j < cols; j++) {
-            to[(ptrdiff_t)j * to_row + (ptrdiff_t)i] = from[(ptrdiff_t)i * from_row + (ptrdiff_t)j];
-        }
-    }
-}
-
 /*
  * exp(x) for x clamped to [-87, 88]: x = n log 2 + r with n whole and |r| <= log(2)/2, then a
  * polynomial of degree 7 for exp(r) (coefficients of Cephes' expf, S. Moshier) and 2^n by the
@@ -149,6 +117,36 @@ static float gradient_of(cae_activation activation, float y, float dy)
         return dy * (y * (1.0f - y));
     default:
         return dy;
+    }
+}
+
+static void gemm(const cae_gemm *g)
+{
+    for (size_t i = 0; i < g->m; i++) {
+        for (size_t j = 0; j < g->n; j++) {
+            const ptrdiff_t column =
+                (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
+            float acc = start_of(g, i, j);
+            for (size_t s = 0; s < g->entries; s++) {
+                const float *a = g->a + g->a_entry[s] + row_at(g, i, g->a_line, g->a_row);
+                const float *b = g->b + g->b_entry[s] + column;
+                for (size_t l = 0; l < g->k; l++) {
+                    acc = madd(a[(ptrdiff_t)l * g->a_k], b[(ptrdiff_t)l * g->b_k], acc);
+                }
+            }
+            g->c[row_at(g, i, g->c_line, g->c_row) + (ptrdiff_t)j] =
+                activation_of(g->activation, acc);
+        }
+    }
+}
+
+static void transpose(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t from_row,
+                      size_t rows, size_t cols)
+{
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < cols; j++) {
+            to[(ptrdiff_t)j * to_row + (ptrdiff_t)i] = from[(ptrdiff_t)i * from_row + (ptrdiff_t)j];
+        }
     }
 }
 

@@ -81,10 +81,6 @@ INLINE vec load_vector_u32(const uint32_t *p, const v_mask *mask)
     return mask != NULL ? v_load_masked_u32(p, mask) : v_load_u32(p);
 }
 
-/* ---- Products -------------------------------------------------------------------------------- */
-
-#include "kernels/vector_gemm.h"
-
 /* ---- Activations ----------------------------------------------------------------------------- */
 
 INLINE vec select(vec mask, vec yes, vec no)
@@ -229,6 +225,10 @@ static void activate_back(cae_activation activation, const float *y, float *dy, 
         break;
     }
 }
+
+/* ---- Products -------------------------------------------------------------------------------- */
+
+#include "kernels/vector_gemm.h"
 
 /* ---- Sums ------------------------------------------------------------------------------------ */
 

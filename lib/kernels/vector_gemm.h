@@ -38,6 +38,19 @@ INLINE vec block_start(const cae_gemm *g, const float *c, size_t row, size_t col
     }
 }
 
+INLINE vec activated(cae_activation activation, vec x)
+{
+    const vec negative = v_greater(v_set(0.0f), x);
+    switch (activation) {
+    case CAE_RELU:
+        return v_andnot(negative, x);
+    case CAE_LEAKY:
+        return select(negative, v_mul(x, v_set(0.01f)), x);
+    default:
+        return x;
+    }
+}
+
 /* Columns j ... of the rows `at`, `vectors` vectors of them. */
 INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, const int rows,
                   const int vectors)
@@ -84,14 +97,12 @@ INLINE void block(const cae_gemm *g, const struct block_rows *at, size_t j, cons
             b += b_k;
         }
     }
-    const vec zero = v_set(0.0f);
-    const bool relu = g->relu;
+    const cae_activation activation = g->activation;
     UNROLL for (int r = 0; r < rows; r++)
     {
         UNROLL for (int w = 0; w < vectors; w++)
         {
-            const vec y = relu ? v_andnot(v_greater(zero, acc[r][w]), acc[r][w]) : acc[r][w];
-            v_store(c + at->c[r] + w * LANES, y);
+            v_store(c + at->c[r] + w * LANES, activated(activation, acc[r][w]));
         }
     }
 }
@@ -179,7 +190,7 @@ static void prepare_last(struct last_columns *last, const cae_gemm *g, size_t j)
     last->m.n = last->vectors * LANES;
     last->m.b += (ptrdiff_t)(j / CAE_PANEL) * g->b_panel + (ptrdiff_t)(j % CAE_PANEL);
     last->m.c = last->c;
-    last->m.relu = false;
+    last->m.activation = CAE_NONE;
     if (g->start == CAE_START_COLUMN_BIAS) {
         for (size_t i = 0; i < last->m.n; i++) {
             last->bias[i] = i < g->n - j ? g->bias[j + i] : 0.0f;
@@ -239,8 +250,8 @@ OUTLINE void last_columns(struct last_columns *last, const cae_gemm *g, const st
     for (size_t r = 0; r < rows; r++) {
         for (size_t w = 0; w < last->vectors; w++) {
             const vec sum = v_load(last->c + r * CAE_PANEL + w * LANES);
-            const vec y = g->relu ? v_andnot(v_greater(v_set(0.0f), sum), sum) : sum;
-            v_store_masked(g->c + at->c[r] + last->j + w * LANES, y, &last->masks[w]);
+            v_store_masked(g->c + at->c[r] + last->j + w * LANES, activated(g->activation, sum),
+                           &last->masks[w]);
         }
     }
 }

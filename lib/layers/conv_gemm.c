@@ -49,6 +49,12 @@ struct pixels {
     size_t merged; /* taps that lie in one entry */
 };
 
+/* Whether a product applies it to what it stores. */
+static bool in_store(cae_activation a)
+{
+    return a == CAE_RELU || a == CAE_LEAKY;
+}
+
 static void multiply_pixels(const cae_conv_gemm_job *g, const cae_batch_entries *s,
                             const struct pixels *r)
 {
@@ -69,7 +75,7 @@ static void multiply_pixels(const cae_conv_gemm_job *g, const cae_batch_entries 
                   .c_line = r->to_row,
                   .c_row = r->to_pixel,
                   .start = g->start,
-                  .relu = g->activation == CAE_RELU};
+                  .activation = in_store(g->activation) ? g->activation : CAE_NONE};
     for (size_t y = 0; y < r->height; y += block) {
         m.m = cae_size_min(block, r->height - y) * r->width;
         m.a = r->from + (ptrdiff_t)y * r->from_row;
@@ -181,7 +187,7 @@ static void image_job(void *arg, size_t image, size_t worker)
     } else {
         to_fine_image(g, image, &s);
     }
-    if (g->activation != CAE_RELU) { /* which a product has in its store */
+    if (!in_store(g->activation)) {
         cae_view_activate(g->pass->kernels, g->activation, g->to, image);
     }
 }

@@ -88,7 +88,7 @@ static void draw_sizes(trial *t, cae_gemm *g)
     g->k = draw_chance(t, 20) ? draw_from(t, 0, 300) : draw_from(t, 0, 20);
     g->start = (cae_gemm_start)draw_below(t, 4);
     g->line = draw_below(t, g->m + 1);
-    g->relu = draw_chance(t, 3);
+    g->activation = (cae_activation)draw_below(t, CAE_LEAKY + 1);
     g->b_over = draw_chance(t, 2);
 }
 
@@ -161,8 +161,9 @@ void case_gemm(trial *t)
     char what[200];
     snprintf(
         what, sizeof(what),
-        "m %zu (lines of %zu) n %zu k %zu entries %zu start %d b_panel %td b_k %td relu %d over %d: c",
-        g.m, g.line, g.n, g.k, g.entries, (int)g.start, g.b_panel, g.b_k, g.relu, g.b_over);
+        "m %zu (lines of %zu) n %zu k %zu entries %zu start %d b_panel %td b_k %td activation %d over %d: c",
+        g.m, g.line, g.n, g.k, g.entries, (int)g.start, g.b_panel, g.b_k, (int)g.activation,
+        g.b_over);
     floats_equal(t, "gemm", what, expected, got, len);
 }
 
