@@ -1,14 +1,14 @@
 #!/bin/sh
 # From a fresh clone to a report in a few minutes: builds libcae, trains a simple and a
-# convolutional autoencoder to compress faces and a convolutional one to remove noise, and tries
-# them on faces that they have not seen.
+# convolutional autoencoder to compress faces, and the paper's convolutional one and a U-net to
+# remove noise, and tries them on faces that they have not seen.
 #
 #     sh examples/quickstart.sh          draws the faces itself
 #     sh examples/quickstart.sh DIR      takes the pictures in DIR (PNG, PGM, PPM); if it holds the
 #                                        folders train and val, the unseen ones come from val
 #
 # Leaves quickstart/report.html in the current folder, with everything that it was made from beside
-# it. Exits with 1 if restoring does not beat the mean face or de-noising does not beat its input.
+# it. Exits with 1 if restoring does not beat the mean face or a de-noiser does not beat its input.
 # On Debian it installs missing packages, after printing the command.
 #
 # SPDX-License-Identifier: BSD-2-Clause
@@ -17,6 +17,8 @@ set -eu
 NEEDED='gcc libc6-dev meson ninja-build pkg-config python3 zlib1g-dev libpng-dev'
 SIGMA=25
 SHOWN=10 # faces in the report
+FOLDERS='faces networks noisy denoised-cae denoised-unet compressed restored-sae restored-cae
+    restored-file'
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=$root/build-quickstart
@@ -65,9 +67,11 @@ build_tool() {
 clear_folder() { # of what an earlier run has left, and of nothing else
     mkdir -p "$out"
     cd "$out"
-    rm -rf faces networks noisy denoised compressed restored-sae restored-cae restored-file
+    # shellcheck disable=SC2086 # one word for each folder
+    rm -rf $FOLDERS
     rm -f report.html commands.txt version.txt build.log
-    mkdir faces networks noisy denoised compressed restored-sae restored-cae restored-file
+    # shellcheck disable=SC2086
+    mkdir $FOLDERS
 }
 
 run() { # ARGUMENT...: runs the command cae, and notes it for the report
@@ -84,15 +88,16 @@ get_faces() {
     fi
 }
 
-train() { # PRESET OPTION...: and measures, on faces trained on and on unseen ones
+train() { # NAME MODEL SIGMA OPTION...: and measures, on faces trained on and on unseen ones
     headline "training $1"
-    preset=$1
     network=networks/$1
-    shift
-    run train --model "$preset" --data faces/train --val faces/unseen "$@" --reproducible \
+    model=$2
+    sigma=$3
+    shift 3
+    run train --model "$model" --data faces/train --val faces/unseen "$@" --reproducible \
         --log "$network.csv" --out "$network.safetensors"
-    run eval "$network.safetensors" faces/unseen --json >"$network.unseen.json"
-    run eval "$network.safetensors" faces/train --json >"$network.train.json"
+    run eval "$network.safetensors" faces/unseen --noise "$sigma" --json >"$network.unseen.json"
+    run eval "$network.safetensors" faces/train --noise "$sigma" --json >"$network.train.json"
     run info "$network.safetensors" --json >"$network.info.json"
 }
 
@@ -101,7 +106,9 @@ use_networks() { # on every unseen face, each with noise of its own
 cae compress networks/cae-compress.safetensors faces/unseen/FACE.png compressed/FACE.cae
 cae decompress networks/cae-compress.safetensors compressed/FACE.cae restored-file/FACE.png
 cae noise --sigma $SIGMA --seed N faces/unseen/FACE.png noisy/FACE.png
-cae denoise networks/cae-denoise.safetensors noisy/FACE.png denoised/FACE.png
+cae denoise networks/cae-denoise.safetensors noisy/FACE.png denoised-cae/FACE.png
+cae denoise --sigma $SIGMA networks/unet-denoise-fast.safetensors noisy/FACE.png \\
+    denoised-unet/FACE.png
 END
     number=0
     for face in faces/unseen/*.png; do
@@ -111,7 +118,10 @@ END
         "$cae" decompress networks/cae-compress.safetensors "compressed/$name.cae" \
             "restored-file/$name.png"
         "$cae" noise --sigma $SIGMA --seed $number "$face" "noisy/$name.png"
-        "$cae" denoise networks/cae-denoise.safetensors "noisy/$name.png" "denoised/$name.png"
+        "$cae" denoise networks/cae-denoise.safetensors "noisy/$name.png" \
+            "denoised-cae/$name.png"
+        "$cae" denoise --sigma $SIGMA networks/unet-denoise-fast.safetensors "noisy/$name.png" \
+            "denoised-unet/$name.png"
     done
 }
 
@@ -167,9 +177,12 @@ main() {
     headline "faces"
     get_faces
     # The two that are compared learn alike. De-noising takes longer to learn: more, smaller steps.
-    train sae-compress --steps 400 --batch 32
-    train cae-compress --steps 400 --batch 32
-    train cae-denoise --steps 800 --batch 16 --lr 0.002
+    train sae-compress sae-compress 0 --steps 400 --batch 32
+    train cae-compress cae-compress 0 --steps 400 --batch 32
+    train cae-denoise cae-denoise $SIGMA --noise $SIGMA --steps 800 --batch 16 --lr 0.002
+    # As many steps of as many faces, for all levels of noise.
+    train unet-denoise-fast "$root/examples/report/unet-denoise-64.txt" $SIGMA --noise 5-75 \
+        --steps 800 --batch 16 --lr 0.005 --schedule linear --warmup 0.05
 
     headline "compressing, restoring and de-noising unseen faces"
     use_networks

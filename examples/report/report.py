@@ -6,7 +6,7 @@
 
 FOLDER is what examples/quickstart.sh has filled; FOLDER/report.html is written. SOURCE is `synth`,
 or the folder that the faces came from. The page needs no other file and no network. After writing
-it, exits with 1 if restoring does not beat the mean face or de-noising does not beat its input.
+it, exits with 1 if restoring does not beat the mean face or a de-noiser does not beat its input.
 """
 
 import base64
@@ -25,6 +25,7 @@ from pictures import Original, blur, encode_png, grid, mean_picture, read_png, s
 COLUMNS = 5  # of a grid
 BLURS = [step / 10 for step in range(5, 16)]  # strengths tried
 NOISE = 25 / 255  # on the scale [0,1], as in quickstart.sh
+DENOISERS = {"CAE": "denoised_cae", "U-net": "denoised_unet"}
 
 # ---- What was measured ---------------------------------------------------------------------------
 
@@ -40,7 +41,7 @@ class Network:
         self.parameters, self.steps, self.kernels = (
             about[key] for key in ("parameters", "step", "kernels")
         )
-        self.code_len = math.prod(about["code"])
+        self.code_len = math.prod(about["code"] or [])
         self.unseen, self.train = unseen, train
         self.log = curves.Log(folder / f"{name}.csv")
         self.seconds = self.log.seconds
@@ -68,7 +69,8 @@ def measure_face(job):
         "file": read_png(folder / "restored-file" / name),
         "noisy": noisy,
         "blur": blur(noisy, strength),
-        "denoised": read_png(folder / "denoised" / name),
+        "denoised_cae": read_png(folder / "denoised-cae" / name),
+        "denoised_unet": read_png(folder / "denoised-unet" / name),
     }
     return {kind: face.measure(rows) for kind, rows in others.items()}, len(encode_png(face.rows))
 
@@ -119,11 +121,11 @@ def find_checks(sae, cae, kinds):
         (value > mean, f"Restoring by {who}: {value:.2f} dB; the mean face: {mean:.2f} dB")
         for who, value in restored
     ]
-    value = kinds["denoised"][1]
-    return [
-        *checks,
-        (value > noisy, f"De-noising: {value:.2f} dB; its noisy input: {noisy:.2f} dB"),
-    ]
+    for who, kind in DENOISERS.items():
+        value = kinds[kind][1]
+        words = f"De-noising by the {who}: {value:.2f} dB; its noisy input: {noisy:.2f} dB"
+        checks.append((value > noisy, words))
+    return checks
 
 
 def compress_verdict(sae, cae):
@@ -147,22 +149,25 @@ def sae_caption(sae):
 
 
 def denoise_verdict(kinds):
-    gain, lead = (kinds["denoised"][1] - kinds[other][1] for other in ("noisy", "blur"))
-    first = f"It takes the faces from {kinds['noisy'][1]:.2f} to {kinds['denoised'][1]:.2f} dB"
-    if gain <= 0:
-        return first + ": it has not learnt to."
+    """Which wins, and whether the winner beats what needs no training."""
+    noisy, blurred = kinds["noisy"][1], kinds["blur"][1]
+    (_, loser), (most, winner) = sorted((kinds[kind][1], who) for who, kind in DENOISERS.items())
+    gain, lead = most - kinds[DENOISERS[loser]][1], most - blurred
+    if most <= noisy:
+        return f"Neither has learnt to: the noisy faces have {noisy:.2f} dB."
+    first = f"The {winner} wins: it takes the faces from {noisy:.2f} to {most:.2f} dB"
+    first += f", {gain:.1f} dB beyond the {loser}"
     if lead < 0:
         return first + f". A plain Gaussian blur does {-lead:.1f} dB better still in this measure."
-    return first + f", {lead:.1f} dB beyond the best plain Gaussian blur."
+    return first + f" and {lead:.1f} dB beyond the best plain Gaussian blur."
 
 
-def denoised_caption(kinds):
-    blurred = kinds["blur"][2] > kinds["denoised"][2]
-    return (
-        "By SSIM the blur is closer to the original."
-        if blurred
-        else ("By SSIM it is closer to the original than the blur.")
-    )
+def against_blur(kinds, who):
+    """What a caption says of a de-noiser."""
+    (_, decibels, likeness), (_, blurred, blurred_likeness) = kinds[DENOISERS[who]], kinds["blur"]
+    words = f"{compare(decibels - blurred)} than the blur".replace("well than", "well as")
+    closer = "closer to" if likeness > blurred_likeness else "further from"
+    return f"That is {words}; by SSIM it is {closer} the original."
 
 
 # ---- The page ------------------------------------------------------------------------------------
@@ -203,14 +208,14 @@ def compress_table(sae, cae, measured):
     )
 
 
-def denoise_table(cae, kinds):
-    parts = [kinds[kind] for kind in ("noisy", "blur", "denoised")]
+def denoise_table(networks, kinds):
+    parts = [kinds[kind] for kind in ("noisy", "blur", *DENOISERS.values())]
     return table(
-        ("", "noisy input", "Gaussian blur", "CAE"),
+        ("", "noisy input", "Gaussian blur", *DENOISERS),
         [
-            ("Parameters", None, None, f"{cae.parameters:,}"),
-            ("Steps", None, None, cae.steps),
-            ("Training", None, None, f"{cae.seconds:.0f} s"),
+            ("Parameters", None, None, *(f"{n.parameters:,}" for n in networks)),
+            ("Steps", None, None, *(n.steps for n in networks)),
+            ("Training", None, None, *(f"{n.seconds:.0f} s" for n in networks)),
             ("MSE", *(f"{part[0]:.5f}" for part in parts)),
             ("PSNR, dB", *(f"{part[1]:.2f}" for part in parts)),
             ("SSIM", *(f"{part[2]:.3f}" for part in parts)),
@@ -228,7 +233,8 @@ def picture_grids(folder, strength):
         "file": ("restored-file", "faces restored from compressed files"),
         "clean": ("faces/unseen", "original faces"),
         "noisy": ("noisy", "noisy faces"),
-        "denoised": ("denoised", "de-noised faces"),
+        "denoised_cae": ("denoised-cae", "faces de-noised by the CAE"),
+        "denoised_unet": ("denoised-unet", "faces de-noised by the U-net"),
     }
     pictures = {
         kind: ([read_png(folder / place / name) for name in names], words)
@@ -244,6 +250,7 @@ def picture_grids(folder, strength):
 
 
 def curve_figures(sae, cae, denoiser):
+    # Without the U-net: its loss is in other units, and for noise of many levels.
     both = [sae.curve("SAE", "--sae"), cae.curve("CAE", "--cae")]
     alone = [denoiser.curve("CAE", "--cae")]
     return {
@@ -254,15 +261,18 @@ def curve_figures(sae, cae, denoiser):
     }
 
 
-def figures(sae, cae, denoiser, measured):
+def figures(sae, cae, denoisers, measured):
     """The numbers of the page's sentences."""
     kinds = measured["kinds"]
     return {
         "sae_psnr": f"{sae.unseen['psnr']:.2f}",
         "cae_psnr": f"{cae.unseen['psnr']:.2f}",
         **{f"{kind}_psnr": f"{kinds[kind][1]:.2f}" for kind in kinds},
-        "eval_denoised": f"{denoiser.unseen['psnr']:.2f}",
-        "eval_noisy": f"{denoiser.unseen['input_psnr']:.2f}",
+        **{
+            f"eval_{kind}": f"{network.unseen['psnr']:.2f}"
+            for kind, network in zip(DENOISERS.values(), denoisers)
+        },
+        "eval_noisy": f"{denoisers[0].unseen['input_psnr']:.2f}",
         "blur_sigma": f"{measured['blur_sigma']:.1f}",
         **{key: f"{measured[key]:,.0f}" for key in ("raw_bytes", "png_bytes", "file_bytes")},
         "code_len": f"{cae.code_len:,}",
@@ -271,7 +281,7 @@ def figures(sae, cae, denoiser, measured):
         "train_count": cae.train["count"],
         "unseen_count": cae.unseen["count"],
         **{
-            key: "{}, {} and {}".format(*(f"{value(n):.0f}" for n in (sae, cae, denoiser)))
+            key: "{}, {}, {} and {}".format(*(f"{value(n):.0f}" for n in (sae, cae, *denoisers)))
             for key, value in (
                 ("epochs_list", lambda network: network.steps / network.log.epoch_steps),
                 ("seconds_list", lambda network: network.seconds),
@@ -295,9 +305,9 @@ def words_of_source(source):
 
 def main():
     folder, source = Path(sys.argv[1]), sys.argv[2]
-    sae, cae, denoiser = (
+    sae, cae, *denoisers = (
         Network(folder / "networks", name)
-        for name in ("sae-compress", "cae-compress", "cae-denoise")
+        for name in ("sae-compress", "cae-compress", "cae-denoise", "unet-denoise-fast")
     )
     measured = measure(folder)
     kinds = measured["kinds"]
@@ -314,15 +324,16 @@ def main():
         "compress_table": compress_table(sae, cae, measured),
         "sae_caption": sae_caption(sae),
         "denoise_verdict": denoise_verdict(kinds),
-        "denoise_table": denoise_table(denoiser, kinds),
-        "denoised_caption": denoised_caption(kinds),
+        "denoise_table": denoise_table(denoisers, kinds),
+        "denoised_cae_caption": against_blur(kinds, "CAE"),
+        "denoised_unet_caption": against_blur(kinds, "U-net"),
         "version": escape((folder / "version.txt").read_text(encoding="utf-8").strip()),
         "processors": f"{processors} processor{'s' if processors > 1 else ''}",
         "commands": escape((folder / "commands.txt").read_text(encoding="utf-8")),
-        **figures(sae, cae, denoiser, measured),
+        **figures(sae, cae, denoisers, measured),
         **words_of_source(source),
         **picture_grids(folder, measured["blur_sigma"]),
-        **curve_figures(sae, cae, denoiser),
+        **curve_figures(sae, cae, denoisers[0]),
     }
     page = string.Template((here / "page.html").read_text(encoding="utf-8")).substitute(fields)
     (folder / "report.html").write_text(page, encoding="utf-8")

@@ -26,6 +26,7 @@ sys.path.insert(0, str(REPORT))
 import curves  # noqa: E402
 import pictures  # noqa: E402
 
+LEVEL_NETWORK = "input 1 64 64 noise\nmark x\nconv 1 kernel 3 pad 1\nadd x\n"
 NETWORK = "input 1 64 64\nmaxpool 8\ncode\ntconv 1 kernel 8 stride 8 sigmoid\n"
 
 
@@ -226,7 +227,7 @@ class Outline(html.parser.HTMLParser):
 
 
 class Page(Case):
-    """The page of a quick start with three networks of 65 parameters, trained for three steps."""
+    """The page of a quick start with four small networks, trained for three steps."""
 
     @classmethod
     def setUpClass(cls):
@@ -236,7 +237,8 @@ class Page(Case):
             "faces",
             "networks",
             "noisy",
-            "denoised",
+            "denoised-cae",
+            "denoised-unet",
             "compressed",
             "restored-sae",
             "restored-cae",
@@ -244,12 +246,14 @@ class Page(Case):
         ):
             (folder / name).mkdir()
         (folder / "network.txt").write_text(NETWORK, encoding="ascii")
+        (folder / "level.txt").write_text(LEVEL_NETWORK, encoding="ascii")
         for name in ("version.txt", "commands.txt"):
             (folder / name).write_text("cae <1> & 2\n", encoding="ascii")
         cls.cae("synth", "--count", 8, "--out", "faces/train")
         cls.cae("synth", "--count", 3, "--seed", 2, "--out", "faces/unseen")
         for name, sigma in (("sae-compress", 0), ("cae-compress", 0), ("cae-denoise", 25)):
-            cls.train(f"networks/{name}", "--noise", sigma)
+            cls.train(f"networks/{name}", "network.txt", sigma)
+        cls.train("networks/unet-denoise-fast", "level.txt", 25)
         for face in (folder / "faces/unseen").iterdir():
             cls.use(face.name)
 
@@ -269,11 +273,12 @@ class Page(Case):
         return done.stdout
 
     @classmethod
-    def train(cls, network, *noise):
+    def train(cls, network, text, sigma):
+        noise = ("--noise", sigma)
         cls.cae(
             "train",
             "--model",
-            "network.txt",
+            text,
             "--data",
             "faces/train",
             "--val",
@@ -300,7 +305,9 @@ class Page(Case):
         cls.cae("compress", "networks/cae-compress", face, compressed)
         cls.cae("decompress", "networks/cae-compress", compressed, f"restored-file/{name}")
         cls.cae("noise", "--sigma", "25", face, f"noisy/{name}")
-        cls.cae("denoise", "networks/cae-denoise", f"noisy/{name}", f"denoised/{name}")
+        cls.cae("denoise", "networks/cae-denoise", f"noisy/{name}", f"denoised-cae/{name}")
+        unet = "networks/unet-denoise-fast"
+        cls.cae("denoise", "--sigma", 25, unet, f"noisy/{name}", f"denoised-unet/{name}")
         for kind in ("sae", "cae"):
             cls.cae("denoise", f"networks/{kind}-compress", face, f"restored-{kind}/{name}")
 
@@ -318,7 +325,7 @@ class Page(Case):
             path.write_text(
                 json.dumps({**json.loads(path.read_text()), "psnr": 40.5}), encoding="ascii"
             )
-        for kind in ("restored-file", "denoised"):
+        for kind in ("restored-file", "denoised-cae", "denoised-unet"):
             for face in (self.folder / "faces/unseen").iterdir():
                 rows = pictures.read_png(face)
                 rows[0] = bytes([rows[0][0] ^ 64]) + rows[0][1:]
@@ -327,19 +334,31 @@ class Page(Case):
     def test_fails_when_nothing_was_learnt(self):
         said = self.report(code=1)
         self.assertRegex(said, "FAILED +Restoring by the CAE: .* the mean face: ")
-        self.assertRegex(said, "FAILED +De-noising: .* its noisy input: ")
+        self.assertRegex(said, "FAILED +De-noising by the CAE: .* its noisy input: ")
         self.assertIn('class="bad"', (self.folder / "report.html").read_text(encoding="utf-8"))
 
     def test_each_check_decides_alone(self):
         self.learn()
         self.assertNotIn("FAILED", self.report(code=0))
-        for kind in ("restored-file", "denoised"):
+        for kind in ("restored-file", "denoised-cae", "denoised-unet"):
             shutil.copytree(self.folder / kind, self.folder / "kept")
             for path in (self.folder / kind).iterdir():
                 path.write_bytes(pictures.encode_png(pattern(64, 64)))
             self.assertEqual(self.report(code=1).count("FAILED"), 1, kind)
             shutil.rmtree(self.folder / kind)
             (self.folder / "kept").rename(self.folder / kind)
+
+    def test_the_winner_is_named(self):
+        self.learn()
+        for kind, winner in (("denoised-cae", "U-net"), ("denoised-unet", "CAE")):
+            for face in (self.folder / kind).iterdir():
+                rows = pictures.read_png(self.folder / "faces/unseen" / face.name)
+                worse = [bytes(value ^ 8 for value in row) for row in rows]
+                face.write_bytes(pictures.encode_png(worse))
+            self.report(code=0)
+            page = (self.folder / "report.html").read_text(encoding="utf-8")
+            self.assertIn(f"The {winner} wins: ", page)
+            self.learn()
 
     def test_the_page_stands_alone(self):
         self.learn()
@@ -348,7 +367,7 @@ class Page(Case):
         outline = Outline()
         outline.feed(page)
         self.assertEqual(outline.open, [])
-        self.assertEqual(len(outline.sources), 8)  # the grids
+        self.assertEqual(len(outline.sources), 9)  # the grids
         for source in outline.sources:
             self.assertTrue(source.startswith("data:image/png;base64,"), source[:40])
             data = base64.b64decode(source.partition(",")[2])
@@ -371,6 +390,23 @@ class Page(Case):
         for place, key in ((1, "psnr"), (2, "ssim")):
             mean = sum(values[place] for values in measured) / len(measured)
             self.assertAlmostEqual(mean, said[key], places=6)
+
+
+class Text(Case):
+    def test_the_network_is_the_preset_but_for_its_size(self):
+        def layers(text):
+            lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+            self.assertTrue(lines[0].startswith("input 1 "), lines[0])
+            return lines[0].split()[4:], lines[1:]
+
+        written = (REPORT / "unet-denoise-64.txt").read_text(encoding="ascii")
+        (self.folder / "faces").mkdir()
+        (self.folder / "faces/0.png").write_bytes(pictures.encode_png(pattern(96, 96)))
+        arguments = "train --quiet --model unet-denoise-fast --data faces --val faces --out m"
+        self.run_command(TOOL, *arguments.split(), "--steps", 1, "--batch", 1)
+        preset = json.loads(self.run_command(TOOL, "info", "m", "--json"))
+        self.assertEqual(preset["preset"], "unet-denoise-fast")
+        self.assertEqual(layers(preset["architecture"]), layers(written))
 
 
 class Script(Case):
