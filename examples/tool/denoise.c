@@ -72,6 +72,46 @@ static int load_model(cae_model **model, const struct settings *s, size_t channe
     return model_shape(*model, name, shape);
 }
 
+/* The estimate that a call without a level goes by, of 255, from the middle of a large image; less
+ * than 0: not known. */
+static double estimate_level(const struct image *image)
+{
+    enum { SIDE = 1024 };
+    const size_t height = image->height < SIDE ? image->height : SIDE;
+    const size_t width = image->width < SIDE ? image->width : SIDE;
+    const size_t channels = image->channels - image->alpha;
+    const size_t first = ((image->height - height) / 2) * image->width + (image->width - width) / 2;
+    const uint16_t *deep = (const uint16_t *)(const void *)image->pixels;
+    float *values = calloc(channels * height, width * sizeof *values);
+    float sigma = -1;
+    float *value = values;
+    for (size_t c = 0; c < channels && values != NULL; c++) {
+        for (size_t y = 0; y < height; y++) {
+            for (size_t x = 0; x < width; x++) {
+                const size_t i = (first + y * image->width + x) * image->channels + c;
+                *value++ = image->deep ? (float)deep[i] / 65535 : (float)image->pixels[i] / 255;
+            }
+        }
+    }
+    if (values == NULL ||
+        cae_estimate_noise(values, 1, channels, height, width, &sigma) != CAE_OK) {
+        sigma = -1;
+    }
+    free(values);
+    return 255 * (double)sigma;
+}
+
+/* What a camera has processed looks clean to the estimate, and who sees the noise wonders. */
+static void note_little_noise(const struct image *image, const struct settings *s)
+{
+    const double level = estimate_level(image);
+    if (level >= 0 && level < 1) {
+        note("%s: the noise is estimated at %.2f of 255, and little is removed. Noise that a "
+             "camera or JPEG has smeared is not seen: --sigma 5 removes some",
+             file_input_name(s->in), level);
+    }
+}
+
 static int denoise(const cae_model *model, struct image *image, const struct settings *s)
 {
     const size_t row = image_row_size(image);
@@ -101,6 +141,9 @@ static int run(const struct settings *s)
     if ((s->model == NULL && load_model(&model, s, colours, shape) != DONE) ||
         (colours < shape[0] && image_repeat_grey(&image, file_input_name(s->in)) != DONE)) {
         goto done;
+    }
+    if (s->level == 0 && s->gain == 0 && model_takes_noise(model)) {
+        note_little_noise(&image, s);
     }
     result = denoise(model, &image, s);
 done:

@@ -110,6 +110,26 @@ class Denoise(tool.Case):
                               (("--strength", "11"), "strength"), (("--strength", "x"), "x")):
             self.fails("denoise", model, "data/000.png", "o.png", *words, naming=naming, code=2)
 
+    def test_what_the_estimate_does_not_see_is_told(self):
+        """A camera's smeared noise has an estimate near 0: whoever sees it hears of --sigma."""
+        model = self.model("m", LEVELS)
+        for depth, colour in ((8, 0), (16, 0), (8, 2), (16, 6)):
+            with self.subTest(depth=depth, colour=colour):
+                size = 64 * 64 * CHANNELS[colour]
+                flat = struct.pack(f">{size}{'H' if depth == 16 else 'B'}",
+                                   *[100 << (depth - 8)] * size)
+                rows = [flat[i * len(flat) // 64:(i + 1) * len(flat) // 64] for i in range(64)]
+                tool.write("flat.png", tool.png(64, 64, depth, colour, rows))
+                done = self.ok("denoise", model, "flat.png", "o.png")
+                self.assertIn("flat.png: the noise is estimated at 0.00 of 255", done.stderr)
+                self.assertIn("--sigma 5", done.stderr)
+                self.assertNotIn("estimated", self.ok("denoise", model, "flat.png", "o.png",
+                                                      "--sigma", 5).stderr)
+                self.assertNotIn("estimated", self.ok("denoise", model, "flat.png", "o.png",
+                                                      "--gain", "0.01").stderr)
+        tool.write("noisy.png", picture(64, 64, 8, 0)[0])
+        self.assertEqual(self.ok("denoise", model, "noisy.png", "o.png").stderr, "")
+
     def test_networks_without_levels(self):
         model = self.model("m", tool.GREY)
         self.assertEqual(self.ok("denoise", model, "data/000.png", "a.png").stderr, "")
