@@ -340,20 +340,25 @@ static uint32_t crc_of_u32(uint32_t crc, uint32_t value)
     return (uint32_t)crc32_z(crc, bytes, sizeof bytes);
 }
 
+static uint32_t crc_of_image(const struct noisy_image *image, size_t channels)
+{
+    const size_t len = channels * image->height * image->width;
+    uint32_t crc = crc_of_u32(0, (uint32_t)channels);
+    crc = crc_of_u32(crc, (uint32_t)image->height);
+    crc = crc_of_u32(crc, (uint32_t)image->width);
+    for (size_t i = 0; i < len; i++) {
+        uint32_t bits;
+        memcpy(&bits, &image->values[i], sizeof bits);
+        crc = crc_of_u32(crc, bits);
+    }
+    return crc;
+}
+
 uint32_t noisy_set_crc(const struct noisy_set *set)
 {
     uint32_t crc = 0;
     for (size_t i = 0; i < set->len; i++) {
-        const struct noisy_image *image = &set->images[i];
-        const size_t len = set->channels * image->height * image->width;
-        crc = crc_of_u32(crc, (uint32_t)set->channels);
-        crc = crc_of_u32(crc, (uint32_t)image->height);
-        crc = crc_of_u32(crc, (uint32_t)image->width);
-        for (size_t j = 0; j < len; j++) {
-            uint32_t bits;
-            memcpy(&bits, &image->values[j], sizeof bits);
-            crc = crc_of_u32(crc, bits);
-        }
+        crc = crc_of_u32(crc, crc_of_image(&set->images[i], set->channels));
     }
     return crc;
 }

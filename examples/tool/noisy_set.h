@@ -52,7 +52,8 @@ int noisy_set_colour(const struct noisy_set *set, double *ratio);
 /* The lowest and highest level, of 255. */
 void noisy_set_levels(const struct noisy_set *set, double *low, double *high);
 
-/* A number for all sizes and values, the same on every machine. */
+/* A number for all sizes and values, the same on every machine: docs/file-formats.md, section 1.8,
+ * has the way to it. */
 uint32_t noisy_set_crc(const struct noisy_set *set);
 
 #endif

@@ -106,7 +106,8 @@ static struct texts write_facts(const struct train_facts *f)
 {
     struct texts t;
     snprintf(t.of[BATCH], sizeof t.of[BATCH], "%zu", f->batch);
-    snprintf(t.of[DATA], sizeof t.of[DATA], "%zu images, crc32 %08" PRIx32, f->images, f->pixels);
+    snprintf(t.of[DATA], sizeof t.of[DATA], "%zu images, %scrc32 %08" PRIx32, f->images,
+             f->self != NULL && f->self[0] != '\0' ? "float32 " : "", f->pixels);
     t.of[PARTS][0] = '\0';
     if (f->parts > 1) {
         snprintf(t.of[PARTS], sizeof t.of[PARTS], "%zu", f->parts);

@@ -20,8 +20,8 @@ static const size_t not_given = SIZE_MAX;
 
 /* What a training with --self or --pairs does unless told otherwise: docs/denoise.md has the
  * measurements. The rates are from the beginning and from the weights of --from. */
-static const size_t self_steps = 600, self_batch = 4;
-static const double self_rate = 0.003, self_rate_from = 0.0001, self_warmup = 0.05;
+static const size_t self_steps = 1500, self_batch = 4;
+static const double self_rate = 0.006, self_rate_from = 0.00003, self_warmup = 0.05;
 
 static const char details[] =
     "DIR holds images, or a folder of images for each person; files that cannot be read are named\n"
@@ -48,8 +48,9 @@ static const char details[] =
     "pixel to pixel, as that of sensors is before demosaicing, scaling, sharpening and JPEG.\n"
     "Images whose neighbours have noise in common are refused unless --force is given. --pairs\n"
     "wants two or more noisy frames of each scene in a folder of their own below DIR, or of one\n"
-    "scene in DIR; noise need not be independent inside a frame. With both, 600 steps of 4 images\n"
-    "with --symmetries, --schedule linear, --warmup 0.05 and a --lr of 0.003, with --from 0.0001, unless given.\n"
+    "scene in DIR; noise need not be independent inside a frame. With both, unless given: --steps\n"
+    "1500, --batch 4, --symmetries, --schedule linear, --warmup 0.05 and --lr 0.006, with --from\n"
+    "0.00003.\n"
     "--val measures as `cae eval` does, at the end and at the ends of epochs, as often as costs at\n"
     "most one pixel measured for four trained on; of noise LOW-HIGH the geometric mean of the errors\n"
     "at four levels. --keep-best writes the model with the lowest to NAME.best.EXT where MODEL is\n"

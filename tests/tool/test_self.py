@@ -257,7 +257,7 @@ class Self(tool.Case):
         self.train("m")
         self.ok("train", "--from", "m", "--self", "--data", "one.png", "--epochs", 1, "--out", "n")
         settings = json.loads(self.ok("info", "n", "--json").stdout)["settings"]
-        self.assertEqual(settings["learning_rate"], 0.0001)
+        self.assertEqual(settings["learning_rate"], 0.00003)
         self.assertEqual(self.notes("n")["cae.batch"], "4")
         self.assertEqual(self.notes("n")["cae.symmetries"], "8")
         self.assertTrue(self.notes("n")["cae.schedule"].startswith("linear, warm-up 0.05"))
