@@ -1,7 +1,7 @@
 /*
  * The colour of noise: see noise_colour.h. Of the blocks of 8 x 8 a sixteenth is taken, those with
  * the least energy in the low frequencies of the cosine transform, where images have theirs. In
- * white noise the other frequencies are independent of these, so that choosing does not change them.
+ * white noise the others are independent of these, so that choosing does not change them.
  * Texture has more energy in middle frequencies than in high ones, as noise that was smoothed has.
  * Noise is everywhere and texture is not: so of the middle frequencies the lower quartile is taken,
  * and of the high ones the median.

@@ -331,7 +331,7 @@ int noisy_set_colour(const struct noisy_set *set, double *ratio)
     return result;
 }
 
-/* ---- The number for resumption ---------------------------------------------------------------- */
+/* ---- The number for resumption --------------------------------------------------------------- */
 
 static uint32_t crc_of_u32(uint32_t crc, uint32_t value)
 {

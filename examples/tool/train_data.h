@@ -52,8 +52,8 @@ size_t train_data_len(const struct train_data *data);
 int train_data_check_noise(const struct train_data *data, const char *name);
 
 /* Gets ready for training at the given shape (channels, height, width); the set and the settings
- * batch, noise, takes_noise, places, symmetries, seed and self are in *data already. Images smaller than
- * the shape are named and left out; it is a failure when none is left. */
+ * batch, noise, takes_noise, places, symmetries, seed and self are in *data already. Images smaller
+ * than the shape are named and left out; it is a failure when none is left. */
 int train_data_start(struct train_data *data, const size_t shape[3]);
 void train_data_free(struct train_data *data);
 

@@ -1,8 +1,8 @@
 /*
  * Steps of a training without clean images, after Neighbor2Neighbor (Huang et al. 2021). Of every
- * cell of 2 x 2 pixels of a noisy y two neighbours are drawn: they make two images g1 and g2 of half
- * the size, with the same picture nearly and independent noise. The network f learns g2 from g1; and
- * because neighbours differ without noise too, the loss has a second term:
+ * cell of 2 x 2 pixels of a noisy y two neighbours are drawn: they make two images g1 and g2 of
+ * half the size, with the same picture nearly and independent noise. The network f learns g2 from
+ * g1; and because neighbours differ without noise too, the loss has a second term:
  *     |f(g1) - g2|^2 + c |f(g1) - g2 - d|^2,   d = g1(f(y)) - g2(f(y)), held fixed.
  * Both are one: (1 + c) |f(g1) - (g2 + c/(1 + c) d)|^2, and what does not depend on f. So a step is
  * a de-noising of y, which gives d, and a usual step. With bursts the two images are two frames,
@@ -53,8 +53,8 @@ void train_self_batch_free(struct train_self_batch *b);
 /* Puts cut `number`, as it is seen in an epoch, at a place of the batch of *data. */
 void train_self_view(const struct train_data *data, uint64_t epoch, uint64_t number, size_t place);
 
-/* Adds to the targets of the batch at hand what the model as it is makes of them. The weight c rises
- * from 0 to 2 with the part of the steps that is done, `done`. A status of the library. */
+/* Adds to the targets of the batch at hand what the model as it is makes of them. The weight c
+ * rises from 0 to 2 with the part of the steps that is done, `done`. A status of the library. */
 int train_self_finish(const struct train_data *data, const cae_model *model, double done,
                       size_t count);
 

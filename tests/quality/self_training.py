@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is learned from one noisy picture alone: `cae train --self`, beside what there is without.
+"""What is learned from one noisy picture alone, `cae train --self`, and from a burst, `--pairs`.
 
     LIBCAE=build/lib/libcae.so.0 CAE_TOOL=build/examples/tool/cae \\
         python3 tests/quality/self_training.py MODEL PICTURE... [--preset NAME]... [--steps N]
