@@ -1,7 +1,7 @@
 /*
  * Noisy images to learn from without clean ones: `cae train --self` and `--pairs`. Values are
- * planar floats, since 8 bits would round the images of instruments; each image has a noise level. A
- * network of one channel takes each channel of a colour image as an image of its own, as `cae
+ * planar floats, since 8 bits would round the images of instruments; each image has a noise level.
+ * A network of one channel takes each channel of a colour image as an image of its own, as `cae
  * denoise` does.
  *
  * SPDX-License-Identifier: BSD-2-Clause

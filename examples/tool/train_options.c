@@ -21,7 +21,8 @@ static const size_t not_given = SIZE_MAX;
 /* What a training with --self or --pairs does unless told otherwise: docs/denoise.md has the
  * measurements. The rates are from the beginning and from the weights of --from. */
 static const size_t self_steps = 1500, self_batch = 4;
-static const double self_rate = 0.006, self_rate_from = 0.00003, self_warmup = 0.05;
+static const double self_rate = 0.006, self_rate_from = 0.00003, pairs_rate_from = 0.001,
+                    self_warmup = 0.05;
 
 static const char details[] =
     "DIR holds images, or a folder of images for each person; files that cannot be read are named\n"
@@ -50,7 +51,7 @@ static const char details[] =
     "wants two or more noisy frames of each scene in a folder of their own below DIR, or of one\n"
     "scene in DIR; noise need not be independent inside a frame. With both, unless given: --steps\n"
     "1500, --batch 4, --symmetries, --schedule linear, --warmup 0.05 and --lr 0.006, with --from\n"
-    "0.00003.\n"
+    "0.00003 (--self) or 0.001 (--pairs).\n"
     "--val measures as `cae eval` does, at the end and at the ends of epochs, as often as costs at\n"
     "most one pixel measured for four trained on; of noise LOW-HIGH the geometric mean of the errors\n"
     "at four levels. --keep-best writes the model with the lowest to NAME.best.EXT where MODEL is\n"
@@ -171,7 +172,9 @@ static void set_defaults(struct train_options *o)
         o->steps = self_steps;
     }
     if (o->learning_rate < 0 && !o->resume) {
-        o->learning_rate = o->from != NULL ? self_rate_from : self_rate;
+        o->learning_rate = o->from == NULL    ? self_rate
+                           : o->pairs != NULL ? pairs_rate_from
+                                              : self_rate_from;
     }
 }
 

@@ -258,6 +258,10 @@ class Self(tool.Case):
         self.ok("train", "--from", "m", "--self", "--data", "one.png", "--epochs", 1, "--out", "n")
         settings = json.loads(self.ok("info", "n", "--json").stdout)["settings"]
         self.assertEqual(settings["learning_rate"], 0.00003)
+        self.burst("d")
+        self.ok("train", "--from", "m", "--pairs", "d", "--epochs", 1, "--out", "p")
+        settings = json.loads(self.ok("info", "p", "--json").stdout)["settings"]
+        self.assertEqual(settings["learning_rate"], 0.001)
         self.assertEqual(self.notes("n")["cae.batch"], "4")
         self.assertEqual(self.notes("n")["cae.symmetries"], "8")
         self.assertTrue(self.notes("n")["cae.schedule"].startswith("linear, warm-up 0.05"))
