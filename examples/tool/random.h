@@ -22,6 +22,7 @@ enum random_stream {
     RANDOM_PART = 8,   /* seeds for the sampled codes of part a of a batch, in step b */
     RANDOM_LEVEL = 9,  /* noise levels, of a range of them */
     RANDOM_SYMMETRY = 10,
+    RANDOM_NEIGHBOURS = 11, /* which pixels of a cell, or which frame, to learn from */
 };
 
 /* 64 well-mixed bits for number (a, b) of a stream. */

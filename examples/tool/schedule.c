@@ -19,6 +19,7 @@ static bool read_schedule(void *value, const char *text)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(text, names[i]) == 0) {
             s->kind = (enum schedule_kind)i;
+            s->given = true;
             return true;
         }
     }

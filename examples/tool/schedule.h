@@ -7,6 +7,7 @@
 #ifndef CAE_TOOL_SCHEDULE_H
 #define CAE_TOOL_SCHEDULE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "options.h"
@@ -14,6 +15,7 @@
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
 
 struct schedule {
+    bool given; /* read from an option */
     enum schedule_kind kind;
     double warmup; /* share of the steps in which the factor rises to 1 */
 };

@@ -20,6 +20,7 @@
 #include "kind.h"
 #include "message.h"
 #include "model.h"
+#include "noise_colour.h"
 #include "output.h"
 #include "people.h"
 #include "score.h"
@@ -29,11 +30,13 @@
 #include "train_log.h"
 #include "train_notes.h"
 #include "train_options.h"
+#include "train_self.h"
 
 struct training {
     const struct train_options *options;
     cae_model *model;
     struct train_data data;
+    struct train_self self; /* instead of data's set, with --self or --pairs */
     struct train_feed feed;
     struct image_set validation; /* empty if there is nothing to measure on */
     struct train_log log;
@@ -135,7 +138,7 @@ static uint64_t epochs_between(const struct training *t)
 {
     double levels[NOISE_LEVELS];
     const struct train_data *d = &t->data;
-    const uint64_t trained = (uint64_t)d->set.len * d->height * d->width;
+    const uint64_t trained = (uint64_t)train_data_len(d) * d->height * d->width;
     uint64_t measured = 0;
     for (size_t i = 0; i < t->validation.len; i++) {
         measured += (uint64_t)t->validation.images[i].height * t->validation.images[i].width;
@@ -143,7 +146,58 @@ static uint64_t epochs_between(const struct training *t)
     return (4 * noise_levels(&d->noise, levels) * measured - 1) / trained + 1;
 }
 
-static int prepare_data(struct training *t, const size_t shape[3])
+/* Whether the noise of neighbours is independent, which --self rests on. */
+static int check_independence(const struct training *t)
+{
+    char text[160];
+    double ratio = 0;
+    const struct noisy_set *set = &t->self.set;
+    if (set->bursts) {
+        return DONE;
+    }
+    if (noisy_set_colour(set, &ratio) != DONE) {
+        return FAILED;
+    }
+    if (ratio <= noise_colour_most) {
+        return DONE;
+    }
+    if (isinf(ratio)) {
+        snprintf(text, sizeof text, "there is no noise beyond rounding");
+    } else {
+        snprintf(text, sizeof text,
+                 "the noise is not independent from pixel to pixel: its energy in middle "
+                 "frequencies is %.1f times that in high ones, and at most %.1f in white noise",
+                 ratio, noise_colour_most);
+    }
+    if (t->options->force) {
+        note("%s: %s (--force: the network may learn to keep it)", set->folder, text);
+        return DONE;
+    }
+    return fail("%s: %s (demosaicing, scaling, blur and JPEG do this: take the images from before "
+                "them, or --force)",
+                set->folder, text);
+}
+
+/* With --self and --pairs. Changes the shape to that of the parts that are trained on. */
+static int prepare_noisy(struct training *t, size_t shape[3])
+{
+    const struct train_options *o = t->options;
+    const struct noisy_reading how = {.limit = o->limit,
+                                      .crop = &o->preparation,
+                                      .bursts = o->pairs != NULL,
+                                      .level = o->level,
+                                      .gain = o->gain};
+    t->data.self = &t->self;
+    if (noisy_set_load(&t->self.set, o->data, shape[0], &how) != DONE ||
+        train_self_start(&t->self, t->model, o->name, &shape[1], &shape[2]) != DONE ||
+        check_independence(t) != DONE) {
+        return FAILED;
+    }
+    noisy_set_levels(&t->self.set, &t->data.noise.low, &t->data.noise.high);
+    return train_data_start(&t->data, shape);
+}
+
+static int prepare_data(struct training *t, size_t shape[3])
 {
     const struct train_options *o = t->options;
     t->data.batch = o->batch;
@@ -155,6 +209,9 @@ static int prepare_data(struct training *t, const size_t shape[3])
     t->data.places = o->places;
     t->data.symmetries = o->symmetries;
     t->data.takes_noise = model_takes_noise(t->model);
+    if (o->self) {
+        return prepare_noisy(t, shape);
+    }
     if (train_data_check_noise(&t->data, o->name) != DONE) {
         return FAILED;
     }
@@ -177,13 +234,17 @@ static int check_and_keep_facts(struct training *t)
 {
     const struct train_options *o = t->options;
     struct train_facts facts;
+    char self[TRAIN_SELF_TEXT];
     if (!o->resume) {
         train_note_copying(t->model, o->name, t->data.noise.high, o->noise.low >= 0);
     }
     char schedule[SCHEDULE_TEXT];
     if (train_facts_of(&facts, &t->data, o->reproducible,
-                       schedule_text(&o->schedule, t->last_step, schedule)) != DONE ||
-        (o->resume && train_notes_check(t->model, o->out, &facts, o->force) != DONE)) {
+                       schedule_text(&o->schedule, t->last_step, schedule)) != DONE) {
+        return FAILED;
+    }
+    facts.self = train_options_self_text(o, t->last_step, self);
+    if (o->resume && train_notes_check(t->model, o->out, &facts, o->force) != DONE) {
         return FAILED;
     }
     return model_set(t->model, "reproducible", o->reproducible) == DONE
@@ -320,11 +381,15 @@ static int take_step(struct training *t)
         return FAILED;
     }
     const struct train_data *d = &t->data;
-    const int status =
-        d->takes_noise
-            ? cae_train_step_sigma(t->model, d->input, d->target, d->sigma, count, d->height,
-                                   d->width, &t->loss)
-            : cae_train_step(t->model, d->input, d->target, count, d->height, d->width, &t->loss);
+    int status = d->self != NULL
+                     ? train_self_finish(d, t->model, (double)t->step / (double)t->last_step, count)
+                     : CAE_OK;
+    if (status == CAE_OK) {
+        status = d->takes_noise ? cae_train_step_sigma(t->model, d->input, d->target, d->sigma,
+                                                       count, d->height, d->width, &t->loss)
+                                : cae_train_step(t->model, d->input, d->target, count, d->height,
+                                                 d->width, &t->loss);
+    }
     if (model_set(t->model, "learning_rate", rate) != DONE) { /* which a save keeps */
         return FAILED;
     }
@@ -534,6 +599,7 @@ int train_main(int argc, char **argv)
     }
     train_best_free(&t.best);
     train_data_free(&t.data);
+    train_self_free(&t.self);
     image_set_free(&t.validation);
     cae_model_free(t.model);
     return result;

@@ -14,7 +14,8 @@
 
 static int fail_without_memory(const struct train_data *data)
 {
-    return fail("%s: out of memory", data->set.folder != NULL ? data->set.folder : "train");
+    const char *folder = data->self != NULL ? data->self->set.folder : data->set.folder;
+    return fail("%s: out of memory", folder != NULL ? folder : "train");
 }
 
 /* Takes images below the training size out of the set and names them. */
@@ -43,12 +44,16 @@ static int drop_small_images(struct train_data *data)
 
 static bool allocate(struct train_data *data)
 {
-    const size_t batch = data->batch < data->set.len ? data->batch : data->set.len;
+    const size_t len = train_data_len(data), batch = data->batch < len ? data->batch : len;
     const size_t image_size = data->channels * data->height * data->width * sizeof(float);
-    data->order = calloc(data->set.len, sizeof *data->order);
+    data->order = calloc(len, sizeof *data->order);
     data->target = calloc(batch, image_size);
     data->input = data->noise.high > 0 ? calloc(batch, image_size) : data->target;
     data->sigma = calloc(batch, sizeof *data->sigma);
+    data->self_batch = (struct train_self_batch){0};
+    if (data->self != NULL && !train_self_batch_new(&data->self_batch, data->self, batch)) {
+        return false;
+    }
     return data->order != NULL && data->target != NULL && data->input != NULL &&
            data->sigma != NULL;
 }
@@ -57,10 +62,11 @@ static bool allocate(struct train_data *data)
 static void shuffle(struct train_data *data, uint64_t epoch)
 {
     size_t *order = data->order;
-    for (size_t i = 0; i < data->set.len; i++) {
+    const size_t len = train_data_len(data);
+    for (size_t i = 0; i < len; i++) {
         order[i] = i;
     }
-    for (size_t i = data->set.len - 1; i > 0; i--) {
+    for (size_t i = len - 1; i > 0; i--) {
         const size_t j = (size_t)(random_bits(data->seed, RANDOM_ORDER, epoch, i) % (i + 1));
         const size_t other = order[j];
         order[j] = order[i];
@@ -83,7 +89,7 @@ int train_data_start(struct train_data *data, const size_t shape[3])
     data->channels = shape[0];
     data->height = shape[1];
     data->width = shape[2];
-    if (drop_small_images(data) != DONE) {
+    if (data->self == NULL && drop_small_images(data) != DONE) {
         return FAILED;
     }
     if (!allocate(data)) {
@@ -101,6 +107,7 @@ void train_data_twin_free(struct train_data *twin)
     free(twin->target);
     free(twin->sigma);
     free(twin->order);
+    train_self_batch_free(&twin->self_batch);
     *twin = (struct train_data){0};
 }
 
@@ -124,39 +131,39 @@ bool train_data_twin(struct train_data *twin, const struct train_data *data)
 void train_data_exchange(struct train_data *a, struct train_data *b)
 {
     float *const input = a->input, *const target = a->target, *const sigma = a->sigma;
+    const struct train_self_batch self_batch = a->self_batch;
     a->input = b->input;
     a->target = b->target;
     a->sigma = b->sigma;
+    a->self_batch = b->self_batch;
     b->input = input;
     b->target = target;
     b->sigma = sigma;
+    b->self_batch = self_batch;
+}
+
+size_t train_data_len(const struct train_data *data)
+{
+    return data->self != NULL ? data->self->len : data->set.len;
 }
 
 uint64_t train_data_steps(const struct train_data *data)
 {
-    return (data->set.len - 1) / data->batch + 1;
+    return (train_data_len(data) - 1) / data->batch + 1;
 }
 
-/* Where the pixels of a cut begin in an image, and the steps from one to the next. */
-struct walk {
-    const uint8_t *first;
-    ptrdiff_t down, along;
-};
-
-/* Turns and mirrors the cut: bits 0 and 1 of `symmetry` mirror it, bit 2 exchanges rows and
- * columns, which only a square can take. */
-static struct walk turned(struct walk w, const struct train_data *data, uint64_t symmetry)
+struct train_walk train_walk_turned(struct train_walk w, size_t height, size_t width,
+                                    uint64_t symmetry)
 {
     if (symmetry & 1) {
-        w.first += w.down * (ptrdiff_t)(data->height - 1);
+        w.first += w.down * (ptrdiff_t)(height - 1);
         w.down = -w.down;
     }
     if (symmetry & 2) {
-        w.first += w.along * (ptrdiff_t)(data->width - 1);
+        w.first += w.along * (ptrdiff_t)(width - 1);
         w.along = -w.along;
     }
-    return (symmetry & 4) && data->height == data->width ? (struct walk){w.first, w.along, w.down}
-                                                         : w;
+    return (symmetry & 4) && height == width ? (struct train_walk){w.first, w.along, w.down} : w;
 }
 
 struct place {
@@ -211,14 +218,15 @@ static void cut(const struct train_data *data, const struct image *image, uint64
                 uint64_t number, float *values)
 {
     const struct place place = place_of(data, image, epoch, number);
-    struct walk w = {image->pixels + (place.top * image->width + place.left) * image->channels,
-                     (ptrdiff_t)(image->width * image->channels), (ptrdiff_t)image->channels};
+    struct train_walk w = {(ptrdiff_t)((place.top * image->width + place.left) * image->channels),
+                           (ptrdiff_t)(image->width * image->channels), (ptrdiff_t)image->channels};
     if (data->symmetries) {
-        w = turned(w, data, random_bits(data->seed, RANDOM_SYMMETRY, epoch, number));
+        w = train_walk_turned(w, data->height, data->width,
+                              random_bits(data->seed, RANDOM_SYMMETRY, epoch, number));
     }
     for (size_t c = 0; c < data->channels; c++) {
         for (size_t y = 0; y < data->height; y++) {
-            const uint8_t *pixel = w.first + (ptrdiff_t)y * w.down + (ptrdiff_t)c;
+            const uint8_t *pixel = image->pixels + w.first + (ptrdiff_t)y * w.down + (ptrdiff_t)c;
             for (size_t x = 0; x < data->width; x++, pixel += w.along) {
                 *values++ = (float)*pixel / 255.0f;
             }
@@ -259,14 +267,16 @@ int train_data_fill(struct train_data *data, uint64_t step, size_t *count)
 {
     const uint64_t epoch = step / train_data_steps(data);
     const size_t first = (size_t)(step % train_data_steps(data)) * data->batch;
-    const size_t left = data->set.len - first;
+    const size_t left = train_data_len(data) - first;
     if (epoch != data->order_epoch) {
         shuffle(data, epoch);
     }
     *count = left < data->batch ? left : data->batch;
     for (size_t i = 0; i < *count; i++) {
         const size_t index = data->order[first + i];
-        if (train_data_view(data, &data->set.images[index], epoch, index, i) != DONE) {
+        if (data->self != NULL) {
+            train_self_view(data, epoch, index, i);
+        } else if (train_data_view(data, &data->set.images[index], epoch, index, i) != DONE) {
             return FAILED;
         }
     }
@@ -303,7 +313,8 @@ void train_data_fit(const struct train_data *data, cae_model *model)
     const size_t values = data->channels * data->height * data->width;
     const struct image_set *set = &data->set;
     size_t shape[3];
-    if (cae_code_shape(model, data->height, data->width, shape) == CAE_E_UNSUPPORTED) {
+    if (set->len == 0 ||
+        cae_code_shape(model, data->height, data->width, shape) == CAE_E_UNSUPPORTED) {
         return;
     }
     float *images = calloc(fit_len(data, set->len), values * sizeof *images);

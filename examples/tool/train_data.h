@@ -7,12 +7,14 @@
 #define CAE_TOOL_TRAIN_DATA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cae/cae.h>
 
 #include "image_set.h"
 #include "noise.h"
+#include "train_self.h"
 
 struct train_data {
     struct image_set set; /* only images that are large enough */
@@ -28,14 +30,30 @@ struct train_data {
     size_t *order;         /* of the images in epoch `order_epoch` (counted from 0) */
     uint64_t order_epoch;
     bool silent; /* failures are not told: another thread finds the same one and tells it */
+    const struct train_self *self; /* --self and --pairs: what is learned from, in place of the set,
+                                    * which is empty. A batch then is done by train_self_finish() */
+    struct train_self_batch self_batch;
 };
+
+/* A way through the pixels of an image: the first, and the steps down and along. */
+struct train_walk {
+    ptrdiff_t first, down, along;
+};
+
+/* The same way turned and mirrored: bits 0 and 1 of `symmetry` mirror it, bit 2 exchanges rows and
+ * columns, which only a square can take. */
+struct train_walk train_walk_turned(struct train_walk w, size_t height, size_t width,
+                                    uint64_t symmetry);
+
+/* How many parts of images an epoch has. */
+size_t train_data_len(const struct train_data *data);
 
 /* Fails when the network of `name` takes noise levels and these cannot be its. */
 int train_data_check_noise(const struct train_data *data, const char *name);
 
 /* Gets ready for training at the given shape (channels, height, width); the set and the settings
- * batch, noise, takes_noise, places, symmetries and seed are in *data already. Images smaller than
- * the shape are named and left out; it is a failure when none is left. */
+ * batch, noise, takes_noise, places, symmetries, seed and self are in *data already. Images smaller
+ * than the shape are named and left out; it is a failure when none is left. */
 int train_data_start(struct train_data *data, const size_t shape[3]);
 void train_data_free(struct train_data *data);
 

@@ -76,23 +76,25 @@ int train_facts_of(struct train_facts *facts, const struct train_data *data, boo
                                   .places = data->places,
                                   .schedule = schedule,
                                   .images = data->set.len};
+    if (data->self != NULL) {
+        facts->images = data->self->set.len;
+        facts->pixels = noisy_set_crc(&data->self->set);
+        return DONE;
+    }
     return train_set_pixels(&data->set, &facts->pixels);
 }
 
 /* ---- The notes ------------------------------------------------------------------------------- */
 
-enum { BATCH, DATA, NOISE, PARTS, SCHEDULE, SEED, SYMMETRIES, TEXTURE, FACTS };
+enum { BATCH, DATA, NOISE, PARTS, SCHEDULE, SEED, SELF, SYMMETRIES, TEXTURE, FACTS };
 
 static const struct {
     const char *key, *what;
 } kinds[FACTS] = {
-    [BATCH] = {"cae.batch", "--batch"},
-    [DATA] = {"cae.data", "the images"},
-    [NOISE] = {MODEL_NOTE_NOISE, "--noise"},
-    [PARTS] = {"cae.parts", "--parts"},
-    [SCHEDULE] = {"cae.schedule", "--schedule"},
-    [SEED] = {"cae.seed", "--seed"},
-    [SYMMETRIES] = {"cae.symmetries", "--symmetries"},
+    [BATCH] = {"cae.batch", "--batch"},          [DATA] = {"cae.data", "the images"},
+    [NOISE] = {MODEL_NOTE_NOISE, "--noise"},     [PARTS] = {"cae.parts", "--parts"},
+    [SCHEDULE] = {"cae.schedule", "--schedule"}, [SEED] = {"cae.seed", "--seed"},
+    [SELF] = {"cae.self", "--self or --pairs"},  [SYMMETRIES] = {"cae.symmetries", "--symmetries"},
     [TEXTURE] = {"cae.texture", "--texture"},
 };
 
@@ -104,7 +106,8 @@ static struct texts write_facts(const struct train_facts *f)
 {
     struct texts t;
     snprintf(t.of[BATCH], sizeof t.of[BATCH], "%zu", f->batch);
-    snprintf(t.of[DATA], sizeof t.of[DATA], "%zu images, crc32 %08" PRIx32, f->images, f->pixels);
+    snprintf(t.of[DATA], sizeof t.of[DATA], "%zu images, %scrc32 %08" PRIx32, f->images,
+             f->self != NULL && f->self[0] != '\0' ? "float32 " : "", f->pixels);
     t.of[PARTS][0] = '\0';
     if (f->parts > 1) {
         snprintf(t.of[PARTS], sizeof t.of[PARTS], "%zu", f->parts);
@@ -112,6 +115,7 @@ static struct texts write_facts(const struct train_facts *f)
     snprintf(t.of[SEED], sizeof t.of[SEED], "%" PRIu64, f->seed);
     noise_text(&f->noise, t.of[NOISE]);
     snprintf(t.of[SCHEDULE], sizeof t.of[SCHEDULE], "%s", f->schedule);
+    snprintf(t.of[SELF], sizeof t.of[SELF], "%s", f->self != NULL ? f->self : "");
     t.of[TEXTURE][0] = '\0';
     if (f->places > 1) {
         snprintf(t.of[TEXTURE], sizeof t.of[TEXTURE], "%zu", f->places);
@@ -158,7 +162,8 @@ static void add(struct words *w, const char *format, ...)
 /* Whether a run may be without. */
 static bool optional(size_t fact)
 {
-    return fact == PARTS || fact == SCHEDULE || fact == SYMMETRIES || fact == TEXTURE;
+    return fact == PARTS || fact == SCHEDULE || fact == SELF || fact == SYMMETRIES ||
+           fact == TEXTURE;
 }
 
 /* Adds what differs; the number of facts that were there to compare. */

@@ -23,6 +23,7 @@ struct train_facts {
     size_t places;       /* 0 or 1: an image's place is drawn */
     struct noise noise;
     bool reproducible, symmetries;
+    const char *self;     /* how it learns from noisy images alone, "" if it does not */
     const char *schedule; /* its text, "" when the rate is constant */
     size_t images;
     uint32_t pixels; /* train_pixels_of_all() */

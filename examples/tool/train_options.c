@@ -6,6 +6,7 @@
  */
 #include "train_options.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,12 @@
 
 /* Of --steps, for 0 is a number of steps. */
 static const size_t not_given = SIZE_MAX;
+
+/* What a training with --self or --pairs does unless told otherwise: docs/denoise.md has the
+ * measurements. The rates are from the beginning and from the weights of --from. */
+static const size_t self_steps = 1500, self_batch = 4;
+static const double self_rate = 0.006, self_rate_from = 0.00003, pairs_rate_from = 0.001,
+                    self_warmup = 0.05;
 
 static const char details[] =
     "DIR holds images, or a folder of images for each person; files that cannot be read are named\n"
@@ -38,6 +45,13 @@ static const char details[] =
     "that is all, and --data, if given, is what the ranges of the code are fitted to; --half then\n"
     "rounds the weights to 16 bits and leaves out what training needs. FILE may be the name of a\n"
     "shipped model. --note license=CC-BY-SA-4.0 and the like are shown by `cae info`.\n"
+    "--self learns from noisy images alone, DIR or one file, if their noise is independent from\n"
+    "pixel to pixel, as that of sensors is before demosaicing, scaling, sharpening and JPEG.\n"
+    "Images whose neighbours have noise in common are refused unless --force is given. --pairs\n"
+    "wants two or more noisy frames of each scene in a folder of their own below DIR, or of one\n"
+    "scene in DIR; noise need not be independent inside a frame. With both, unless given: --steps\n"
+    "1500, --batch 4, --symmetries, --schedule linear, --warmup 0.05 and --lr 0.006, with --from\n"
+    "0.00003 (--self) or 0.001 (--pairs).\n"
     "--val measures as `cae eval` does, at the end and at the ends of epochs, as often as costs at\n"
     "most one pixel measured for four trained on; of noise LOW-HIGH the geometric mean of the errors\n"
     "at four levels. --keep-best writes the model with the lowest to NAME.best.EXT where MODEL is\n"
@@ -78,8 +92,119 @@ static int check_saving(const struct train_options *o)
                : usage_error("train", "--stop-after does not go with --steps 0");
 }
 
+/* ---- Noisy images alone ---------------------------------------------------------------------- */
+
+static int check_level(struct train_options *o)
+{
+    if (o->sigma == NULL || strcmp(o->sigma, "auto") == 0) {
+        return o->sigma == NULL || o->gain <= 0
+                   ? DONE
+                   : usage_error("train", "--gain needs a --sigma that is a number");
+    }
+    const char *end = noise_read_level(o->sigma, &o->level);
+    if (end == NULL || *end != '\0') {
+        return usage_error("train", "--sigma: \"%s\" is no number from 0 to 255, and not auto",
+                           o->sigma);
+    }
+    return o->level >= noise_least || (o->gain > 0 && o->level <= 0)
+               ? DONE
+               : usage_error("train", "--sigma must be %g or more; auto estimates it", noise_least);
+}
+
+static int check_self(struct train_options *o)
+{
+    const struct {
+        bool given;
+        const char *option, *why;
+    } senseless[] = {
+        {o->noise.low >= 0, "--noise", "the images have theirs, whose level --sigma gives"},
+        {o->validation != NULL, "--val",
+         "without clean images nothing is measured; `cae eval` does it where there are some"},
+        {o->split_by_person, "--split-by-person", "without clean images nothing is measured"},
+        {o->keep_best, "--keep-best", "without clean images it is not known which is the best"},
+        {o->size != NULL, "--size", "scaling makes the noise of neighbours dependent"},
+        {o->places > 0, "--texture", "it would choose by the noise"},
+        {o->steps == 0, "--steps 0", "there is nothing to learn in no step"},
+    };
+    const char *name = o->pairs != NULL ? "--pairs" : "--self";
+    if (!o->self && o->pairs == NULL) {
+        return o->sigma == NULL && o->gain < 0
+                   ? DONE
+                   : usage_error("train", "%s goes with --self or --pairs; --noise adds noise",
+                                 o->sigma != NULL ? "--sigma" : "--gain");
+    }
+    if (o->self && o->pairs != NULL) {
+        return usage_error("train", "--self and --pairs: give one of the two");
+    }
+    if (o->pairs != NULL && o->data != NULL) {
+        return usage_error("train", "--pairs DIR and --data: give one of the two");
+    }
+    for (size_t i = 0; i < sizeof senseless / sizeof senseless[0]; i++) {
+        if (senseless[i].given) {
+            return usage_error("train", "%s does not go with %s: %s", senseless[i].option, name,
+                               senseless[i].why);
+        }
+    }
+    return check_level(o);
+}
+
+/* Fills in what was not given. */
+static void set_defaults(struct train_options *o)
+{
+    const bool noisy_alone = o->self || o->pairs != NULL;
+    o->self = noisy_alone;
+    o->data = o->pairs != NULL ? o->pairs : o->data;
+    o->gain = o->gain > 0 ? o->gain : 0;
+    if (o->batch == 0) {
+        o->batch = noisy_alone ? self_batch : 50;
+    }
+    if (o->schedule.warmup < 0) {
+        o->schedule.warmup = noisy_alone ? self_warmup : 0;
+    }
+    if (!noisy_alone) {
+        return;
+    }
+    o->symmetries = true;
+    if (!o->schedule.given) {
+        o->schedule.kind = SCHEDULE_LINEAR;
+    }
+    if (o->epochs == 0 && o->steps == not_given) {
+        o->steps = self_steps;
+    }
+    if (o->learning_rate < 0 && !o->resume) {
+        o->learning_rate = o->from == NULL    ? self_rate
+                           : o->pairs != NULL ? pairs_rate_from
+                                              : self_rate_from;
+    }
+}
+
+const char *train_options_self_text(const struct train_options *o, uint64_t steps,
+                                    char text[TRAIN_SELF_TEXT])
+{
+    char gain[NUMBER_TEXT];
+    size_t len = 0;
+    text[0] = '\0';
+    if (o->self) {
+        /* The weight of the loss's second term follows the steps. */
+        len = (size_t)(o->pairs != NULL ? snprintf(text, TRAIN_SELF_TEXT, "pairs")
+                                        : snprintf(text, TRAIN_SELF_TEXT,
+                                                   "neighbours, %" PRIu64 " steps", steps));
+    }
+    if (o->gain > 0) {
+        number_write(o->gain, gain);
+        snprintf(text + len, TRAIN_SELF_TEXT - len, ", gain %s", gain);
+    }
+    return text;
+}
+
+/* ---- What goes together ---------------------------------------------------------------------- */
+
 static int check(struct train_options *o)
 {
+    if (check_self(o) != DONE) {
+        return USAGE;
+    }
+    set_defaults(o);
     o->name = o->model != NULL ? o->model : o->from != NULL ? o->from : o->resume ? o->out : NULL;
     if (o->name == NULL) {
         return usage_error("train", "--model PRESET|FILE is missing");
@@ -107,8 +232,8 @@ static int check(struct train_options *o)
     if (o->split_by_person && o->validation != NULL) {
         return usage_error("train", "--split-by-person and --val: give one of the two");
     }
-    if (o->force && !o->resume) {
-        return usage_error("train", "--force goes with --resume");
+    if (o->force && !o->resume && !o->self) {
+        return usage_error("train", "--force goes with --resume or --self");
     }
     if (!o->split_by_person && o->validation_fraction > 0) {
         return usage_error("train", "--val-fraction goes with --split-by-person");
@@ -128,7 +253,8 @@ static int check(struct train_options *o)
 bool train_options_parse(struct train_options *o, int argc, char **argv, int *exit_code)
 {
     *o = (struct train_options){.steps = not_given,
-                                .batch = 50,
+                                .schedule = {.warmup = -1},
+                                .gain = -1,
                                 .learning_rate = -1,
                                 .noise = {-1, -1},
                                 .kl_weight = -1,
@@ -141,6 +267,12 @@ bool train_options_parse(struct train_options *o, int argc, char **argv, int *ex
         TEXT_OPTION("from", &o->from, "FILE|NAME",
                     "begin with the weights of a model or another program"),
         TEXT_OPTION("data", &o->data, "DIR", "images to train on (PNG, JPEG, PGM, PPM)"),
+        SWITCH_OPTION("self", &o->self, "they are noisy, and there are no clean ones"),
+        TEXT_OPTION("pairs", &o->pairs, "DIR", "instead of --data: bursts of noisy images"),
+        TEXT_OPTION("sigma", &o->sigma, "SIGMA",
+                    "with these two: their noise, of 255; auto, the default, estimates"),
+        REAL_OPTION("gain", &o->gain, 0, 1, "G",
+                    "of their sensor: the variance is (SIGMA/255)^2 + G x at value x"),
         TEXT_OPTION("val", &o->validation, "DIR", "images to measure on"),
         SWITCH_OPTION("split-by-person", &o->split_by_person,
                       "measure on images of people who are not trained on"),

@@ -18,6 +18,10 @@
 struct train_options {
     const char *model, *from, *name; /* name: the one of the two that has the architecture */
     const char *data, *validation, *crop, *size, *log, *out;
+    const char *pairs; /* the folder of bursts; *data is the same then */
+    const char *sigma; /* of the noisy images: a number or "auto"; NULL: not given */
+    double level;      /* that number, of 255; 0: estimated, or none beside the gain */
+    double gain;
     struct preparation preparation;
     size_t limit, epochs, steps, batch, places, threads, save_every;
     size_t stop_after;        /* SIZE_MAX: not given */
@@ -26,6 +30,7 @@ struct train_options {
     struct noise noise; /* low below 0: not given */
     struct schedule schedule;
     uint64_t seed;
+    bool self; /* --self or --pairs: there are noisy images alone */
     bool split_by_person, symmetries, reproducible, keep_best, resume, force, half;
 };
 
@@ -51,6 +56,11 @@ struct train_options {
 
 /* As options_parse: false when there is nothing to do but end with *exit_code. */
 bool train_options_parse(struct train_options *o, int argc, char **argv, int *exit_code);
+
+/* What a resumed run must have in common: how it learns from noisy images, "" if it does not. */
+enum { TRAIN_SELF_TEXT = 96 };
+const char *train_options_self_text(const struct train_options *o, uint64_t steps,
+                                    char text[TRAIN_SELF_TEXT]);
 
 /* Whether a model is made from existing weights, without a step. */
 bool train_options_only_convert(const struct train_options *o);

@@ -384,6 +384,63 @@ START_TEST(schedules_at_their_ends)
 }
 END_TEST
 
+/* ---- Noisy images alone ---------------------------------------------------------------------- */
+
+/* Pixel (y, x) of a plane is y + x / 64, so that a value says where it was. */
+static void check_cells(const struct train_data *data, unsigned seen[4][4])
+{
+    const struct train_self *self = data->self;
+    for (size_t i = 0; i < data->height * data->width; i++) {
+        const float *whole = data->self_batch.whole;
+        const size_t across = self->width / 2;
+        const size_t corner = 2 * (i / across) * self->width + 2 * (i % across);
+        const float cell[4] = {whole[corner], whole[corner + 1], whole[corner + self->width],
+                               whole[corner + self->width + 1]};
+        size_t first = 0, second = 0;
+        while (first < 4 && data->input[i] != cell[first]) {
+            first++;
+        }
+        while (second < 4 && data->target[i] != cell[second]) {
+            second++;
+        }
+        ck_assert_uint_lt(first, 4);
+        ck_assert_uint_lt(second, 4);
+        ck_assert((first ^ second) == 1 || (first ^ second) == 2);
+        seen[first][second]++;
+    }
+}
+
+START_TEST(neighbours_of_each_cell_are_drawn_evenly)
+{
+    enum { IMAGE = 32, STEPS = 50 };
+    static const size_t shape[3] = {1, 8, 8};
+    float values[IMAGE * IMAGE];
+    size_t cuts[1] = {0};
+    char name[] = "a";
+    for (size_t i = 0; i < IMAGE * IMAGE; i++) {
+        values[i] = (float)(i / IMAGE) + (float)(i % IMAGE) / 64;
+    }
+    struct noisy_image image = {name, values, IMAGE, IMAGE, 0.1f, 0, 0, 1};
+    struct train_self self = {{&image, 1, 1, name, false}, 16, 16, cuts, 1};
+    struct train_data data = {.batch = 1, .noise = {1, 1}, .seed = 3, .symmetries = true};
+    unsigned seen[4][4] = {{0}};
+    data.self = &self;
+    ck_assert_int_eq(train_data_start(&data, shape), DONE);
+    for (uint64_t step = 0; step < STEPS; step++) {
+        size_t count = 0;
+        ck_assert_int_eq(train_data_fill(&data, step, &count), DONE);
+        ck_assert_uint_eq(count, 1);
+        check_cells(&data, seen);
+    }
+    for (size_t i = 0; i < 16; i++) {
+        const unsigned times = seen[i / 4][i % 4], mean = STEPS * 64 / 8;
+        const bool neighbours = ((i / 4) ^ (i % 4)) == 1 || ((i / 4) ^ (i % 4)) == 2;
+        ck_assert(neighbours ? times > mean / 2 && times < 2 * mean : times == 0);
+    }
+    train_data_free(&data);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -397,6 +454,7 @@ int main(void)
         levels_are_drawn_evenly,
         schedules,
         schedules_at_their_ends,
+        neighbours_of_each_cell_are_drawn_evenly,
         NULL,
     };
     return unit_run("training parts", tests);

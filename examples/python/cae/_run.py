@@ -18,8 +18,9 @@ from ._recipe import Noise
 # Key: what it is called where it differs.
 RUN = {"cae.batch": "batch_size", "cae.data": "the images", "cae.noise": "noise (of 255)",
        "cae.parts": "parts", "cae.schedule": "schedule", "cae.seed": "seed",
+       "cae.self": "self or pairs, which only the command has",
        "cae.symmetries": "symmetries", "cae.texture": "texture, which only the command has"}
-_OPTIONAL = {"cae.parts", "cae.schedule", "cae.symmetries", "cae.texture"}
+_OPTIONAL = {"cae.parts", "cae.schedule", "cae.self", "cae.symmetries", "cae.texture"}
 
 
 def _pixels(image: Floats) -> Optional[Any]:

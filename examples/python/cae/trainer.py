@@ -268,7 +268,8 @@ class Trainer:
     def _epochs(self, epochs: int) -> Generator[Epoch, None, None]:
         self._check_position(epochs)
         steps, step = self._batches.steps, self.model.step
-        for key in ("cae.schedule", "cae.symmetries", "cae.texture"):  # of an earlier training
+        # Of an earlier training.
+        for key in ("cae.schedule", "cae.self", "cae.symmetries", "cae.texture"):
             self.model.notes.pop(key, None)
         self._notes.update(self._schedule_notes(epochs))
         self._note_run()
