@@ -127,6 +127,32 @@ static double ratio_of(struct block *blocks, size_t len, double step)
     return high > nothing ? middle / high / quartile_for_median : (double)INFINITY;
 }
 
+/* The ends of the image's values, where files clip. */
+static void find_ends(const float *values, size_t len, float *low, float *high)
+{
+    *low = *high = values[0];
+    for (size_t i = 1; i < len; i++) {
+        *low = values[i] < *low ? values[i] : *low;
+        *high = values[i] > *high ? values[i] : *high;
+    }
+}
+
+/* Whether a block is all black or all white: it has lost its noise, and says nothing of it. */
+static bool is_clipped(const float *values, size_t width, float low, float high)
+{
+    const float first = values[0];
+    if (first > low && first < high) {
+        return false;
+    }
+    for (size_t i = 0; i < (size_t)SIDE * SIDE; i++) {
+        const float value = values[i / SIDE * width + i % SIDE];
+        if (value < first || value > first) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int noise_colour(const float *values, size_t height, size_t width, double step, double *ratio)
 {
     double rows[SIDE][SIDE];
@@ -136,12 +162,17 @@ int noise_colour(const float *values, size_t height, size_t width, double step, 
     if (blocks == NULL) {
         return fail("out of memory");
     }
+    float low = 0, high = 0;
     make_transform(rows);
+    if (down * across > 0) {
+        find_ends(values, height * width, &low, &high);
+    }
     for (size_t y = 0; y < down; y++) {
         for (size_t x = 0; x < across; x++) {
-            blocks[len] = measure(rows, values + SIDE * (y * width + x), width);
-            /* What a file has clipped has no noise. */
-            len += blocks[len].middle + blocks[len].high > 0;
+            const float *block = values + SIDE * (y * width + x);
+            if (!is_clipped(block, width, low, high)) {
+                blocks[len++] = measure(rows, block, width);
+            }
         }
     }
     *ratio = down * across >= LEAST_BLOCKS && len < LEAST_BLOCKS ? (double)INFINITY

@@ -224,7 +224,8 @@ static int check_burst(const struct noisy_set *set, size_t first, size_t frames)
     const struct noisy_image *image = set->images + first;
     const int len = (int)folder_len(image->name);
     if (frames < 2) {
-        return fail("%s%s%.*s: a burst of one frame, %s; each needs two of the same scene",
+        return fail("%s%s%.*s: a burst of one frame, %s; each needs two of the same scene "
+                    "(--limit counts frames)",
                     set->folder, len > 0 ? "/" : "", len, image->name, image->name);
     }
     for (size_t i = 1; i < frames; i++) {

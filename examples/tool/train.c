@@ -188,12 +188,20 @@ static int prepare_noisy(struct training *t, size_t shape[3])
                                       .level = o->level,
                                       .gain = o->gain};
     t->data.self = &t->self;
+    if (o->gain > 0 && !t->data.takes_noise) {
+        return fail("%s: the network takes no noise level: --gain would make another image of what "
+                    "it learns from, and `cae denoise` could not do the same",
+                    o->name);
+    }
     if (noisy_set_load(&t->self.set, o->data, shape[0], &how) != DONE ||
         train_self_start(&t->self, t->model, o->name, &shape[1], &shape[2]) != DONE ||
         check_independence(t) != DONE) {
         return FAILED;
     }
     noisy_set_levels(&t->self.set, &t->data.noise.low, &t->data.noise.high);
+    if (o->level > 0 && o->gain <= 0) {
+        t->data.noise = (struct noise){o->level, o->level}; /* as it was given, not as a float */
+    }
     return train_data_start(&t->data, shape);
 }
 

@@ -178,7 +178,8 @@ static size_t compare(const cae_model *model, const struct train_facts *facts, s
     for (size_t i = 0; i < FACTS && known > 0; i++) {
         const char *before = cae_model_note(model, kinds[i].key);
         if (strcmp(before != NULL ? before : "", texts.of[i]) != 0) {
-            add(w, "%s: %.200s before, %s now", kinds[i].what,
+            const bool own = i == NOISE && facts->self != NULL && facts->self[0] != '\0';
+            add(w, "%s: %.200s before, %s now", own ? "--sigma" : kinds[i].what,
                 before != NULL ? before
                 : optional(i)  ? "none"
                                : "unknown",

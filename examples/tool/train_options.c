@@ -20,6 +20,7 @@ static const size_t not_given = SIZE_MAX;
 
 /* What a training with --self or --pairs does unless told otherwise: docs/denoise.md has the
  * measurements. The rates are from the beginning and from the weights of --from. */
+static const double least_gain = 1e-6; /* below it the noise is that of sigma */
 static const size_t self_steps = 1500, self_batch = 4;
 static const double self_rate = 0.006, self_rate_from = 0.00003, pairs_rate_from = 0.001,
                     self_warmup = 0.05;
@@ -49,9 +50,10 @@ static const char details[] =
     "pixel to pixel, as that of sensors is before demosaicing, scaling, sharpening and JPEG.\n"
     "Images whose neighbours have noise in common are refused unless --force is given. --pairs\n"
     "wants two or more noisy frames of each scene in a folder of their own below DIR, or of one\n"
-    "scene in DIR; noise need not be independent inside a frame. With both, unless given: --steps\n"
-    "1500, --batch 4, --symmetries, --schedule linear, --warmup 0.05 and --lr 0.006, with --from\n"
-    "0.00003 (--self) or 0.001 (--pairs).\n"
+    "scene in DIR; noise need not be independent inside a frame, but then wants --sigma, since the\n"
+    "estimate is for noise that is. With both, unless given: --steps 1500, --batch 4, --symmetries,\n"
+    "--schedule linear, --warmup 0.05 and --lr 0.006, with --from 0.00003 (--self) or 0.001\n"
+    "(--pairs).\n"
     "--val measures as `cae eval` does, at the end and at the ends of epochs, as often as costs at\n"
     "most one pixel measured for four trained on; of noise LOW-HIGH the geometric mean of the errors\n"
     "at four levels. --keep-best writes the model with the lowest to NAME.best.EXT where MODEL is\n"
@@ -106,7 +108,7 @@ static int check_level(struct train_options *o)
         return usage_error("train", "--sigma: \"%s\" is no number from 0 to 255, and not auto",
                            o->sigma);
     }
-    return o->level >= noise_least || (o->gain > 0 && o->level <= 0)
+    return o->level >= noise_least || o->gain > 0
                ? DONE
                : usage_error("train", "--sigma must be %g or more; auto estimates it", noise_least);
 }
@@ -138,6 +140,9 @@ static int check_self(struct train_options *o)
     }
     if (o->pairs != NULL && o->data != NULL) {
         return usage_error("train", "--pairs DIR and --data: give one of the two");
+    }
+    if (o->gain > 0 && o->gain < least_gain) {
+        return usage_error("train", "--gain must be 0 or from %g on", least_gain);
     }
     for (size_t i = 0; i < sizeof senseless / sizeof senseless[0]; i++) {
         if (senseless[i].given) {
@@ -232,7 +237,7 @@ static int check(struct train_options *o)
     if (o->split_by_person && o->validation != NULL) {
         return usage_error("train", "--split-by-person and --val: give one of the two");
     }
-    if (o->force && !o->resume && !o->self) {
+    if (o->force && !o->resume && (!o->self || o->pairs != NULL)) {
         return usage_error("train", "--force goes with --resume or --self");
     }
     if (!o->split_by_person && o->validation_fraction > 0) {
