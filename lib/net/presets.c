@@ -62,8 +62,8 @@
 #define UP(width, skip)                   \
     "tconv " width " kernel 2 stride 2\n" \
     "add " skip " relu\n"
-/* In colour a pixel of half the resolution stands for 12 values, whose noise a narrow layer behind a
- * relu cannot carry. So the first convolution has none, and its output is added again before the
+/* In colour a pixel of half the resolution stands for 12 values, whose noise a narrow layer behind
+ * a relu cannot carry. So the first convolution has none, and its output is added again before the
  * last one, as in DRUNet (Zhang et al. 2021): what lies between only corrects it. */
 #define IN_HALF_LINEAR(width)                  \
     "input 3 96 96 noise\n"                    \
