@@ -42,6 +42,14 @@ def smoothed(rows):
              for x in range(len(a))] for a, b in down]
 
 
+def weights(path):
+    """Of the network alone: files differ by their notes, such as the seed, in any case."""
+    data = tool.read(path)
+    size, = struct.unpack_from("<Q", data)
+    return {name: data[8 + size:][slice(*entry["data_offsets"])]
+            for name, entry in json.loads(data[8:8 + size]).items() if name[0].isdigit()}
+
+
 class Self(tool.Case):
     def setUp(self):
         super().setUp()
@@ -57,6 +65,14 @@ class Self(tool.Case):
     def train(self, out, *more, **options):
         said = self.ok(*self.command(out, *more, **options)).stderr
         return tool.read(out), said
+
+    def weights(self, *more, **options):
+        self.train("w", *more, **options)
+        return weights("w")
+
+    def losses(self, *more, **options):
+        self.train("w", *more, "--log", "log.csv", **options)
+        return [float(line.split(b",")[2]) for line in tool.read("log.csv").split()[1:]]
 
     def notes(self, path):
         return json.loads(self.ok("info", path, "--json").stdout)["notes"]
@@ -129,7 +145,7 @@ class Self(tool.Case):
         self.assertEqual(flat["a"], flat["b"])
         fine = [[v * 257 + 60 for v in row] for row in rows]
         tool.write("c.png", tool.png(64, 64, 16, 0, [struct.pack(">64H", *row) for row in fine]))
-        self.assertNotEqual(self.train("c.m", data="c.png")[0], flat["a"])  # 16 bits are kept
+        self.assertNotEqual(self.weights(data="c.png"), weights("a.m"))  # 16 bits are kept
         save("rgb.png", noise(8, 64, 64, channels=3), channels=3)
         self.train("m", data="rgb.png", model="colour.txt")
         self.train("m", data="rgb.png")
@@ -148,9 +164,33 @@ class Self(tool.Case):
         self.train("m", "--sigma", 12, "--gain", 0.01)
         self.assertEqual(self.notes("m")["cae.self"], "neighbours, 6 steps, gain 0.01")
         self.train("m", "--gain", 0.01)
-        self.train("m", model="plain.txt")
-        self.assertEqual(len({self.train("m", *more)[0] for more in (
-            [], ["--sigma", 12], ["--sigma", 12, "--gain", 0.01], ["--gain", 0.01])}), 4)
+        found = [self.weights(*more) for more in (
+            [], ["--sigma", 12], ["--sigma", 24], ["--sigma", 12, "--gain", 0.01],
+            ["--gain", 0.01])]
+        for n, one in enumerate(found):
+            self.assertNotIn(one, found[:n])
+        # A network that is not told the level does not depend on it.
+        self.assertEqual(self.weights("--sigma", 12, model="plain.txt"),
+                         self.weights(model="plain.txt"))
+        # The level belongs to the image, not to the run.
+        save("two/a.png", noise(17, 64, 64, 5))
+        save("two/b.png", noise(18, 64, 64, 40))
+        self.assertNotEqual(self.weights(data="two"), self.weights("--sigma", 20, data="two"))
+
+    def test_the_second_term(self):
+        """Its weight rises with the part of the steps that is done: of a longer run the first steps
+        are others, all but the very first. Bursts have none."""
+        self.burst("d")
+        same = ["--schedule", "constant", "--warmup", 0]
+        for model in ("told.txt", "plain.txt"):
+            with self.subTest(model):
+                short = self.losses(*same, "--stop-after", 3, model=model)
+                long = self.losses(*same, "--steps", 12, "--stop-after", 3, model=model)
+                self.assertEqual(short[0], long[0])
+                self.assertNotEqual(short[1], long[1])
+        more = [*same, "--pairs", "d", "--stop-after", 3]
+        self.assertEqual(self.weights(*more, data=None),
+                         self.weights(*more, "--steps", 12, data=None))
 
     def test_dependent_noise_is_refused(self):
         for number, change in enumerate((smoothed, lambda rows: [
@@ -210,6 +250,13 @@ class Self(tool.Case):
                 "--out", "m", "--log", "log.csv")
         losses = [float(line.split(b",")[2]) for line in tool.read("log.csv").split()[1:]]
         self.assertLess(losses[-1], losses[0] / 4)
+        # And never itself: a new network adds little to a frame, and the other is far away.
+        for n in range(2):
+            save(f"far/{n}.png", [[v // 4 + 120 * n for v in row] for row in noise(n, 32, 32)])
+        losses = self.losses("--pairs", "far", "--sigma", 5, "--lr", 1e-6, model="plain.txt",
+                             data=None)
+        self.assertGreater(min(losses), 0.1)
+        self.assertNotEqual(self.weights("--pairs", "far", data=None), self.weights(data="far"))
 
     def test_the_same_bytes(self):
         save("d/b.png", noise(14, 50, 40))
@@ -225,7 +272,15 @@ class Self(tool.Case):
                     os.remove("b")
                     self.train("b", *more, "--stop-after", stop, data=data)
                     self.assertEqual(self.train("b", *more, "--resume", data=data)[0], whole)
-                self.assertNotEqual(self.train("b", *more, "--seed", 2, data=data)[0], whole)
+        # The seed is more than that of the first weights.
+        for data, more in (("one.png", []), ("d", []), (None, ["--pairs", "bursts"])):
+            self.train("b", *more, data=data)
+            found = []
+            for seed in (1, 2):
+                self.ok("train", "--from", "b", "--steps", 6, "--out", "w", "--seed", seed, *more,
+                        *(["--self", "--data", data] if data else []))
+                found.append(weights("w"))
+            self.assertNotEqual(*found)
         if hasattr(os, "sched_setaffinity"):
             mine = os.sched_getaffinity(0)
             self.addCleanup(os.sched_setaffinity, 0, mine)

@@ -1,6 +1,6 @@
 /*
  * Parts of `cae train` from inside: batches, the thread that prepares them, symmetries, noise
- * levels, schedules.
+ * levels, schedules, noisy images alone.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -386,25 +386,30 @@ END_TEST
 
 /* ---- Noisy images alone ---------------------------------------------------------------------- */
 
+/* Where the pixels of a cell are in its plane, which has cells for `across` pixels of input. */
+static size_t in_plane(size_t cell, size_t pixel, size_t across)
+{
+    return (2 * (cell / across) + pixel / 2) * 2 * across + 2 * (cell % across) + pixel % 2;
+}
+
+/* Which pixel of a cell has a value; no two have the same. */
+static size_t pixel_with(float value, const float *plane, size_t cell, size_t across)
+{
+    size_t pixel = 0;
+    while (pixel < 4 && plane[in_plane(cell, pixel, across)] != value) {
+        pixel++;
+    }
+    ck_assert_uint_lt(pixel, 4);
+    return pixel;
+}
+
 /* Pixel (y, x) of a plane is y + x / 64, so that a value says where it was. */
 static void check_cells(const struct train_data *data, unsigned seen[4][4])
 {
-    const struct train_self *self = data->self;
     for (size_t i = 0; i < data->height * data->width; i++) {
         const float *whole = data->self_batch.whole;
-        const size_t across = self->width / 2;
-        const size_t corner = 2 * (i / across) * self->width + 2 * (i % across);
-        const float cell[4] = {whole[corner], whole[corner + 1], whole[corner + self->width],
-                               whole[corner + self->width + 1]};
-        size_t first = 0, second = 0;
-        while (first < 4 && data->input[i] != cell[first]) {
-            first++;
-        }
-        while (second < 4 && data->target[i] != cell[second]) {
-            second++;
-        }
-        ck_assert_uint_lt(first, 4);
-        ck_assert_uint_lt(second, 4);
+        const size_t first = pixel_with(data->input[i], whole, i, data->width);
+        const size_t second = pixel_with(data->target[i], whole, i, data->width);
         ck_assert((first ^ second) == 1 || (first ^ second) == 2);
         seen[first][second]++;
     }
@@ -441,6 +446,219 @@ START_TEST(neighbours_of_each_cell_are_drawn_evenly)
 }
 END_TEST
 
+/* Values that say which image, channel and pixel they are of: their number among all. */
+enum { FRAMES = 7, PLANES = 2, DOWN = 12, ALONG = 15, FRAME_LEN = PLANES * DOWN * ALONG, CUT = 6 };
+
+static const char *network = "input 2 6 6 noise\nmark noisy\nconv 4 kernel 3 pad 1 relu\n"
+                             "conv 2 kernel 3 pad 1\nadd noisy\n";
+static const char *untold_network = "input 2 6 6\nconv 4 kernel 3 pad 1 relu\ncode\n"
+                                    "conv 2 kernel 3 pad 1\n";
+
+struct frames {
+    float values[FRAMES * FRAME_LEN];
+    struct noisy_image images[FRAMES];
+    size_t cuts[FRAMES];
+    struct train_self self;
+    struct train_data data;
+};
+
+/* Bursts of two and five frames, or each image for itself; a cut of every one, in their order. */
+static void start_frames(struct frames *f, bool bursts)
+{
+    static const size_t shape[3] = {PLANES, CUT, CUT};
+    static char name[] = "a";
+    static const float sigmas[FRAMES] = {0.05f, 0.2f, 0.02f, 0.3f, 0.3f, 0.125f, 0.07f};
+    const size_t side = bursts ? CUT : 2 * CUT;
+    for (size_t i = 0; i < FRAMES * FRAME_LEN; i++) {
+        f->values[i] = (float)i;
+    }
+    for (size_t i = 0; i < FRAMES; i++) {
+        const size_t first = !bursts ? i : i < 2 ? 0 : 2, frames = !bursts ? 1 : i < 2 ? 2 : 5;
+        f->images[i] = (struct noisy_image){
+            name, f->values + i * FRAME_LEN, DOWN, ALONG, sigmas[i], 0, first, frames};
+        f->cuts[i] = i;
+    }
+    f->self =
+        (struct train_self){{f->images, FRAMES, PLANES, name, bursts}, side, side, f->cuts, FRAMES};
+    f->data = (struct train_data){
+        .batch = FRAMES, .noise = {1, 1}, .seed = 4, .symmetries = true, .self = &f->self};
+    ck_assert_int_eq(train_data_start(&f->data, shape), DONE);
+}
+
+START_TEST(a_frame_learns_another_of_its_burst)
+{
+    static struct frames f;
+    start_frames(&f, true);
+    unsigned seen[FRAMES][FRAMES] = {{0}}, ways = 0;
+    for (uint64_t epoch = 0; epoch < 60; epoch++) {
+        for (size_t n = 0; n < FRAMES; n++) {
+            train_self_view(&f.data, epoch, n, FRAMES - 1 - n);
+            const float *input = f.data.input + (FRAMES - 1 - n) * PLANES * CUT * CUT;
+            const float *target = f.data.target + (FRAMES - 1 - n) * PLANES * CUT * CUT;
+            const size_t other = (size_t)target[0] / FRAME_LEN;
+            ck_assert_uint_lt(other, FRAMES);
+            seen[n][other]++;
+            ck_assert(f.data.sigma[FRAMES - 1 - n] == f.images[n].sigma);
+            const long along = lrintf(input[1] - input[0]), down = lrintf(input[CUT] - input[0]);
+            ck_assert(labs(along) == 1 ? labs(down) == ALONG
+                                       : labs(along) == ALONG && labs(down) == 1);
+            ways |= 1u << ((labs(along) == 1) + 2 * (along < 0) + 4 * (down < 0));
+            for (size_t i = 0; i < (size_t)PLANES * CUT * CUT; i++) {
+                const size_t c = i / (CUT * CUT), y = i / CUT % CUT, x = i % CUT;
+                const long value =
+                    lrintf(input[0]) + (long)c * DOWN * ALONG + (long)y * down + (long)x * along;
+                ck_assert_int_eq(lrintf(input[i]), value);
+                ck_assert_uint_eq((size_t)value / FRAME_LEN, n);
+                ck_assert_int_eq(lrintf(target[i]), value + ((long)other - (long)n) * FRAME_LEN);
+            }
+        }
+    }
+    for (size_t i = 0; i < (size_t)FRAMES * FRAMES; i++) {
+        const size_t a = i / FRAMES, b = i % FRAMES;
+        if (a == b || (a < 2) != (b < 2)) {
+            ck_assert_uint_eq(seen[a][b], 0);
+        } else { /* all the others as often */
+            ck_assert_uint_ge(seen[a][b], a < 2 ? 60 : 5);
+        }
+    }
+    ck_assert_uint_eq(ways, 255);
+    train_data_free(&f.data);
+}
+END_TEST
+
+/* Checks target = g2 + part (g1(f(y)) - g2(f(y))) for one image of a batch, where *before has g2
+ * and f(y) is made by itself here. */
+static void check_target(const struct train_data *data, const float *before, const cae_model *model,
+                         size_t place, double part)
+{
+    enum { CELLS = CUT * CUT };
+    float clean[PLANES * 4 * CELLS];
+    double change = 0;
+    const float *whole = data->self_batch.whole + place * PLANES * 4 * CELLS;
+    ck_assert_int_eq(
+        cae_denoise(model, whole, 1, (size_t)2 * CUT, (size_t)2 * CUT, data->sigma[place], clean),
+        CAE_OK);
+    for (size_t i = 0; i < (size_t)PLANES * CELLS; i++) {
+        const size_t at = place * PLANES * CELLS + i, cell = i % CELLS;
+        const float *plane = whole + i / CELLS * 4 * CELLS, *its = clean + i / CELLS * 4 * CELLS;
+        const size_t first = pixel_with(data->input[at], plane, cell, CUT);
+        const size_t second = pixel_with(before[at], plane, cell, CUT);
+        const double d =
+            (double)its[in_plane(cell, first, CUT)] - (double)its[in_plane(cell, second, CUT)];
+        ck_assert_double_eq_tol((double)data->target[at], (double)before[at] + part * d, 1e-6);
+        change = fmax(change, fabs(d));
+    }
+    ck_assert_double_ge(change, 0.01); /* there is something to see */
+}
+
+START_TEST(the_second_term)
+{
+    static const double cases[][2] = {{1, 2.0 / 3}, {0.5, 0.5}, {0.25, 1.0 / 3}, {0, 0}};
+    static struct frames f;
+    static float before[FRAMES * PLANES * CUT * CUT];
+    const char *const texts[] = {network, untold_network};
+    start_frames(&f, false);
+    for (size_t i = 0; i < FRAMES * FRAME_LEN; i++) { /* different in a cell, and on [0,1] */
+        f.values[i] = (float)(i * 2654435761u % 65536) / 65536;
+    }
+    for (size_t t = 0; t < 2; t++) {
+        cae_model *model;
+        ck_assert_int_eq(cae_model_new(&model, texts[t], 5), CAE_OK);
+        for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+            for (size_t n = 0; n < FRAMES; n++) {
+                train_self_view(&f.data, k, n, n);
+                ck_assert(f.data.sigma[n] == f.images[n].sigma);
+            }
+            memcpy(before, f.data.target, sizeof(before));
+            ck_assert_int_eq(train_self_finish(&f.data, model, cases[k][0], FRAMES), CAE_OK);
+            for (size_t n = 0; n < FRAMES; n++) {
+                check_target(&f.data, before, model, n, cases[k][1]);
+            }
+            if (k == 3) {
+                ck_assert_mem_eq(f.data.target, before, sizeof(before));
+            }
+        }
+        cae_model_free(model);
+    }
+    train_data_free(&f.data);
+}
+END_TEST
+
+/* Places and symmetries, neighbours, and the other frames: by the seed and by the epoch. */
+START_TEST(a_seed_draws_others)
+{
+    static struct frames f;
+    enum { LEN = FRAMES * PLANES * CUT * CUT };
+    static float cuts[4 * LEN], targets[LEN];
+    static uint8_t choices[FRAMES * CUT * CUT];
+    for (int bursts = 0; bursts < 2; bursts++) {
+        start_frames(&f, bursts);
+        for (uint64_t variant = 0; variant < 4; variant++) { /* the last is the first again */
+            const bool first = variant % 3 == 0;
+            const float *made = bursts ? f.data.input : f.data.self_batch.whole;
+            const size_t size = bursts ? sizeof(targets) : sizeof(cuts);
+            f.data.seed = variant == 1 ? 5 : 4;
+            for (size_t n = 0; n < FRAMES; n++) {
+                train_self_view(&f.data, variant == 2 ? 1 : 0, n, n);
+            }
+            if (variant == 0) {
+                memcpy(cuts, made, size);
+                memcpy(targets, f.data.target, sizeof(targets));
+                if (!bursts) {
+                    memcpy(choices, f.data.self_batch.choice, sizeof(choices));
+                }
+            }
+            ck_assert((memcmp(cuts, made, size) == 0) == first);
+            ck_assert((memcmp(targets, f.data.target, sizeof(targets)) == 0) == first);
+            if (!bursts) {
+                ck_assert((memcmp(choices, f.data.self_batch.choice, sizeof(choices)) == 0) ==
+                          first);
+            }
+        }
+        train_data_free(&f.data);
+    }
+}
+END_TEST
+
+/* With two seeds, frames learn others than before; not all, some are the same by chance. */
+START_TEST(a_seed_draws_other_frames)
+{
+    static struct frames f;
+    unsigned differ = 0;
+    start_frames(&f, true);
+    for (uint64_t epoch = 0; epoch < 60; epoch++) {
+        size_t others[2];
+        for (unsigned i = 0; i < 2; i++) {
+            f.data.seed = 4 + i;
+            train_self_view(&f.data, epoch, FRAMES - 1, 0);
+            others[i] = (size_t)f.data.target[0] / FRAME_LEN;
+        }
+        differ += others[0] != others[1];
+    }
+    ck_assert_uint_ge(differ, 30); /* three quarters are to be expected */
+    ck_assert_uint_lt(differ, 60);
+    train_data_free(&f.data);
+}
+END_TEST
+
+START_TEST(bursts_have_no_second_term)
+{
+    static struct frames f;
+    static float before[FRAMES * PLANES * CUT * CUT];
+    cae_model *model;
+    start_frames(&f, true);
+    ck_assert_int_eq(cae_model_new(&model, network, 5), CAE_OK);
+    size_t count = 0;
+    ck_assert_int_eq(train_data_fill(&f.data, 0, &count), DONE);
+    ck_assert_uint_eq(count, FRAMES);
+    memcpy(before, f.data.target, sizeof(before));
+    ck_assert_int_eq(train_self_finish(&f.data, model, 1, count), CAE_OK);
+    ck_assert_mem_eq(f.data.target, before, sizeof(before));
+    cae_model_free(model);
+    train_data_free(&f.data);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -455,6 +673,11 @@ int main(void)
         schedules,
         schedules_at_their_ends,
         neighbours_of_each_cell_are_drawn_evenly,
+        a_frame_learns_another_of_its_burst,
+        the_second_term,
+        a_seed_draws_others,
+        a_seed_draws_other_frames,
+        bursts_have_no_second_term,
         NULL,
     };
     return unit_run("training parts", tests);
