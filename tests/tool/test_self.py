@@ -98,7 +98,8 @@ class Self(tool.Case):
                 (["--sigma", "-1"], '--sigma: "-1"'), (["--sigma", "nan"], '--sigma: "nan"'),
                 (["--sigma", "0"], "--sigma must be"), (["--sigma", "0.001"], "--sigma must be"),
                 (["--gain", "0.1", "--sigma", "auto"], "--gain needs a --sigma"),
-                (["--gain", "2"], "--gain"), (["--gain", "inf"], "--gain")):
+                (["--gain", "2"], "--gain"), (["--gain", "inf"], "--gain"),
+                (["--gain", "1e-200"], "--gain must be 0 or from 1e-06 on")):
             with self.subTest(words):
                 self.fails(*self.command("m", *words), naming=said, code=2)
         for words, said in ((["--sigma", 5], "--sigma goes with --self or --pairs"),
@@ -108,6 +109,14 @@ class Self(tool.Case):
             self.fails("train", "--model", "told.txt", "--data", "d", "--steps", 1, "--out", "m",
                        *words, naming=said, code=2)
         self.fails("train", "--model", "told.txt", "--self", "--out", "m", naming="--data", code=2)
+        self.burst("d")
+        self.fails(*self.command("m", "--pairs", "d", "--force", data=None),
+                   naming="--force goes with", code=2)
+        self.fails(*self.command("m", "--pairs", "d", "--limit", 1, data=None), naming="--limit")
+        # What `cae denoise` could not do is not learnt.
+        self.fails(*self.command("m", "--gain", "0.01", model="plain.txt"),
+                   naming="plain.txt: the network takes no noise level: --gain")
+        self.train("fine", "--gain", "0.01", "--sigma", "0.005")
         self.fails("train", "--from", "m", "--self", "--data", "d", "--steps", 0, "--out", "n",
                    naming="--steps 0", code=2)
         self.assertFalse(os.path.exists("m"))
@@ -206,6 +215,11 @@ class Self(tool.Case):
             save("good.png", noise(10, 128, 128, sigma))
             self.train("m", data="good.png")
         os.remove("m")
+        # What a file has clipped is left aside: half of the picture black, or white.
+        for end in (0, 255):
+            save("clipped.png", [[end] * 128] * 64 + noise(10, 128, 64))
+            self.train("m", data="clipped.png")
+            os.remove("m")
         save("flat.png", [[100] * 128] * 128)
         self.fails(*self.command("m", data="flat.png"), naming="no noise beyond rounding")
         # One image in three is no reason.
@@ -299,7 +313,7 @@ class Self(tool.Case):
 
     def test_another_run_is_refused(self):
         self.train("m", "--stop-after", 3)
-        for more, said in ((["--sigma", 9], "--noise"), (["--seed", 2], "--seed"),
+        for more, said in ((["--sigma", 9], "--sigma: 19."), (["--seed", 2], "--seed"),
                            (["--steps", 7], "neighbours, 7 steps now")):
             self.fails(*self.command("m", "--resume", *more), naming=said)
         self.fails("train", "--resume", "--data", "three", "--steps", 6, "--out", "m",
