@@ -65,6 +65,16 @@ static bool has_avx512(void)
     return cpu_has(bit_FMA, bit_AVX2 | bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL,
                    ZMM);
 }
+
+/* AMD's Zen 4 computes 512 bits as twice 256: nothing is won there, and what does not fill a vector
+ * of 16 lanes is lost (docs/performance.md). Family 19h is Zen 3, without AVX-512, and Zen 4. */
+static bool halves_avx512(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(0, &a, &b, &c, &d) && b == signature_AMD_ebx && c == signature_AMD_ecx &&
+           d == signature_AMD_edx && __get_cpuid(1, &a, &b, &c, &d) &&
+           ((a >> 8) & 0xf) + ((a >> 20) & 0xff) == 0x19;
+}
 #endif
 
 /* Slowest first. A new tier is a file and a row. */
@@ -113,6 +123,17 @@ static int rank_of(const char *name)
     return rank;
 }
 
+/* The highest rank where CAE_CPU does not say. */
+static int usual_rank(void)
+{
+#if defined(CAE_TIER_AVX512)
+    if (halves_avx512()) {
+        return rank_of("avx512") - 1;
+    }
+#endif
+    return NAMES - 1;
+}
+
 /* The highest rank that CAE_CPU allows, plus 1; or BAD. */
 static int ceiling(void)
 {
@@ -120,7 +141,7 @@ static int ceiling(void)
     int found = atomic_load_explicit(&cached, memory_order_relaxed);
     if (found == UNKNOWN) {
         const char *asked = getenv("CAE_CPU");
-        const int rank = asked != NULL && *asked != '\0' ? rank_of(asked) : NAMES - 1;
+        const int rank = asked != NULL && *asked != '\0' ? rank_of(asked) : usual_rank();
         found = rank < NAMES ? rank + 1 : BAD;
         atomic_store_explicit(&cached, found, memory_order_relaxed);
     }
