@@ -38,14 +38,14 @@ INLINE vec block_start(const cae_gemm *g, const float *c, size_t row, size_t col
     }
 }
 
+/* The two that a product applies: the longer ones would have to be in every block. */
 INLINE vec activated(cae_activation activation, vec x)
 {
-    const vec negative = v_greater(v_set(0.0f), x);
     switch (activation) {
     case CAE_RELU:
-        return v_andnot(negative, x);
+        return activate_vector(CAE_RELU, x);
     case CAE_LEAKY:
-        return select(negative, v_mul(x, v_set(0.01f)), x);
+        return activate_vector(CAE_LEAKY, x);
     default:
         return x;
     }
