@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "commands.h"
 #include "file.h"
@@ -24,19 +23,10 @@ struct settings {
 
 static int set_level(struct settings *s)
 {
-    const char *text = s->sigma;
-    const bool estimated = text == NULL || strcmp(text, "auto") == 0;
-    if (estimated) {
-        return text == NULL || s->gain == 0
-                   ? DONE
-                   : usage_error("denoise", "--gain needs a --sigma that is a number");
+    if (noise_read_told("denoise", s->sigma, s->gain, &s->level) != DONE) {
+        return USAGE;
     }
-    const char *end = noise_read_level(text, &s->level);
-    if (end == NULL || *end != '\0') {
-        return usage_error("denoise", "--sigma: \"%s\" is no number from 0 to 255, and not auto",
-                           text);
-    }
-    return s->level > 0 || s->gain > 0
+    return noise_is_estimated(s->sigma) || s->level > 0 || s->gain > 0
                ? DONE
                : usage_error("denoise",
                              "--sigma is 0: nothing is to be removed; auto estimates it");
@@ -81,7 +71,6 @@ static double estimate_level(const struct image *image)
     const size_t width = image->width < SIDE ? image->width : SIDE;
     const size_t channels = image->channels - image->alpha;
     const size_t first = ((image->height - height) / 2) * image->width + (image->width - width) / 2;
-    const uint16_t *deep = (const uint16_t *)(const void *)image->pixels;
     float *values = calloc(channels * height, width * sizeof *values);
     float sigma = -1;
     float *value = values;
@@ -89,7 +78,7 @@ static double estimate_level(const struct image *image)
         for (size_t y = 0; y < height; y++) {
             for (size_t x = 0; x < width; x++) {
                 const size_t i = (first + y * image->width + x) * image->channels + c;
-                *value++ = image->deep ? (float)deep[i] / 65535 : (float)image->pixels[i] / 255;
+                *value++ = (float)image_value(image, i);
             }
         }
     }

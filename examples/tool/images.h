@@ -42,6 +42,9 @@ int image_new_whole(struct image *image, size_t channels, bool alpha, bool deep,
 /* The number of pixel values: channels x height x width. */
 size_t image_len(const struct image *image);
 
+/* One of the values of the pixels, on [0,1]. */
+double image_value(const struct image *image, size_t index);
+
 /* The bytes of a row. */
 size_t image_row_size(const struct image *image);
 

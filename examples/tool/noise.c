@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "message.h"
 #include "random.h"
@@ -23,6 +24,25 @@ const char *noise_read_level(const char *text, double *level)
     }
     *level = strtod(text, &end);
     return end != text && *level >= 0 && *level <= 255 ? end : NULL;
+}
+
+bool noise_is_estimated(const char *text)
+{
+    return text == NULL || strcmp(text, "auto") == 0;
+}
+
+int noise_read_told(const char *command, const char *text, double gain, double *level)
+{
+    if (noise_is_estimated(text)) {
+        return text == NULL || gain <= 0
+                   ? DONE
+                   : usage_error(command, "--gain needs a --sigma that is a number");
+    }
+    const char *end = noise_read_level(text, level);
+    return end != NULL && *end == '\0'
+               ? DONE
+               : usage_error(command, "--sigma: \"%s\" is no number from 0 to 255, and not auto",
+                             text);
 }
 
 static bool read_noise(void *value, const char *text)

@@ -20,6 +20,11 @@ struct noise {
 /* Reads a level from 0 to 255; what is behind it, or NULL when it is none. */
 const char *noise_read_level(const char *text, double *level);
 
+/* What --sigma tells of noise that is there: NULL and "auto" that it is to be estimated, which
+ * leaves *level alone; else a level. "auto" does not go with a gain. DONE or USAGE. */
+bool noise_is_estimated(const char *text);
+int noise_read_told(const char *command, const char *text, double gain, double *level);
+
 /* The least level of a range, and of a network that takes levels: it divides by them. */
 extern const double noise_least;
 

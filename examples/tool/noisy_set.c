@@ -42,29 +42,8 @@ static struct transform make_transform(const struct noisy_reading *how)
 
 static float value_of(const struct image *image, size_t index, const struct transform *t)
 {
-    uint16_t deep = 0;
-    if (image->deep) {
-        memcpy(&deep, image->pixels + 2 * index, sizeof deep);
-    }
-    const double x = image->deep ? deep / 65535.0 : image->pixels[index] / 255.0;
+    const double x = image_value(image, index);
     return (float)(t->gain > 0 ? x * t->a / (sqrt(t->gain * x + t->q * t->q) + t->q) : x);
-}
-
-struct box {
-    size_t left, top, width, height;
-};
-
-static int box_of(const struct image *image, const struct preparation *crop, const char *name,
-                  struct box *box)
-{
-    *box = crop->crop_width > 0
-               ? (struct box){crop->left, crop->top, crop->crop_width, crop->crop_height}
-               : (struct box){0, 0, image->width, image->height};
-    return box->left <= image->width && box->width <= image->width - box->left &&
-                   box->top <= image->height && box->height <= image->height - box->top
-               ? DONE
-               : fail("%s: %zu x %zu does not hold the box %zu,%zu,%zux%zu", name, image->width,
-                      image->height, box->left, box->top, box->width, box->height);
 }
 
 /* What the estimate gives at least, where the library estimates. */
@@ -101,10 +80,9 @@ static struct noisy_image *add_image(struct noisy_set *set)
     return &set->images[set->len++];
 }
 
-/* Adds what lies in the box: `channels` of the picture from channel `first` on, a grey one again
- * and again. */
-static int add_channels(struct noisy_set *set, const struct image *picture, const struct box *box,
-                        size_t first, const char *name, const struct noisy_reading *how)
+/* Adds `channels` of the picture from channel `first` on, a grey one again and again. */
+static int add_channels(struct noisy_set *set, const struct image *picture, size_t first,
+                        const char *name, const struct noisy_reading *how)
 {
     const struct transform t = make_transform(how);
     const size_t colours = picture->channels - picture->alpha;
@@ -114,20 +92,16 @@ static int add_channels(struct noisy_set *set, const struct image *picture, cons
     }
     image->name = strdup(name);
     image->step = how->gain > 0 ? 0 : picture->deep ? 1 / 65535.0 : 1 / 255.0;
-    image->height = box->height;
-    image->width = box->width;
-    image->values = calloc(set->channels * box->height, box->width * sizeof(float));
+    image->height = picture->height;
+    image->width = picture->width;
+    image->values = calloc(set->channels * picture->height, picture->width * sizeof(float));
     if (image->name == NULL || image->values == NULL) {
         return fail_without_memory(name);
     }
     float *value = image->values;
     for (size_t c = first; c < first + set->channels; c++) {
-        for (size_t y = box->top; y < box->top + box->height; y++) {
-            const size_t row = y * picture->width;
-            for (size_t x = box->left; x < box->left + box->width; x++) {
-                const size_t pixel = (row + x) * picture->channels;
-                *value++ = value_of(picture, pixel + (c < colours ? c : 0), &t);
-            }
+        for (size_t pixel = 0; pixel < picture->height * picture->width; pixel++) {
+            *value++ = value_of(picture, pixel * picture->channels + (c < colours ? c : 0), &t);
         }
     }
     return set_level(image, set->channels, how);
@@ -138,17 +112,16 @@ static int add_file(struct noisy_set *set, const char *path, const char *name,
                     const struct noisy_reading *how, unsigned *said, bool *taken)
 {
     struct image picture = {0};
-    struct box box;
     int result = DONE;
-    *taken =
-        image_load_whole(&picture, path) == DONE && box_of(&picture, how->crop, path, &box) == DONE;
+    *taken = image_load_whole(&picture, path) == DONE &&
+             (how->crop->crop_width == 0 || image_crop(&picture, how->crop, path) == DONE);
     if (*taken) {
         picture.changes |= picture.alpha ? IMAGE_LOST_ALPHA : 0;
         image_note_changes(&picture, path, said);
         const size_t colours = picture.channels - picture.alpha;
         const size_t parts = set->channels == 1 ? colours : 1;
         for (size_t i = 0; i < parts && result == DONE; i++) {
-            result = add_channels(set, &picture, &box, i, name, how);
+            result = add_channels(set, &picture, i, name, how);
         }
     }
     image_free(&picture);

@@ -53,6 +53,16 @@ static size_t value_size(const struct image *image)
     return image->deep ? sizeof(uint16_t) : 1;
 }
 
+double image_value(const struct image *image, size_t index)
+{
+    uint16_t deep = 0;
+    if (!image->deep) {
+        return image->pixels[index] / 255.0;
+    }
+    memcpy(&deep, image->pixels + 2 * index, sizeof deep);
+    return deep / 65535.0;
+}
+
 size_t image_row_size(const struct image *image)
 {
     return image->width * image->channels * value_size(image);

@@ -62,20 +62,21 @@ int preparation_parse(struct preparation *p, const char *command, const char *cr
 
 int image_crop(struct image *image, const struct preparation *box, const char *path)
 {
-    const size_t width = box->crop_width, height = box->crop_height, channels = image->channels;
+    const size_t width = box->crop_width, height = box->crop_height;
     struct image part;
     if (box->left > image->width || width > image->width - box->left || box->top > image->height ||
         height > image->height - box->top) {
         return fail("%s: %zu x %zu does not hold the box %zu,%zu,%zux%zu", path, image->width,
                     image->height, box->left, box->top, width, height);
     }
-    if (image_new(&part, channels, height, width, path) != DONE) {
+    if (image_new_whole(&part, image->channels, image->alpha, image->deep, height, width, path) !=
+        DONE) {
         return FAILED;
     }
+    const size_t row_size = image_row_size(&part), left = row_size / width * box->left;
     for (size_t y = 0; y < height; y++) {
-        memcpy(part.pixels + y * width * channels,
-               image->pixels + ((box->top + y) * image->width + box->left) * channels,
-               width * channels);
+        memcpy(part.pixels + y * row_size,
+               image->pixels + (box->top + y) * image_row_size(image) + left, row_size);
     }
     image_replace(image, &part);
     return DONE;

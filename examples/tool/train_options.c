@@ -98,17 +98,10 @@ static int check_saving(const struct train_options *o)
 
 static int check_level(struct train_options *o)
 {
-    if (o->sigma == NULL || strcmp(o->sigma, "auto") == 0) {
-        return o->sigma == NULL || o->gain <= 0
-                   ? DONE
-                   : usage_error("train", "--gain needs a --sigma that is a number");
+    if (noise_read_told("train", o->sigma, o->gain, &o->level) != DONE) {
+        return USAGE;
     }
-    const char *end = noise_read_level(o->sigma, &o->level);
-    if (end == NULL || *end != '\0') {
-        return usage_error("train", "--sigma: \"%s\" is no number from 0 to 255, and not auto",
-                           o->sigma);
-    }
-    return o->level >= noise_least || o->gain > 0
+    return noise_is_estimated(o->sigma) || o->level >= noise_least || o->gain > 0
                ? DONE
                : usage_error("train", "--sigma must be %g or more; auto estimates it", noise_least);
 }
